@@ -1,0 +1,1 @@
+"""The pure heart: values, profiles, checks and decisions. No I/O, no clock, no environment, no logging."""

@@ -1,0 +1,191 @@
+"""How raw values of one version are binned: fixed when its reference is stored, so that profiles stay comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.columns import Numbers, categories_of, is_numeric, parse_numbers
+from app.core.model import Task
+from app.core.records import Scalar
+from app.core.stats.quantiles import equal_mass_edges
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+BINS = 128
+MOST_CATEGORIES = 100
+MOST_CLASSES = 100
+OTHER = "(other)"
+_OFFSET_STEPS = 2**12  # a bin's mean is kept to 1/4096 of its width, as an exact integer sum
+
+
+class NumericFeature(msgspec.Struct, frozen=True):
+    """A number's bins and scale, learnt from the reference. Bin i is [edges[i-1], edges[i]), both ends open."""
+
+    name: str
+    edges: list[float]
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+    @property
+    def scale(self) -> float:
+        """What distances are divided by: the winsorised sd, or the value's own size for a constant feature."""
+        return self.sd or abs(self.mean) or 1.0
+
+
+class CategoricalFeature(msgspec.Struct, frozen=True):
+    """A category's known values, most frequent first; anything else is counted as `other`."""
+
+    name: str
+    categories: list[str]
+
+
+class Layout(msgspec.Struct, frozen=True, dict=True):
+    """The bins of one version. Arrays of a profile follow the order given here."""
+
+    task: Task
+    numeric: list[NumericFeature]
+    categorical: list[CategoricalFeature]
+    classes: list[str]
+    score_edges: list[float]
+    threshold: float
+    confident: float
+
+    @property
+    def score_bins(self) -> int:
+        """Bins of the score, without the last one, which holds predictions that have no finite score."""
+        return len(self.score_edges) + 1
+
+    @cached_property
+    def class_index(self) -> Mapping[str, int]:
+        return {name: index for index, name in enumerate(self.classes)}
+
+    @property
+    def unknown_class(self) -> int:
+        """The index of a class that the layout does not name: binary, the negative one; multiclass, OTHER."""
+        return 0 if self.task is not Task.MULTICLASS else len(self.classes) - 1
+
+    @cached_property
+    def category_index(self) -> list[Mapping[str, int]]:
+        return [{name: index for index, name in enumerate(f.categories)} for f in self.categorical]
+
+    @cached_property
+    def centres(self) -> FloatArray:
+        """[F, BINS] the value that a bin's offsets are measured from."""
+        return np.array([_grid(f)[0] for f in self.numeric]).reshape(-1, BINS)
+
+    @cached_property
+    def quanta(self) -> FloatArray:
+        """[F, BINS] the size of one offset step, in the feature's unit."""
+        return np.array([_grid(f)[1] for f in self.numeric]).reshape(-1, BINS)
+
+    @cached_property
+    def edge_arrays(self) -> list[FloatArray]:
+        return [np.array(f.edges) for f in self.numeric]
+
+    @cached_property
+    def scales(self) -> FloatArray:
+        """[F] the divisor of each feature's distance."""
+        return np.array([f.scale for f in self.numeric])
+
+    @cached_property
+    def confident_bins(self) -> NDArray[np.bool_]:
+        """[score_bins + 1] True where the probability of the predicted class reaches the confident threshold."""
+        edges = np.array(self.score_edges)
+        lower = np.append(np.concatenate([[-np.inf], edges]), np.nan)
+        upper = np.append(np.concatenate([edges, [np.inf]]), np.nan)
+        confident = lower >= self.confident
+        if self.task is Task.BINARY:
+            confident |= upper <= np.nextafter(1 - self.confident, 2)
+        return confident
+
+
+def _grid(feature: NumericFeature) -> tuple[FloatArray, FloatArray]:
+    """Centre and quantum of each bin, padded to BINS; the open end bins measure from their only edge, in sds."""
+    edges = np.array(feature.edges)
+    centres, quanta = np.zeros(BINS), np.ones(BINS)
+    inner = slice(1, edges.size)
+    centres[inner] = edges[:-1] + np.diff(edges) / 2
+    quanta[inner] = np.diff(edges) / _OFFSET_STEPS
+    for bin_, edge in ((0, edges[0]), (edges.size, edges[-1])):
+        centres[bin_] = edge
+        quanta[bin_] = feature.scale / _OFFSET_STEPS
+    return centres, quanta
+
+
+def numeric_feature(name: str, numbers: Numbers) -> NumericFeature:
+    """Bins of a numeric feature from reference values; non-finite ones take no part.
+
+    The mean and sd are winsorised at the 0.1 % and 99.9 % quantiles, so that one outlier does not hide every shift.
+    """
+    values = np.sort(numbers.finite())
+    if not values.size:
+        return NumericFeature(name, [0.0], 0.0, 0.0, 0.0, 0.0)
+    low, high = np.quantile(values, (0.001, 0.999))
+    winsorised = np.clip(values, low, high)
+    edges = equal_mass_edges(values, BINS)
+    return NumericFeature(
+        name, edges.tolist(), float(winsorised.mean()), float(winsorised.std()), float(low), float(high)
+    )
+
+
+def categorical_feature(name: str, values: Sequence[Scalar]) -> CategoricalFeature:
+    """The most frequent categories of the reference, ties broken by name so that the layout is reproducible."""
+    names, counts = np.unique(
+        np.array([c for c in categories_of(values) if c is not None], dtype=object), return_counts=True
+    )
+    order = np.lexsort((names.astype(str), -counts))[:MOST_CATEGORIES]
+    return CategoricalFeature(name, [str(names[i]) for i in order])
+
+
+def build_layout(
+    task: Task,
+    features: Mapping[str, Sequence[Scalar]],
+    *,
+    scores: FloatArray,
+    classes: Sequence[str],
+    threshold: float,
+    confident: float,
+) -> Layout:
+    """The layout that a sample of reference rows gives.
+
+    `features`: name -> values in row order. `scores`: finite scores (regression: finite predicted values).
+    `classes`: binary (negative, positive); multiclass every class seen, of which the first MOST_CLASSES are kept;
+    regression none.
+    """
+    numeric = [numeric_feature(n, parse_numbers(v)) for n, v in features.items() if is_numeric(v)]
+    categorical = [categorical_feature(n, v) for n, v in features.items() if not is_numeric(v)]
+    edges = score_edges(task, scores, threshold=threshold, confident=confident)
+    return Layout(task, numeric, categorical, _classes(task, classes), edges.tolist(), threshold, confident)
+
+
+def default_layout(task: Task, *, positive_label: str, threshold: float, confident: float) -> Layout:
+    """The layout of a version that has no reference yet: no features, and evenly spaced score bins."""
+    return build_layout(
+        task, {}, scores=np.array([]), classes=["0", positive_label], threshold=threshold, confident=confident
+    )
+
+
+def _classes(task: Task, seen: Sequence[str]) -> list[str]:
+    if task is Task.BINARY:
+        negative, positive = seen
+        return [negative, positive]
+    return [OTHER] if task is Task.REGRESSION else [*list(seen)[:MOST_CLASSES], OTHER]
+
+
+def score_edges(task: Task, scores: FloatArray, *, threshold: float, confident: float) -> FloatArray:
+    """Equal-mass edges of the scores; a probability's also hold the decision and the confident threshold."""
+    if task is Task.REGRESSION:
+        return equal_mass_edges(np.sort(scores), BINS) if scores.size else np.array([0.0])
+    inside = equal_mass_edges(np.sort(scores), BINS) if scores.size else np.linspace(0, 1, BINS + 1)[1:-1]
+    exact = [threshold, confident]
+    if task is Task.BINARY:
+        exact.append(float(np.nextafter(1 - confident, 2)))
+    return np.unique(np.concatenate([inside, exact]))

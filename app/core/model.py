@@ -1,0 +1,129 @@
+"""The words of the product as frozen values: models, versions, windows, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What a model predicts."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+class WindowLength(StrEnum):
+    """How much event time one profile covers."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+    @property
+    def delta(self) -> timedelta:
+        return timedelta(hours=1) if self is WindowLength.HOUR else timedelta(days=1)
+
+    def start_of(self, time: datetime) -> datetime:
+        """The start, in UTC, of the window that holds `time` (which must carry a zone)."""
+        utc = time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        return utc if self is WindowLength.HOUR else utc.replace(hour=0)
+
+
+class Source(StrEnum):
+    """Who says what the truth is, weakest first: `strength` orders them."""
+
+    USER = "user"
+    AUDIT = "audit"
+    GROUND_TRUTH = "ground_truth"
+
+    @property
+    def strength(self) -> int:
+        return tuple(Source).index(self)
+
+
+class Stage(StrEnum):
+    """Where a version stands between registration and retirement."""
+
+    REGISTERED = "registered"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    LIVE = "live"
+    RETIRED = "retired"
+
+
+class Outcome(StrEnum):
+    """The verdict of a check. `not_evaluated` always carries a reason and is never shown as healthy."""
+
+    OK = "ok"
+    BREACH = "breach"
+    NOT_EVALUATED = "not_evaluated"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """[start, end) of event time, in UTC."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A named model and the limits its owner declared."""
+
+    name: str
+    task: Task
+    window: WindowLength = WindowLength.DAY
+    owner: str = ""
+    positive_label: str = "1"
+    confident_threshold: float = 0.9
+    label_delay: timedelta = timedelta(0)
+    max_staleness: timedelta | None = None
+    project: str = "default"
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One trained artefact of a model and how it is deployed."""
+
+    model_id: int
+    name: str
+    stage: Stage = Stage.LIVE
+    decision_threshold: float = 0.5
+    newest_training_row: datetime | None = None
+    deployed_at: datetime | None = None
+    framework: str = ""
+    format: str = ""
+    runtime: str = ""
+    hardware: str = ""
+    inference_mode: str = ""
+    deployment_target: str = ""
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one check found for one subject in one window.
+
+    `value`, `limit`, `lower` and `upper` are in the unit of `statistic`; `value` is None exactly when nothing could
+    be computed. `expected_rate` is the chance per window of a false breach under the learnt limit, where one is known.
+    """
+
+    check: str
+    subject: str
+    window: Window
+    statistic: str
+    outcome: Outcome
+    value: float | None = None
+    limit: float | None = None
+    reason: str = ""
+    segment: str | None = None
+    lower: float | None = None
+    upper: float | None = None
+    expected_rate: float | None = None

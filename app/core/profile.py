@@ -1,0 +1,158 @@
+"""The mergeable summary of a window: counts that add, so that every check is arithmetic and never a scan.
+
+All sums are exact integers (a bin's mean is kept as whole steps of 1/4096 of its width), hence merging is associative
+and commutative to the last bit, a part can be taken out of a total again, and a fold in any order equals a rebuild.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.columns import State
+from app.core.layout import BINS, Layout
+from app.core.model import Source
+from app.core.stats.quantiles import latency_edges
+
+IntArray: TypeAlias = NDArray[np.int64]
+FloatArray: TypeAlias = NDArray[np.float64]
+
+LATENCY_EDGES = latency_edges()
+LATENCY_BINS = LATENCY_EDGES.size - 1
+WRONG, RIGHT = 0, 1
+SHOWN, CORRECTED = 0, 1
+ABSOLUTE, SQUARED, SIGNED = 0, 1, 2
+
+
+class _Additive:
+    """Arrays that add element by element; a leading axis of windows may be stacked in front and summed away."""
+
+    __slots__ = ()
+
+    @classmethod
+    def stack(cls, parts: Sequence[Self]) -> Self:
+        """One value whose arrays have a leading axis, in the order of `parts` (at least one)."""
+        return cls(*(np.stack([getattr(part, f.name) for part in parts]) for f in fields(cls)))  # type: ignore[arg-type]
+
+    def sum(self) -> Self:
+        """Merge over the leading axis."""
+        return type(self)(*(_merge(f.name, getattr(self, f.name)) for f in fields(self)))  # type: ignore[arg-type]
+
+    def __add__(self, other: Self) -> Self:
+        return type(self).stack([self, other]).sum()
+
+    def __getitem__(self, index: slice | IntArray | NDArray[np.bool_]) -> Self:
+        """The chosen windows of a stacked value."""
+        return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))  # type: ignore[arg-type]
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+
+def _merge(name: str, stacked: NDArray[np.generic]) -> NDArray[np.generic]:
+    if name == "lowest":
+        return np.asarray(stacked.min(axis=0))
+    return np.asarray(stacked.max(axis=0) if name == "highest" else stacked.sum(axis=0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureCounts(_Additive):
+    """What the served features looked like. F numeric features, G categorical ones, `...` stacked windows."""
+
+    numeric: IntArray
+    """[..., F, BINS] finite values per bin."""
+    offsets: IntArray
+    """[..., F, BINS] sum over a bin's values of their offset from the bin's centre, in the layout's quanta."""
+    states: IntArray
+    """[..., F, State] values that are missing, NaN, infinite or no number."""
+    lowest: FloatArray
+    """[..., F] smallest finite value; +inf when there is none."""
+    highest: FloatArray
+    """[..., F] largest finite value; -inf when there is none."""
+    categories: IntArray
+    """[..., G, C] values per known category, padded; the last column counts all other ones."""
+    absent: IntArray
+    """[..., G] missing values of categorical features."""
+
+    @classmethod
+    def empty(cls, layout: Layout) -> FeatureCounts:
+        f, g = len(layout.numeric), len(layout.categorical)
+        c = 1 + max((len(feature.categories) for feature in layout.categorical), default=0)
+        return cls(
+            numeric=np.zeros((f, BINS), np.int64),
+            offsets=np.zeros((f, BINS), np.int64),
+            states=np.zeros((f, len(State)), np.int64),
+            lowest=np.full(f, np.inf),
+            highest=np.full(f, -np.inf),
+            categories=np.zeros((g, c), np.int64),
+            absent=np.zeros(g, np.int64),
+        )
+
+    def means(self, layout: Layout) -> FloatArray:
+        """[..., F, BINS] mean of each bin's values; the bin's centre where it is empty."""
+        return layout.centres + layout.quanta * self.offsets / np.maximum(self.numeric, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutcomeCounts(_Additive):
+    """What was predicted, how fast, and what turned out. K classes, S = score bins + 1 (the last: no finite score)."""
+
+    rows: IntArray
+    """[...] predictions."""
+    predicted: IntArray
+    """[..., K, S] predictions by predicted class and score bin (regression: K = 1, bins of the predicted value)."""
+    score_states: IntArray
+    """[..., State] scores that are missing, NaN or infinite."""
+    outcomes: IntArray
+    """[..., K, 2, S] labelled predictions by predicted class, WRONG or RIGHT, and score bin."""
+    audits: IntArray
+    """[..., K, 2, S] those of them that a random audit chose."""
+    confusion: IntArray
+    """[..., K, K] labelled predictions by predicted and true class."""
+    labels: IntArray
+    """[..., Source] labelled predictions by the source of the effective label, in the order of `Source`."""
+    review: IntArray
+    """[..., 2] predictions SHOWN to a person, and those that a user CORRECTED."""
+    latency: IntArray
+    """[..., LATENCY_BINS] predictions by latency."""
+    errors: FloatArray
+    """[..., 3] regression: sums of the ABSOLUTE, SQUARED and SIGNED error over labelled predictions."""
+
+    @classmethod
+    def empty(cls, layout: Layout) -> OutcomeCounts:
+        k, s = len(layout.classes), layout.score_bins + 1
+        return cls(
+            rows=np.zeros((), np.int64),
+            predicted=np.zeros((k, s), np.int64),
+            score_states=np.zeros(len(State), np.int64),
+            outcomes=np.zeros((k, 2, s), np.int64),
+            audits=np.zeros((k, 2, s), np.int64),
+            confusion=np.zeros((k, k), np.int64),
+            labels=np.zeros(len(Source), np.int64),
+            review=np.zeros(2, np.int64),
+            latency=np.zeros(LATENCY_BINS, np.int64),
+            errors=np.zeros(3, np.float64),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One window of one version."""
+
+    features: FeatureCounts
+    outcomes: OutcomeCounts
+
+    @classmethod
+    def empty(cls, layout: Layout) -> Profile:
+        return cls(FeatureCounts.empty(layout), OutcomeCounts.empty(layout))
+
+    @property
+    def rows(self) -> int:
+        return int(self.outcomes.rows)
+
+    def __add__(self, other: Profile) -> Profile:
+        return Profile(self.features + other.features, self.outcomes + other.outcomes)

@@ -1,0 +1,112 @@
+"""Settings: read once from the environment by entry points, then handed on as a frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "WATCHKEEPER_"
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong; the message names each, its value and what is allowed."""
+
+
+def _flag(text: str) -> bool:
+    try:
+        return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+    except KeyError:
+        raise ValueError("allowed are 1, true, yes, 0, false, no") from None
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
+    if number < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def _port(text: str) -> int:
+    number = _positive(text)
+    if number > 65535:
+        raise ValueError("must be a port from 1 to 65535")
+    return number
+
+
+def _data_dir() -> Path:
+    return Path("~/.local/share/watchkeeper").expanduser()
+
+
+def _setting(
+    help_: str,
+    default: Any = MISSING,
+    *,
+    factory: Any = MISSING,
+    parse: Callable[[str], Any] = str,
+    secret: bool = False,
+) -> Any:
+    metadata = {"help": help_, "parse": parse, "secret": secret}
+    if factory is not MISSING:
+        return field(default_factory=factory, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, read from WATCHKEEPER_<NAME> or from the file that WATCHKEEPER_<NAME>_FILE names."""
+
+    data_dir: Path = _setting(
+        "folder of the embedded database, uploads in progress and locks",
+        factory=_data_dir,
+        parse=lambda text: Path(text).expanduser(),
+    )
+    database_url: str = _setting(
+        "SQLAlchemy URL, e.g. postgresql+psycopg://user@host/name; empty: SQLite in the data folder", "", secret=True
+    )
+    database_password: str = _setting("password put into the database URL", "", secret=True)
+    host: str = _setting("address the collector listens on", "127.0.0.1")
+    port: int = _setting("port the collector listens on", 8600, parse=_port)
+    dashboard_host: str = _setting("address the dashboard listens on", "127.0.0.1")
+    dashboard_port: int = _setting("port the dashboard listens on", 8601, parse=_port)
+    public_url: str = _setting("address of the dashboard as people reach it, used for links in messages", "")
+    require_keys: bool = _setting(
+        "ask for API keys even on loopback (elsewhere they are always asked for)", False, parse=_flag
+    )
+    max_body_mb: int = _setting("largest request body, after decompression, in MiB", 32, parse=_positive)
+    max_reference_mb: int = _setting("largest reference upload, in MiB", 2048, parse=_positive)
+    queue_records: int = _setting("records that may wait for a commit before 429 is answered", 50_000, parse=_positive)
+    allow_private_targets: bool = _setting(
+        "let alerts and webhooks go to private, loopback and link-local addresses", False, parse=_flag
+    )
+    work_interval_seconds: int = _setting("seconds between two rounds of the worker", 30, parse=_positive)
+    fold_interval_seconds: int = _setting("seconds between two folds of new records", 5, parse=_positive)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read all settings. Raises SettingsError that lists every wrong or unknown one."""
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for spec in fields(cls):
+            try:
+                text = _lookup(environment, PREFIX + spec.name.upper())
+                if text is not None:
+                    values[spec.name] = spec.metadata["parse"](text)
+            except (ValueError, OSError) as error:
+                problems.append(f"{PREFIX}{spec.name.upper()}: {error}")
+        if problems:
+            raise SettingsError("wrong settings:\n  " + "\n  ".join(problems))
+        return cls(**values)
+
+
+def _lookup(environment: Mapping[str, str], name: str) -> str | None:
+    """The setting's text, from NAME or from the file NAME_FILE; None when neither is given."""
+    if name + "_FILE" in environment:
+        if name in environment:
+            raise ValueError(f"both {name} and {name}_FILE are set; keep one")
+        return Path(environment[name + "_FILE"]).read_text().strip()
+    return environment.get(name) or None

@@ -1,0 +1,1 @@
+"""The database: tables, engine and small query modules that return core values."""

@@ -1,0 +1,111 @@
+"""Models and versions: add, find, list."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from app.core.errors import NotFoundError
+from app.core.model import Model, Stage, Task, Version, WindowLength
+from app.storage.tables import model, version
+
+
+def add_model(connection: Connection, new: Model, now: datetime) -> Model:
+    """Store a model and return it with its id. The name must be free in its project."""
+    values = {
+        "project": new.project,
+        "name": new.name,
+        "task": new.task.value,
+        "window": new.window.value,
+        "owner": new.owner,
+        "positive_label": new.positive_label,
+        "confident_threshold": new.confident_threshold,
+        "label_delay_seconds": int(new.label_delay.total_seconds()),
+        "max_staleness_seconds": int(new.max_staleness.total_seconds()) if new.max_staleness else None,
+        "created_at": now,
+    }
+    connection.execute(insert(model).values(values))
+    return find_model(connection, new.name, new.project)
+
+
+def list_models(connection: Connection, project: str = "default") -> list[Model]:
+    """All models of a project, by name."""
+    rows = connection.execute(select(model).where(model.c.project == project).order_by(model.c.name))
+    return [_model(row) for row in rows]
+
+
+def find_model(connection: Connection, name: str, project: str = "default") -> Model:
+    """The model of that name. Raises NotFoundError with the names there are."""
+    row = connection.execute(select(model).where(model.c.project == project, model.c.name == name)).one_or_none()
+    if row is None:
+        raise NotFoundError("model", name, [known.name for known in list_models(connection, project)])
+    return _model(row)
+
+
+def add_version(connection: Connection, new: Version, now: datetime) -> Version:
+    """Store a version and return it with its id. The name must be free within the model."""
+    values = {
+        "model_id": new.model_id,
+        "name": new.name,
+        "stage": new.stage.value,
+        "decision_threshold": new.decision_threshold,
+        "newest_training_row": new.newest_training_row,
+        "deployed_at": new.deployed_at,
+        "framework": new.framework,
+        "format": new.format,
+        "runtime": new.runtime,
+        "hardware": new.hardware,
+        "inference_mode": new.inference_mode,
+        "deployment_target": new.deployment_target,
+        "dependencies": dict(new.dependencies),
+        "created_at": now,
+    }
+    connection.execute(insert(version).values(values))
+    return find_version(connection, new.model_id, new.name)
+
+
+def list_versions(connection: Connection, model_id: int | None = None) -> list[Version]:
+    """All versions of a model (or of all models), oldest first."""
+    query = select(version).order_by(version.c.id)
+    if model_id is not None:
+        query = query.where(version.c.model_id == model_id)
+    return [_version(row) for row in connection.execute(query)]
+
+
+def find_version(connection: Connection, model_id: int, name: str) -> Version:
+    """The model's version of that name. Raises NotFoundError with the names there are."""
+    query = select(version).where(version.c.model_id == model_id, version.c.name == name)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError("version", name, [known.name for known in list_versions(connection, model_id)])
+    return _version(row)
+
+
+def set_newest_training_row(connection: Connection, version_id: int, time: datetime) -> None:
+    """Record how fresh the version's training data is."""
+    connection.execute(update(version).where(version.c.id == version_id).values(newest_training_row=time))
+
+
+def _model(found: Row[Any]) -> Model:
+    row = found._mapping  # the column "window" is no Python name of a row
+    staleness = row["max_staleness_seconds"]
+    return Model(
+        name=row["name"],
+        task=Task(row["task"]),
+        window=WindowLength(row["window"]),
+        owner=row["owner"],
+        positive_label=row["positive_label"],
+        confident_threshold=row["confident_threshold"],
+        label_delay=timedelta(seconds=row["label_delay_seconds"]),
+        max_staleness=None if staleness is None else timedelta(seconds=staleness),
+        project=row["project"],
+        id=row["id"],
+    )
+
+
+def _version(row: Row[Any]) -> Version:
+    values = dict(row._mapping)
+    values.pop("created_at")
+    return Version(**{**values, "stage": Stage(row.stage)}, created_at=row.created_at)

@@ -1,0 +1,73 @@
+"""Engines for SQLite and PostgreSQL, and the two ways to use one: `read` and `write`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.settings import Settings
+
+BUSY_TIMEOUT_SECONDS = 30
+
+
+def database_url(settings: Settings) -> URL:
+    """The database the settings name; without one, SQLite in the data folder."""
+    if not settings.database_url:
+        return URL.create("sqlite", database=str(settings.data_dir / "watchkeeper.sqlite3"))
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "postgresql" and url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    return url.set(password=settings.database_password) if settings.database_password else url
+
+
+def open_engine(settings: Settings) -> Engine:
+    """An engine for the settings' database; the data folder is made when it is missing."""
+    url = database_url(settings)
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    return engine_for(url)
+
+
+def engine_for(url: URL | str) -> Engine:
+    """An engine for a URL. SQLite: WAL, synchronous=FULL, foreign keys, explicit transactions."""
+    url = make_url(url)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that starts reading and then writes can fail with "database is locked" without waiting;
+    # one that says so at its beginning waits for its turn.
+    writes = connection.get_execution_options().get("watchkeeper_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads."""
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: committed at the end, rolled back on any error."""
+    with engine.connect().execution_options(watchkeeper_write=True) as connection, connection.begin():
+        yield connection

@@ -1,0 +1,62 @@
+"""The lease: of all workers on one database, one at a time holds it and does the work."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+_ADVISORY_KEY = 0x57415443_48  # "WATCH"
+
+
+class Lease:
+    """Held by at most one process: a PostgreSQL session lock, or a file lock beside a SQLite database.
+
+    Either is given back by the operating system or the server when its holder dies, so nothing ever expires wrongly.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> bool:
+        """Try to take it, or check that it is still held. Never waits."""
+        return self._lock_file() if self._engine.dialect.name == "sqlite" else self._lock_session()
+
+    def release(self) -> None:
+        """Give it back; harmless when it is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._connection is not None:
+            self._connection.invalidate()  # closes the session, and with it the lock, even mid-failure
+            self._connection.close()
+            self._connection = None
+
+    def _lock_file(self) -> bool:
+        if self._file is not None:
+            return True
+        file = Path(f"{self._engine.url.database}.lease").open("w")  # noqa: SIM115  the open file is the lock
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def _lock_session(self) -> bool:
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                if not self._connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}):
+                    self.release()
+            else:
+                self._connection.execute(text("SELECT 1"))  # a lost session has lost the lock
+        except DBAPIError:
+            self.release()
+        return self._connection is not None

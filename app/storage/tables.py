@@ -1,0 +1,341 @@
+"""Every table. The words are those of the design; a migration stands for each change (see migrations/versions)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.storage.types import BigId, Number, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+def _model_id() -> Column[int]:
+    return Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), nullable=False)
+
+
+def _version_id(*, primary_key: bool = False) -> Column[int]:
+    return Column("version_id", ForeignKey("version.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key)
+
+
+model = Table(
+    "model",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String(100), nullable=False, server_default="default"),
+    Column("name", String(200), nullable=False),
+    Column("task", String(20), nullable=False),
+    Column("window", String(10), nullable=False),
+    Column("owner", String(200), nullable=False, server_default=""),
+    Column("positive_label", String(200), nullable=False, server_default="1"),
+    Column("confident_threshold", Double, nullable=False),
+    Column("label_delay_seconds", BigInteger, nullable=False, server_default="0"),
+    Column("max_staleness_seconds", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("project", "name"),
+    CheckConstraint("task IN ('binary', 'multiclass', 'regression')", name="task"),
+    CheckConstraint("\"window\" IN ('hour', 'day')", name="window"),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _model_id(),
+    Column("name", String(200), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("decision_threshold", Double, nullable=False),
+    Column("newest_training_row", UtcDateTime),
+    Column("deployed_at", UtcDateTime),
+    Column("framework", String(200), nullable=False, server_default=""),
+    Column("format", String(200), nullable=False, server_default=""),
+    Column("runtime", String(200), nullable=False, server_default=""),
+    Column("hardware", String(200), nullable=False, server_default=""),
+    Column("inference_mode", String(200), nullable=False, server_default=""),
+    Column("deployment_target", String(200), nullable=False, server_default=""),
+    Column("dependencies", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("model_id", "name"),
+)
+
+reference = Table(
+    "reference",
+    metadata,
+    _version_id(primary_key=True),
+    Column("layout", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("has_timestamps", Boolean, nullable=False),
+    Column("out_of_sample", Boolean),  # None: nobody said
+    Column("digest", String(64), nullable=False),  # SHA-256 of the uploaded bytes
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+reference_profile = Table(
+    "reference_profile",
+    metadata,
+    _version_id(primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("window_start", UtcDateTime),  # None: the reference has no timestamps
+    Column("rows", BigInteger, nullable=False),
+    Column("features", LargeBinary, nullable=False),
+    Column("outcomes", LargeBinary, nullable=False),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("predictions", Integer, nullable=False),
+    Column("corrections", Integer, nullable=False),
+    Column("folded_at", UtcDateTime),
+    Index(
+        "ix_batch_unfolded", "id", sqlite_where=text("folded_at IS NULL"), postgresql_where=text("folded_at IS NULL")
+    ),
+)
+
+prediction = Table(
+    "prediction",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("batch_id", BigInteger, nullable=False, index=True),
+    _version_id(),
+    Column("prediction_id", String(200), nullable=False),
+    Column("event_time", UtcDateTime, nullable=False),
+    Column("features", Text, nullable=False),  # JSON, as received
+    Column("predicted_class", String(200)),
+    Column("predicted_value", Number),
+    Column("score", Number),
+    Column("class_scores", Text),
+    Column("latency_ms", Number),
+    Column("request_id", String(200)),
+    Column("unit_id", String(200)),
+    Column("attributes", Text),
+    # What the fold has counted for this row: the effective label and its source, and the review state.
+    Column("label_class", String(200)),
+    Column("label_value", Number),
+    Column("label_source", String(20)),
+    Column("shown", Boolean, nullable=False, server_default=text("false")),
+    Column("corrected", Boolean, nullable=False, server_default=text("false")),
+    Column("audited", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("version_id", "prediction_id"),
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("batch_id", BigInteger, nullable=False, index=True),
+    _model_id(),
+    Column("version_id", ForeignKey("version.id", ondelete="CASCADE")),  # None: every version of the model
+    Column("prediction_id", String(200), nullable=False),
+    Column("said_at", UtcDateTime, nullable=False),
+    Column("source", String(20), nullable=False),
+    Column("label_class", String(200)),
+    Column("label_value", Number),
+    Column("author", String(200)),
+    Column("shown", Boolean, nullable=False),
+    Column("digest", String(32), nullable=False, unique=True),  # of all the above: the same said twice is one
+    Index("ix_correction_model_id_prediction_id", "model_id", "prediction_id"),
+)
+
+profile = Table(
+    "profile",
+    metadata,
+    _version_id(primary_key=True),
+    Column("segment", String(200), primary_key=True, server_default=""),  # '' is the whole
+    Column("window_start", UtcDateTime, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("features", LargeBinary, nullable=False),
+    Column("outcomes", LargeBinary, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # counts up with every change
+    Column("evaluated_revision", BigInteger, nullable=False, server_default="0"),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+measurement = Table(
+    "measurement",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    _version_id(),
+    Column("check", String(50), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("segment", String(200), nullable=False, server_default=""),
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("window_end", UtcDateTime, nullable=False),
+    Column("value", Number),
+    Column("limit", Number),
+    Column("lower", Number),
+    Column("upper", Number),
+    Column("outcome", String(20), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("statistic", String(100), nullable=False),
+    Column("expected_rate", Double),
+    Column("evaluated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("version_id", "check", "subject", "segment", "window_start", name="uq_measurement_subject_window"),
+    Index("ix_measurement_version_id_window_start", "version_id", "window_start"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("fingerprint", String(64), nullable=False, unique=True),
+    _version_id(),
+    Column("check", String(50), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("segment", String(200), nullable=False, server_default=""),
+    Column("state", String(20), nullable=False),
+    Column("since", UtcDateTime),  # start of the first window of the present run of breaches
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("judged_window", UtcDateTime, nullable=False),  # start of the window that the state rests on
+    Column("value", Number),
+    Column("limit", Number),
+    Column("reason", Text, nullable=False),
+    Index("ix_alert_state", "state"),
+)
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    _version_id(),
+    Column("check", String(50), nullable=False),
+    Column("kind", String(20), nullable=False),  # firing | resolved
+    Column("message", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+alert_transition = Table(
+    "alert_transition",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("alert_id", ForeignKey("alert.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("notification_id", ForeignKey("notification.id", ondelete="SET NULL"), index=True),
+    Column("old_state", String(20), nullable=False),
+    Column("new_state", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("value", Number),
+    Column("limit", Number),
+)
+
+channel = Table(
+    "channel",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("kind", String(50), nullable=False),
+    Column("config", Json, nullable=False),  # secrets stand here only as references: env:NAME or file:PATH
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("notification_id", ForeignKey("notification.id", ondelete="CASCADE"), nullable=False),
+    Column("channel_id", ForeignKey("channel.id", ondelete="CASCADE"), nullable=False),
+    Column("state", String(20), nullable=False),  # pending | delivered | dead
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("delivered_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("notification_id", "channel_id"),
+    Index("ix_delivery_state_next_attempt_at", "state", "next_attempt_at"),
+)
+
+retraining_policy = Table(
+    "retraining_policy",
+    metadata,
+    Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
+    Column("checks", Json, nullable=False),
+    Column("cooldown_seconds", BigInteger, nullable=False),
+    Column("minimum_new_labels", Integer, nullable=False),
+    Column("webhook_url", Text, nullable=False),
+    Column("secret", Text, nullable=False),  # a reference: env:NAME or file:PATH
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+action = Table(
+    "action",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    _model_id(),
+    _version_id(),
+    Column("kind", String(50), nullable=False),  # retraining
+    Column("webhook_id", String(64), nullable=False, unique=True),
+    Column("transition_id", ForeignKey("alert_transition.id", ondelete="SET NULL"), unique=True),
+    Column("payload", Text, nullable=False),  # the exact body, so that every retry signs the same bytes
+    Column("reason", Text, nullable=False),
+    Column("state", String(20), nullable=False),  # pending | delivered | dead
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("delivered_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_action_state_next_attempt_at", "state", "next_attempt_at"),
+)
+
+job_run = Table(
+    "job_run",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("job", String(50), nullable=False),
+    Column("slot", UtcDateTime, nullable=False),  # the scheduled time this run stands for
+    Column("worker", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("outcome", String(20), nullable=False),  # running | done | failed
+    Column("detail", Text, nullable=False, server_default=""),
+    UniqueConstraint("job", "slot"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("scope", String(20), nullable=False),  # ingest | admin
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of a 256-bit random key
+    Column("hint", String(12), nullable=False),  # the first characters, to recognise it by
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+import_progress = Table(
+    "import_progress",
+    metadata,
+    Column("key", String(64), primary_key=True),  # SHA-256 of the file's identity and the mapping
+    Column("rows_done", BigInteger, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,198 @@
+"""Laws of profiles: parts add to the whole, in any order, exactly; and they say what the rows say."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.codec import decode_counts, decode_layout, encode_counts, encode_layout
+from app.core.columns import State
+from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_truth, fold_whole, negated
+from app.core.layout import Layout, build_layout
+from app.core.model import Task, WindowLength
+from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+
+HOUR = 3_600_000_000
+NUMBERS = st.one_of(
+    st.none(),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.floats(-3, 3),
+    st.integers(-5, 5),
+    st.sampled_from(["NaN", "Infinity", "text", ""]),
+)
+CATEGORIES = st.one_of(st.none(), st.booleans(), st.sampled_from(["a", "b", "c", "unseen"]), st.integers(0, 3))
+
+
+def layout() -> Layout:
+    rng = np.random.default_rng(1)
+    features = {
+        "x": rng.normal(size=500).tolist(),
+        "constant": [2.0] * 500,
+        "kind": rng.choice(["a", "b", "c"], 500).tolist(),
+    }
+    return build_layout(
+        Task.BINARY, features, scores=rng.uniform(size=500), classes=["0", "1"], threshold=0.5, confident=0.9
+    )
+
+
+LAYOUT = layout()
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> Rows:
+    n = draw(st.integers(1, 25))
+
+    def column(values: st.SearchStrategy[object]) -> list[object]:
+        return draw(st.lists(values, min_size=n, max_size=n))
+
+    def flags() -> np.ndarray:
+        return np.array(column(st.booleans()), dtype=bool)
+
+    labels = column(st.sampled_from([None, "0", "1"]))
+    source = np.array([UNKNOWN if label is None else draw(st.integers(0, 2)) for label in labels], np.int8)
+    truth = Truth(np.array(labels, object), np.full(n, np.nan), source, flags(), flags(), flags())
+    return Rows(
+        times=np.array(column(st.integers(0, 3 * HOUR)), np.int64),
+        predicted_class=column(st.sampled_from([None, "0", "1"])),
+        predicted_value=[None] * n,
+        score=column(st.one_of(st.none(), st.floats(0, 1), st.just(math.nan), st.just(math.inf))),
+        latency_ms=np.array(column(st.one_of(st.floats(0, 1e6), st.just(math.nan)))),
+        truth=truth,
+        features={"x": column(NUMBERS), "constant": column(NUMBERS), "kind": column(CATEGORIES)},
+    )
+
+
+def part(whole: Rows, index: np.ndarray) -> Rows:
+    def pick(column: object) -> object:
+        return column[index] if isinstance(column, np.ndarray) else [column[i] for i in index]  # type: ignore[index]
+
+    truth = Truth(*(getattr(whole.truth, name)[index] for name in Truth.__slots__))
+    return Rows(
+        times=whole.times[index],
+        predicted_class=pick(whole.predicted_class),
+        predicted_value=pick(whole.predicted_value),
+        score=pick(whole.score),
+        latency_ms=whole.latency_ms[index],
+        truth=truth,
+        features={name: pick(column) for name, column in whole.features.items()},
+    )
+
+
+def assert_equal(one: Profile, other: Profile) -> None:
+    for mine, theirs in ((one.features, other.features), (one.outcomes, other.outcomes)):
+        for name, array in mine.arrays().items():
+            np.testing.assert_array_equal(array, theirs.arrays()[name], err_msg=name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows(), st.data())
+def test_any_split_in_any_order_adds_to_the_whole_exactly(whole: Rows, data: st.DataObject) -> None:
+    order = np.array(data.draw(st.permutations(range(whole.times.size))))
+    cut = data.draw(st.integers(0, whole.times.size))
+    expected = fold(LAYOUT, whole, WindowLength.HOUR)
+    found: dict[datetime, Profile] = {}
+    for index in (order[:cut], order[cut:]):
+        if index.size:
+            for start, profile in fold(LAYOUT, part(whole, index), WindowLength.HOUR).items():
+                found[start] = found[start] + profile if start in found else profile
+    assert found.keys() == expected.keys()
+    for start, profile in expected.items():
+        assert_equal(found[start], profile)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows())
+def test_every_value_is_counted_once_somewhere(whole: Rows) -> None:
+    profile = fold_whole(LAYOUT, whole)
+    n = whole.times.size
+    assert profile.rows == n
+    assert (profile.features.numeric.sum(-1) + profile.features.states.sum(-1) == n).all()
+    assert (profile.features.categories.sum(-1) + profile.features.absent == n).all()
+    assert profile.outcomes.predicted.sum() == sum(name is not None for name in whole.predicted_class)
+    assert profile.outcomes.latency.sum() == np.isfinite(whole.latency_ms).sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows())
+def test_a_truth_learnt_later_and_taken_back_leaves_no_trace(whole: Rows) -> None:
+    blind = Rows(**{**{n: getattr(whole, n) for n in Rows.__slots__}, "truth": Truth.unknown(whole.times.size)})
+    before = fold(LAYOUT, blind, WindowLength.HOUR)
+    learnt = fold_truth(LAYOUT, whole, WindowLength.HOUR)
+    at_once = fold(LAYOUT, whole, WindowLength.HOUR)
+    for start, profile in before.items():
+        later = profile.outcomes + learnt[start]
+        assert_equal(Profile(profile.features, later), at_once[start])
+        assert_equal(Profile(profile.features, later + negated(learnt[start])), profile)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows())
+def test_packing_loses_nothing(whole: Rows) -> None:
+    profile = fold_whole(LAYOUT, whole)
+    again = Profile(
+        decode_counts(FeatureCounts, encode_counts(profile.features)),
+        decode_counts(OutcomeCounts, encode_counts(profile.outcomes)),
+    )
+    assert_equal(profile, again)
+    assert encode_layout(decode_layout(encode_layout(LAYOUT))) == encode_layout(LAYOUT)
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [
+        (None, State.MISSING),
+        (math.nan, State.NAN),
+        ("NaN", State.NAN),
+        (math.inf, State.POSITIVE_INFINITY),
+        ("-Infinity", State.NEGATIVE_INFINITY),
+        ("three", State.INVALID),
+    ],
+)
+def test_what_is_not_finite_is_counted_apart_by_kind(value: object, state: State) -> None:
+    one = Rows(np.zeros(1, np.int64), ["1"], [None], [0.5], np.array([1.0]), Truth.unknown(1), {"x": [value]})
+    counts = fold_whole(LAYOUT, one).features
+    assert counts.states[0].tolist() == [int(s == state) for s in State]
+    assert counts.numeric[0].sum() == 0
+
+
+def test_bin_means_come_back_to_a_4096th_of_a_bin() -> None:
+    values = np.random.default_rng(2).normal(size=20_000)
+    n = values.size
+    rows_ = Rows(np.zeros(n, np.int64), ["1"] * n, [None] * n, [0.5] * n, np.ones(n), Truth.unknown(n), {"x": values})
+    counts = fold_whole(LAYOUT, rows_).features
+    bins = np.searchsorted(LAYOUT.numeric[0].edges, values, side="right")
+    for b in np.unique(bins):
+        error = abs(counts.means(LAYOUT)[0, b] - values[bins == b].mean())
+        assert error <= LAYOUT.quanta[0, b] / 2 + 1e-12
+
+
+def test_windows_start_on_the_hour_and_on_the_utc_day() -> None:
+    at = int(datetime(2026, 3, 1, 13, 59, 59, tzinfo=UTC).timestamp() * 1e6)
+    one = Rows(np.array([at]), ["1"], [None], [0.5], np.array([1.0]), Truth.unknown(1), {})
+    assert list(fold(LAYOUT, one, WindowLength.HOUR)) == [datetime(2026, 3, 1, 13, tzinfo=UTC)]
+    assert list(fold(LAYOUT, one, WindowLength.DAY)) == [datetime(2026, 3, 1, tzinfo=UTC)]
+
+
+def test_a_hundred_features_take_at_most_60_kb() -> None:
+    rng = np.random.default_rng(3)
+    features = {f"f{i}": rng.normal(size=5_000) for i in range(100)}
+    wide = build_layout(
+        Task.BINARY, features, scores=rng.uniform(size=5_000), classes=["0", "1"], threshold=0.5, confident=0.9
+    )
+    n = 20_000
+    served = Rows(
+        np.zeros(n, np.int64),
+        ["1"] * n,
+        [None] * n,
+        rng.uniform(size=n),
+        np.ones(n),
+        Truth.unknown(n),
+        {name: rng.normal(size=n) for name in features},
+    )
+    counts = fold_whole(wide, served)
+    assert len(encode_counts(counts.features)) + len(encode_counts(counts.outcomes)) < 60 * 1024
