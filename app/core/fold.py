@@ -31,6 +31,7 @@ Index: TypeAlias = slice | NDArray[np.intp]
 
 UNKNOWN = -1
 _UNSEEN = -2  # a category that the reference did not have
+_USER = tuple(Source).index(Source.USER)
 _LARGEST_OFFSET = 2**40  # about 2.7e8 scales beyond the end bins; values further out count as that far
 
 
@@ -191,7 +192,8 @@ def _agree(layout: Layout, rows: Rows, predicted: NDArray[np.intp], true: NDArra
     if layout.task is Task.BINARY:
         return predicted == true
     # By name: two different classes that the layout does not know share one code.
-    return np.equal(np.array(rows.predicted_class, dtype=object), rows.truth.label_class, dtype=object).astype(np.bool_)
+    pairs = zip(rows.predicted_class, rows.truth.label_class, strict=True)
+    return np.array([said == truth for said, truth in pairs], dtype=np.bool_)
 
 
 def _profile(layout: Layout, features: _Features, served: _Served) -> Profile:
@@ -253,16 +255,18 @@ def _served_counts(layout: Layout, served: _Served) -> OutcomeCounts:
 def _truth_counts(layout: Layout, served: _Served) -> OutcomeCounts:
     """What is known only from labels and reviews."""
     empty = OutcomeCounts.empty(layout)
-    judged = served.right >= WRONG
+    # What users correct is a biased choice of rows: it is counted, and never enters a measure of quality.
+    known = served.right >= WRONG
+    judged = known & (served.source != _USER)
     cell = (served.predicted, served.right, served.bin)
-    finite = np.isfinite(served.error)
+    finite = judged & np.isfinite(served.error)
     error = served.error[finite]
     return replace(
         empty,
         outcomes=_count(empty.outcomes, cell, judged),
         audits=_count(empty.audits, cell, judged & served.audited),
         confusion=_count(empty.confusion, (served.predicted, served.true), judged),
-        labels=np.bincount(served.source[judged], minlength=len(Source)).astype(np.int64),
+        labels=np.bincount(served.source[known], minlength=len(Source)).astype(np.int64),
         review=np.array([served.shown.sum(), served.corrected.sum()], np.int64),
         errors=np.array([np.abs(error).sum(), (error**2).sum(), error.sum()]),
     )

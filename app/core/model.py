@@ -112,7 +112,8 @@ class Measurement:
     """What one check found for one subject in one window.
 
     `value`, `limit`, `lower` and `upper` are in the unit of `statistic`; `value` is None exactly when nothing could
-    be computed. `expected_rate` is the chance per window of a false breach under the learnt limit, where one is known.
+    be computed. `limit` is the bound on the side of `value`; the band of what is normal is `normal` +- |limit - normal|
+    (for a distance `normal` is None and the band is [0, limit]). `expected_rate` is the chance per window of a false breach under the learnt limit, where one is known.
     """
 
     check: str
@@ -127,3 +128,4 @@ class Measurement:
     lower: float | None = None
     upper: float | None = None
     expected_rate: float | None = None
+    normal: float | None = None

@@ -108,11 +108,11 @@ class OutcomeCounts(_Additive):
     score_states: IntArray
     """[..., State] scores that are missing, NaN or infinite."""
     outcomes: IntArray
-    """[..., K, 2, S] labelled predictions by predicted class, WRONG or RIGHT, and score bin."""
+    """[..., K, 2, S] predictions with a ground-truth or audit label, by predicted class, WRONG or RIGHT, and score bin."""
     audits: IntArray
     """[..., K, 2, S] those of them that a random audit chose."""
     confusion: IntArray
-    """[..., K, K] labelled predictions by predicted and true class."""
+    """[..., K, K] the same by predicted and true class."""
     labels: IntArray
     """[..., Source] labelled predictions by the source of the effective label, in the order of `Source`."""
     review: IntArray
@@ -120,7 +120,7 @@ class OutcomeCounts(_Additive):
     latency: IntArray
     """[..., LATENCY_BINS] predictions by latency."""
     errors: FloatArray
-    """[..., 3] regression: sums of the ABSOLUTE, SQUARED and SIGNED error over labelled predictions."""
+    """[..., 3] regression: sums of the ABSOLUTE, SQUARED and SIGNED error over the same."""
 
     @classmethod
     def empty(cls, layout: Layout) -> OutcomeCounts:

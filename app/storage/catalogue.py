@@ -107,5 +107,5 @@ def _model(found: Row[Any]) -> Model:
 
 def _version(row: Row[Any]) -> Version:
     values = dict(row._mapping)
-    values.pop("created_at")
-    return Version(**{**values, "stage": Stage(row.stage)}, created_at=row.created_at)
+    del values["rebuild_position"]
+    return Version(**{**values, "stage": Stage(row.stage)})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-_ADVISORY_KEY = 0x57415443_48  # "WATCH"
+LEADER, FOLD = "leader", "fold"
 
 
 class Lease:
@@ -18,10 +19,15 @@ class Lease:
     Either is given back by the operating system or the server when its holder dies, so nothing ever expires wrongly.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, name: str = LEADER) -> None:
         self._engine = engine
+        self._name = name
         self._connection: Connection | None = None
         self._file: IO[str] | None = None
+
+    @property
+    def _key(self) -> int:
+        return int.from_bytes(blake2b(f"watchkeeper:{self._name}".encode(), digest_size=7).digest())
 
     def acquire(self) -> bool:
         """Try to take it, or check that it is still held. Never waits."""
@@ -40,7 +46,7 @@ class Lease:
     def _lock_file(self) -> bool:
         if self._file is not None:
             return True
-        file = Path(f"{self._engine.url.database}.lease").open("w")  # noqa: SIM115  the open file is the lock
+        file = Path(f"{self._engine.url.database}.{self._name}").open("w")  # noqa: SIM115  the open file is the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -53,7 +59,7 @@ class Lease:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                if not self._connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}):
+                if not self._connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}):
                     self.release()
             else:
                 self._connection.execute(text("SELECT 1"))  # a lost session has lost the lock

@@ -81,6 +81,7 @@ version = Table(
     Column("inference_mode", String(200), nullable=False, server_default=""),
     Column("deployment_target", String(200), nullable=False, server_default=""),
     Column("dependencies", Json, nullable=False),
+    Column("rebuild_position", BigInteger),  # the last prediction recounted by a rebuild; None: none is under way
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("model_id", "name"),
 )
@@ -194,6 +195,7 @@ measurement = Table(
     Column("limit", Number),
     Column("lower", Number),
     Column("upper", Number),
+    Column("normal", Number),
     Column("outcome", String(20), nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("statistic", String(100), nullable=False),
