@@ -190,9 +190,10 @@ def _class_codes(layout: Layout, names: Sequence[str | None] | NDArray[np.object
 
 def _agree(layout: Layout, rows: Rows, predicted: NDArray[np.intp], true: NDArray[np.intp]) -> BoolArray:
     if layout.task is Task.BINARY:
-        return predicted == true
+        return np.equal(predicted, true)
     # By name: two different classes that the layout does not know share one code.
-    pairs = zip(rows.predicted_class, rows.truth.label_class, strict=True)
+    labels: list[str | None] = rows.truth.label_class.tolist()
+    pairs = zip(rows.predicted_class, labels, strict=True)
     return np.array([said == truth for said, truth in pairs], dtype=np.bool_)
 
 

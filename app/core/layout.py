@@ -59,6 +59,11 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
     confident: float
 
     @property
+    def feature_names(self) -> list[str]:
+        """Numeric features, then categorical ones: the order of a profile's arrays."""
+        return [feature.name for feature in self.numeric] + [feature.name for feature in self.categorical]
+
+    @property
     def score_bins(self) -> int:
         """Bins of the score, without the last one, which holds predictions that have no finite score."""
         return len(self.score_edges) + 1

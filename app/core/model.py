@@ -113,7 +113,8 @@ class Measurement:
 
     `value`, `limit`, `lower` and `upper` are in the unit of `statistic`; `value` is None exactly when nothing could
     be computed. `limit` is the bound on the side of `value`; the band of what is normal is `normal` +- |limit - normal|
-    (for a distance `normal` is None and the band is [0, limit]). `expected_rate` is the chance per window of a false breach under the learnt limit, where one is known.
+    (for a distance `normal` is None and the band is [0, limit]). `lower` and `upper` bound the uncertainty of `value`.
+    `expected_rate` is the chance per window of a false breach under the learnt limit, where one is known.
     """
 
     check: str

@@ -108,7 +108,7 @@ class OutcomeCounts(_Additive):
     score_states: IntArray
     """[..., State] scores that are missing, NaN or infinite."""
     outcomes: IntArray
-    """[..., K, 2, S] predictions with a ground-truth or audit label, by predicted class, WRONG or RIGHT, and score bin."""
+    """[..., K, 2, S] those with a ground-truth or audit label, by predicted class, WRONG or RIGHT, and score bin."""
     audits: IntArray
     """[..., K, 2, S] those of them that a random audit chose."""
     confusion: IntArray

@@ -174,11 +174,19 @@ profile = Table(
     Column("segment", String(200), primary_key=True, server_default=""),  # '' is the whole
     Column("window_start", UtcDateTime, primary_key=True),
     Column("rows", BigInteger, nullable=False),
-    Column("features", LargeBinary, nullable=False),
-    Column("outcomes", LargeBinary, nullable=False),
     Column("revision", BigInteger, nullable=False),  # counts up with every change
     Column("evaluated_revision", BigInteger, nullable=False, server_default="0"),
     Column("updated_at", UtcDateTime, nullable=False),
+    # Last, because SQLite walks through a row's large values to reach what stands behind them.
+    Column("outcomes", LargeBinary, nullable=False),
+    Column("features", LargeBinary, nullable=False),
+    Index(
+        "ix_profile_unevaluated",
+        "version_id",
+        "window_start",
+        sqlite_where=text("revision <> evaluated_revision"),
+        postgresql_where=text("revision <> evaluated_revision"),
+    ),
 )
 
 measurement = Table(

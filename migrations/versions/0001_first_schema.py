@@ -251,13 +251,21 @@ def upgrade() -> None:
         sa.Column("segment", sa.String(length=200), server_default="", nullable=False),
         sa.Column("window_start", TIME, nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
-        sa.Column("features", sa.LargeBinary(), nullable=False),
-        sa.Column("outcomes", sa.LargeBinary(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("evaluated_revision", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
+        sa.Column("outcomes", sa.LargeBinary(), nullable=False),
+        sa.Column("features", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["version_id"], ["version.id"], name=op.f("fk_profile_version_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("version_id", "segment", "window_start", name=op.f("pk_profile")),
+    )
+    op.create_index(
+        "ix_profile_unevaluated",
+        "profile",
+        ["version_id", "window_start"],
+        unique=False,
+        sqlite_where=sa.text("revision <> evaluated_revision"),
+        postgresql_where=sa.text("revision <> evaluated_revision"),
     )
     op.create_table(
         "reference",
@@ -370,6 +378,12 @@ def downgrade() -> None:
     op.drop_table("alert_transition")
     op.drop_table("reference_profile")
     op.drop_table("reference")
+    op.drop_index(
+        "ix_profile_unevaluated",
+        table_name="profile",
+        sqlite_where=sa.text("revision <> evaluated_revision"),
+        postgresql_where=sa.text("revision <> evaluated_revision"),
+    )
     op.drop_table("profile")
     op.drop_index(op.f("ix_prediction_batch_id"), table_name="prediction")
     op.drop_table("prediction")

@@ -51,15 +51,14 @@ def normed_wasserstein(
 
 
 def _positions(mass: Floats, means: Floats, base_mass: Floats, base_means: Floats) -> tuple[Floats, Floats]:
-    """Where each bin's mass sits on either side; an empty bin borrows a position that leaves the distance unchanged."""
-    here = np.where(mass > 0, means, np.where(base_mass > 0, base_means, -np.inf))
-    there = np.where(base_mass > 0, base_means, here)
-    # Bins empty on both sides stand where the last filled bin ended, leading ones where the first begins: gaps of width
-    # zero.
-    last = np.maximum.accumulate(np.maximum(here, there), axis=-1)
-    first = np.min(np.minimum(here, there), axis=-1, keepdims=True, where=np.isfinite(here), initial=np.inf)
-    empty = np.where(np.isfinite(last), last, np.where(np.isfinite(first), first, 0.0))
-    return np.where(np.isfinite(here), here, empty), np.where(np.isfinite(there), there, empty)
+    """Where each bin's mass sits on either side; an empty one borrows a position that leaves the distance unchanged."""
+    here = np.where(mass > 0, means, -np.inf)
+    there = np.where(base_mass > 0, base_means, -np.inf)
+    # A side that is empty stands with the other one, or where the last filled bin stood. Before the first of them both
+    # distribution functions are zero, so any position will do.
+    nearest = np.maximum.accumulate(np.maximum(here, there), axis=-1)
+    nearest = np.where(np.isfinite(nearest), nearest, 0.0)
+    return np.where(np.isfinite(here), here, nearest), np.where(np.isfinite(there), there, nearest)
 
 
 def _in_units_of(scale: Floats, distance: Floats, largest: Floats) -> Floats:

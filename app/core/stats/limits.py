@@ -41,7 +41,7 @@ def leave_one_out_deviation(values: ArrayLike) -> Floats:
 def exceedances(exceeds: NDArray[np.bool_], *, of: int = 3) -> NDArray[np.int64]:
     """How many of each window and the ``of - 1`` before it exceed their limit: ``[W, ...]`` to counts of that shape."""
     counts = np.cumsum(exceeds, axis=0, dtype=np.int64)
-    counts[of:] -= counts[:-of].copy()
+    counts[of:] -= counts[:-of]
     return counts
 
 

@@ -1,0 +1,125 @@
+"""What a check is given: a run of windows, the reference, and the facts that the owner declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.layout import Layout
+from app.core.model import Measurement, Model, Task, Version, Window
+from app.core.profile import RIGHT, WRONG, FeatureCounts, FloatArray, IntArray, OutcomeCounts
+from app.core.stats.calibration import isotonic
+
+ENOUGH_WINDOWS = 30
+"""Windows of normal variation that a limit is learnt from at the least."""
+ENOUGH_ROWS = 30
+"""Rows (values, labels) in a window below which nothing is said about it."""
+LOOKBACK = 100
+"""Windows before the first judged one whose outcomes a check may look at."""
+FEATURE_LOOKBACK = 2
+"""The same for feature counts: what the rule "2 of the last 3" needs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """W consecutive windows with their counts stacked on the first axis."""
+
+    windows: tuple[Window, ...]
+    outcomes: OutcomeCounts
+    features: FeatureCounts
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Everything that a check may know.
+
+    `windows` and `outcomes` [W] are the windows to judge, from index `first` on, after up to LOOKBACK earlier ones;
+    `features` stacks the last windows only, from index `first_features`. `reference` holds the reference's windows
+    (None without timestamps or without a reference), `calibration` the outcomes of all its rows (None without one).
+    `early` are production's first windows, from which normal is learnt where the reference cannot tell.
+    """
+
+    model: Model
+    version: Version
+    layout: Layout
+    windows: tuple[Window, ...]
+    first: int
+    outcomes: OutcomeCounts
+    features: FeatureCounts
+    first_features: int
+    reference: Series | None
+    calibration: OutcomeCounts | None
+    early: Series
+    now: datetime
+
+    @property
+    def judged(self) -> range:
+        """Indices of the windows that measurements are wanted for."""
+        return range(self.first, len(self.windows))
+
+    @property
+    def rows(self) -> IntArray:
+        """[W] predictions per window."""
+        return self.outcomes.rows
+
+    @cached_property
+    def probability_of_positive(self) -> FloatArray | None:
+        """[score bins] binary: P(y = 1 | score bin) from the reference; None when it has no labels."""
+        if self.calibration is None or self.layout.task is not Task.BINARY:
+            return None
+        positives, totals = positives_by_bin(self.calibration)
+        return isotonic(positives, totals) if totals.sum() else None
+
+    @cached_property
+    def probability_of_error(self) -> FloatArray | None:
+        """[K, score bins] P(wrong | predicted class, score bin) from the reference; None when it has no labels."""
+        if self.layout.task is Task.REGRESSION or self.calibration is None:
+            return None
+        if self.layout.task is Task.BINARY:
+            positive = self.probability_of_positive
+            return None if positive is None else np.stack([positive, 1 - positive])
+        return _error_by_class(self.calibration.outcomes[..., :-1])
+
+
+def positives_by_bin(outcomes: OutcomeCounts) -> tuple[IntArray, IntArray]:
+    """Binary: labelled rows that are positive, and all labelled rows, per score bin; each [..., score bins]."""
+    cells = outcomes.outcomes[..., :-1]
+    positives = cells[..., 1, RIGHT, :] + cells[..., 0, WRONG, :]
+    return positives, cells.sum(axis=(-3, -2))
+
+
+def _error_by_class(cells: IntArray) -> FloatArray | None:
+    """Per predicted class, isotonic in the score; a class without labels takes what holds for all classes."""
+    right, totals = cells[:, RIGHT], cells.sum(axis=1)
+    if not totals.sum():
+        return None
+    overall = isotonic(right.sum(axis=0), totals.sum(axis=0))
+    by_class = [isotonic(r, n) if n.sum() >= ENOUGH_ROWS else overall for r, n in zip(right, totals, strict=True)]
+    return 1 - np.stack(by_class)
+
+
+class Check(Protocol):
+    """A pure function of profiles. One module of `app.core.checks` each, with its instance as PLUGIN."""
+
+    name: ClassVar[str]
+    question: ClassVar[str]
+    advice: ClassVar[str]
+    tasks: ClassVar[frozenset[Task]]
+
+    def evaluate(self, case: Case) -> Iterable[Measurement]:
+        """Measurements for each judged window and subject; what cannot be told is `not_evaluated` with its reason."""
+        ...
+
+
+EVERY_TASK = frozenset(Task)
+CLASSIFICATION = frozenset({Task.BINARY, Task.MULTICLASS})
+BoolArray = NDArray[np.bool_]

@@ -1,0 +1,56 @@
+"""How often is the model sure of itself?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from app.core.case import CLASSIFICATION, Case
+from app.core.distances import enough_rows
+from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows, too_few
+from app.core.layout import Layout
+from app.core.model import Measurement, Task
+from app.core.profile import FloatArray, IntArray, OutcomeCounts
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidentShare:
+    """Share of scored predictions whose class has at least the model's confident probability."""
+
+    name: ClassVar[str] = "confident_share"
+    question: ClassVar[str] = "How often is the model sure of itself?"
+    advice: ClassVar[str] = "See which features moved in the same windows: they are what the model is unsure about."
+    tasks: ClassVar[frozenset[Task]] = CLASSIFICATION
+
+    floor: float = 0.01
+
+    def evaluate(self, case: Case) -> Iterator[Measurement]:
+        series, learnt_until = normal_windows(case, lambda windows: enough_rows(_scored(windows.outcomes)))
+        scored = _scored(case.outcomes)
+        readings = Readings(
+            self.name,
+            "confident_share",
+            [""],
+            values=_share(case.layout, case.outcomes),
+            why_not=lambda window, _subject: too_few("predictions with a score", scored[window]),
+            rows=scored.astype(np.float64)[:, None],
+        )
+        normal = learn(_share(case.layout, series.outcomes), series, learnt_until)
+        yield from judge(case, readings, normal, Rule(self.floor, Harm.EITHER))
+
+
+def _scored(outcomes: OutcomeCounts) -> IntArray:
+    return np.asarray(outcomes.predicted[..., :-1].sum(axis=(-2, -1)))
+
+
+def _share(layout: Layout, outcomes: OutcomeCounts) -> FloatArray:
+    """[W, 1]; NaN where too few predictions carry a score."""
+    scored = _scored(outcomes)
+    confident = outcomes.predicted[..., layout.confident_bins].sum(axis=(-2, -1))
+    return np.where(enough_rows(scored), confident / np.maximum(scored, 1), np.nan)[:, None]
+
+
+PLUGIN = ConfidentShare()

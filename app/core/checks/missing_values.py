@@ -1,0 +1,56 @@
+"""Are values missing that used to be there?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from app.core.case import EVERY_TASK, Case
+from app.core.columns import State
+from app.core.distances import enough_rows
+from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows, too_few
+from app.core.model import Measurement, Task
+from app.core.profile import FeatureCounts, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class MissingValues:
+    """Share of predictions in which the feature is absent or null; NaN and infinities are no missing values."""
+
+    name: ClassVar[str] = "missing_values"
+    question: ClassVar[str] = "Are values missing that used to be there?"
+    advice: ClassVar[str] = "Look for a source, join or default that was lost before this feature reaches the model."
+    tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+
+    floor: float = 0.01
+
+    def evaluate(self, case: Case) -> Iterator[Measurement]:
+        names = case.layout.feature_names
+        if not names or case.calibration is None:
+            return
+        series, learnt_until = normal_windows(case, lambda windows: enough_rows(windows.outcomes.rows))
+        rows = case.rows[case.first_features :]
+        readings = Readings(
+            self.name,
+            "missing_share",
+            names,
+            values=_missing_share(case.features, rows),
+            why_not=lambda window, _subject: too_few("predictions", rows[window]),
+            start=case.first_features,
+            rows=np.broadcast_to(rows[:, None], (rows.size, len(names))).astype(np.float64),
+        )
+        normal = learn(_missing_share(series.features, series.outcomes.rows), series, learnt_until)
+        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER))
+
+
+def _missing_share(features: FeatureCounts, rows: IntArray) -> FloatArray:
+    """[W, F + G] share of missing values; NaN where a window is too small to tell."""
+    missing = np.concatenate([features.states[..., State.MISSING], features.absent], axis=-1)
+    share = missing / np.maximum(rows, 1)[:, None]
+    return np.where(enough_rows(rows)[:, None], share, np.nan)
+
+
+PLUGIN = MissingValues()

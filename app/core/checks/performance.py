@@ -1,0 +1,73 @@
+"""How good are the predictions whose truth is known?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
+from app.core.judgement import Harm, Normal, Readings, Rule, judge, normal_windows
+from app.core.labels import labelled, missing_labels, realised_quality
+from app.core.model import Measurement, Task
+from app.core.profile import FloatArray, IntArray
+
+HARM = {"mae": Harm.HIGHER, "rmse": Harm.HIGHER, "bias": Harm.EITHER}
+"""Errors hurt when they grow, a bias in either direction; every other measure hurts when it falls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """Realised quality by event time; provisional, and not judged, until the labels are in."""
+
+    name: ClassVar[str] = "performance"
+    question: ClassVar[str] = "How good are the predictions whose truth is known?"
+    advice: ClassVar[str] = (
+        "See which features moved and whether concepts drifted to tell why; retrain on recent labels."
+    )
+    tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+
+    floor: float = 0.01
+
+    def evaluate(self, case: Case) -> Iterator[Measurement]:
+        reasons = missing_labels(case)
+        counts = labelled(case.outcomes)
+        quality = realised_quality(case.layout.task, case.outcomes)
+        series, learnt_until = normal_windows(case, lambda windows: labelled(windows.outcomes) >= ENOUGH_ROWS)
+        normal_quality = realised_quality(case.layout.task, series.outcomes)
+        smallest = float(labelled(series.outcomes).min(initial=np.iinfo(np.int64).max)) if len(series) else 0.0
+        for measure, values in quality.items():
+            interval = _sampling_interval(measure, values, counts)
+            readings = Readings(
+                self.name,
+                measure,
+                [measure],
+                values=values[:, None],
+                why_not=lambda window, _subject: reasons[window] or "undefined: only one class was seen or predicted",
+                rows=counts.astype(np.float64)[:, None],
+                lower=interval and interval[0],
+                upper=interval and interval[1],
+                withheld=np.array([bool(reason) for reason in reasons])[:, None],
+            )
+            normal = Normal(normal_quality[measure][:, None], np.array([smallest]), learnt_until)
+            yield from judge(case, readings, normal, Rule(self._floor(measure, normal), HARM.get(measure, Harm.LOWER)))
+
+    def _floor(self, measure: str, normal: Normal) -> float:
+        """A hundredth: of the unit interval for rates, of its usual size for an error in the target's unit."""
+        if measure not in HARM:
+            return self.floor
+        sizes = np.abs(normal.values[np.isfinite(normal.values)])
+        return self.floor * float(sizes.mean()) if sizes.size else self.floor
+
+
+def _sampling_interval(measure: str, values: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray] | None:
+    """95 % sampling interval [W, 1] of a share (Wald), for the band around accuracy; None for other measures."""
+    if measure != "accuracy":
+        return None
+    half = 1.96 * np.sqrt(values * (1 - values) / np.maximum(counts, 1))
+    return np.clip(values - half, 0, 1)[:, None], np.clip(values + half, 0, 1)[:, None]
+
+
+PLUGIN = Performance()

@@ -1,0 +1,150 @@
+"""The message about an alert, in no channel's dialect: what it says, its order, its stored form and its wording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.core.alerting import Finding, State, utc_text
+from app.core.model import Window
+
+MOST_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What happened to one subject."""
+
+    subject: str
+    segment: str
+    value: float | None
+    limit: float | None
+    statistic: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message about one check of one version.
+
+    `id` is the same however often the message is sent; `thread` is the same for all messages of this check and
+    version, so that mail programs can show them together. `more` counts the subjects beyond `lines`.
+    """
+
+    id: str
+    thread: str
+    kind: State
+    severity: str
+    title: str
+    model: str
+    version: str
+    check: str
+    at: datetime
+    since: datetime | None
+    window: Window
+    lines: tuple[Line, ...]
+    more: int = 0
+    advice: str = ""
+    link: str = ""
+    expected_rate: float | None = None
+
+
+def compose(
+    findings: Sequence[Finding],
+    *,
+    identity: str,
+    thread: str,
+    kind: State,
+    model: str,
+    version: str,
+    at: datetime,
+    since: datetime | None,
+    advice: str = "",
+    link: str = "",
+) -> Message:
+    """One message about all `findings` (at least one, all of the same check), the worst first."""
+    ordered = sorted(findings, key=lambda found: (-found.excess, found.subject, found.segment))
+    newest = max(ordered, key=lambda found: found.window.start)
+    rates = [found.expected_rate for found in ordered if found.expected_rate is not None]
+    return Message(
+        id=identity,
+        thread=thread,
+        kind=kind,
+        severity="warning" if kind is State.FIRING else "info",
+        title=_title(model, version, kind, ordered),
+        model=model,
+        version=version,
+        check=newest.check,
+        at=at,
+        since=since,
+        window=newest.window,
+        lines=tuple(_line(found) for found in ordered[:MOST_LINES]),
+        more=max(0, len(ordered) - MOST_LINES),
+        advice=advice if kind is State.FIRING else "",
+        link=link,
+        expected_rate=max(rates) if rates else None,
+    )
+
+
+def _line(found: Finding) -> Line:
+    return Line(found.subject, found.segment, found.value, found.limit, found.statistic, found.reason)
+
+
+def _title(model: str, version: str, kind: State, ordered: Sequence[Finding]) -> str:
+    verb = "breached" if kind is State.FIRING else "back within its limit"
+    names = [subject_text(found.subject, found.segment) for found in ordered]
+    whom = names[0] if len(names) == 1 else f"{names[0] or 'the whole'} and {len(names) - 1} more"
+    return f"{model} {version}: {ordered[0].check} {verb}" + (f" for {whom}" if whom else "")
+
+
+def subject_text(subject: str, segment: str) -> str:
+    """A subject with its segment, e.g. `dep_delay (carrier=UA)`; empty when the check looks at the whole."""
+    return f"{subject} ({segment})" if subject and segment else subject or segment
+
+
+def line_text(line: Line) -> str:
+    """What is said about a subject after its name, e.g. `0.31, limit 0.1 (normed Wasserstein); above ...`."""
+    parts = "no value" if line.value is None else f"{line.value:.4g}"
+    parts += "" if line.limit is None else f", limit {line.limit:.4g}"
+    parts += f" ({line.statistic})" if line.statistic else ""
+    return parts + (f"; {line.reason}" if line.reason else "")
+
+
+def more_text(more: int) -> str:
+    """The last line of a list that was cut."""
+    return f"and {more} more"
+
+
+def facts(message: Message) -> list[tuple[str, str]]:
+    """The frame of the message as (name, text), in reading order."""
+    rows = [("Window", f"{utc_text(message.window.start)} to {utc_text(message.window.end)}")]
+    if message.since:
+        rows.insert(0, ("In breach since", utc_text(message.since)))
+    if message.expected_rate is not None:
+        rows.append(("Expected false breaches", f"{message.expected_rate:.2g} per window and subject"))
+    return rows
+
+
+def to_json(message: Message) -> dict[str, Any]:
+    """The message as JSON values; numbers that JSON cannot carry are the strings of `app.core.records.NON_FINITE`."""
+    stored: dict[str, Any] = msgspec.to_builtins(message)
+    for line in stored["lines"]:
+        line.update(value=storable(line["value"]), limit=storable(line["limit"]))
+    return stored
+
+
+def from_json(stored: dict[str, Any]) -> Message:
+    """The message that `to_json` wrote."""
+    return msgspec.convert(stored, Message, strict=False)
+
+
+def storable(value: float | None) -> float | str | None:
+    """A number as JSON can hold it: NaN and the infinities become their names."""
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

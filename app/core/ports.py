@@ -1,0 +1,39 @@
+"""What the application asks of its plugins and of the network, where there is more than one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Protocol, TypeAlias
+
+from app.core.delivery import Answer, HttpAnswer
+from app.core.messages import Message
+
+Resolve: TypeAlias = Callable[[str], str]
+"""From the reference of a secret (`env:NAME`, `file:PATH`) to the secret."""
+
+
+class Network(Protocol):
+    """The guarded way out; see `app.outbound`."""
+
+    def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+        """Send one request, follow nothing. Raises `app.outbound.OutboundError`; any HTTP status is an answer."""
+
+    def addresses(self, host: str, port: int) -> Sequence[str]:
+        """The addresses of `host` that may be connected to, in order. Raises `app.outbound.OutboundError`."""
+
+
+class Channel(Protocol):
+    """A way to tell people: a frozen dataclass whose fields are its configuration.
+
+    Each field's metadata may hold `help` (one sentence) and `secret` (True: the field holds a reference to the secret,
+    never the secret). Wrong values raise `app.core.errors.InvalidError` when the channel is made.
+    """
+
+    name: ClassVar[str]
+    """The kind of channel, which is the name of its module."""
+
+    def send(self, message: Message, *, network: Network, resolve: Resolve) -> Answer:
+        """Send the message once. Returns after the other side has answered.
+
+        Errors of `network` and `resolve` pass through. No text that is returned holds a secret.
+        """
