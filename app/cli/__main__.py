@@ -1,0 +1,5 @@
+"""`python -m app.cli`: the same as `watchkeeper`."""
+
+from app.cli import main
+
+main()

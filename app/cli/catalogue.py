@@ -1,0 +1,213 @@
+"""`watchkeeper model` and `watchkeeper version`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from app.cli.output import format_option, show
+from app.cli.parameters import DURATION, TIME
+from app.cli.session import database, now
+from app.core.model import Model, Stage, Task, Version, WindowLength
+
+
+@click.group()
+def model() -> None:
+    """Add and list models."""
+
+
+@model.command(
+    "add",
+    epilog="""\b
+Examples:
+  watchkeeper model add fraud --task binary
+  watchkeeper model add prices --task regression --window hour --label-delay 7d --max-staleness 90d""",
+)
+@click.argument("name")
+@click.option("--task", type=click.Choice([t.value for t in Task]), required=True, help="What the model predicts.")
+@click.option(
+    "--window",
+    type=click.Choice([w.value for w in WindowLength]),
+    default="day",
+    show_default=True,
+    help="Event time that one measurement covers.",
+)
+@click.option("--owner", default="", help="Who answers for it.")
+@click.option("--positive-label", default="1", show_default=True, help="Binary: the class that the score is for.")
+@click.option(
+    "--confident-threshold",
+    type=float,
+    default=0.9,
+    show_default=True,
+    help="Probability from which a prediction counts as confident.",
+)
+@click.option(
+    "--label-delay",
+    type=DURATION,
+    default="0d",
+    show_default=True,
+    help="How long after a prediction its truth is known; quality is provisional until then.",
+)
+@click.option("--max-staleness", type=DURATION, help="Oldest that its training data may be, such as 90d.")
+@format_option
+def model_add(
+    name: str,
+    task: str,
+    window: str,
+    owner: str,
+    positive_label: str,
+    confident_threshold: float,
+    label_delay: timedelta,
+    max_staleness: timedelta | None,
+    format_: str,
+) -> None:
+    """Register a model. The same again changes nothing."""
+    from app.services.catalogue import register_model
+
+    new = Model(
+        name=name,
+        task=Task(task),
+        window=WindowLength(window),
+        owner=owner,
+        positive_label=positive_label,
+        confident_threshold=confident_threshold,
+        label_delay=label_delay,
+        max_staleness=max_staleness,
+    )
+    with database() as engine:
+        show([_model_row(register_model(engine, new, now()))], format_)
+    if format_ == "text":
+        click.echo(f"\nNext: watchkeeper version add {name} 1", err=True)
+
+
+@model.command("list")
+@format_option
+def model_list(format_: str) -> None:
+    """List the models."""
+    from app.services.catalogue import models_with_versions
+
+    with database() as engine:
+        rows = [{**_model_row(found), "versions": len(versions)} for found, versions in models_with_versions(engine)]
+    show(rows, format_, empty="no model yet; add one with `watchkeeper model add NAME --task binary`")
+
+
+def _model_row(found: Model) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "task": found.task,
+        "window": found.window,
+        "owner": found.owner,
+        "confident_threshold": found.confident_threshold,
+        "label_delay": found.label_delay,
+        "max_staleness": found.max_staleness,
+    }
+
+
+@click.group()
+def version() -> None:
+    """Add and list versions of a model."""
+
+
+@version.command(
+    "add",
+    epilog="""\b
+Examples:
+  watchkeeper version add fraud 3
+  watchkeeper version add fraud 3 --framework scikit-learn --format onnx --decision-threshold .4 \\
+      --dependency numpy==2.4.6 --dependency scikit-learn==1.9.1""",
+)
+@click.argument("model_name", metavar="MODEL")
+@click.argument("name", metavar="VERSION")
+@click.option(
+    "--stage", type=click.Choice([s.value for s in Stage]), default="live", show_default=True, help="Where it stands."
+)
+@click.option(
+    "--decision-threshold",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Binary: score from which the positive class is predicted.",
+)
+@click.option("--newest-training-row", type=TIME, help="Time of the newest row it was trained on.")
+@click.option("--deployed-at", type=TIME, help="Since when it serves.")
+@click.option("--framework", default="", help="scikit-learn, pytorch, xgboost ...")
+@click.option("--format", "artefact_format", default="", help="onnx, h5, saved_model, pickle ...")
+@click.option("--runtime", default="", help="Python 3.11, onnxruntime 1.20 ...")
+@click.option("--hardware", default="", help="cpu, a100 ...")
+@click.option("--inference-mode", default="", help="batch, near-real-time or real-time.")
+@click.option("--deployment-target", default="", help="vm, container, serverless, serving platform or edge.")
+@click.option(
+    "--dependency", "dependencies", multiple=True, metavar="NAME==VERSION", help="May be given several times."
+)
+def version_add(
+    model_name: str, name: str, stage: str, artefact_format: str, dependencies: tuple[str, ...], **rest: Any
+) -> None:
+    """Register a version of MODEL. The same again changes nothing."""
+    from app.services.catalogue import register_version
+
+    new = Version(
+        model_id=0,
+        name=name,
+        stage=Stage(stage),
+        format=artefact_format,
+        dependencies=dict(_dependency(text) for text in dependencies),
+        **rest,
+    )
+    with database() as engine:
+        register_version(engine, model_name, new, now())
+    click.echo(f"version {name} of {model_name} is registered")
+    click.echo(f"Next: watchkeeper import reference FILE --model {model_name} --version {name} ...", err=True)
+
+
+def _dependency(text: str) -> tuple[str, str]:
+    name, separator, release = text.partition("==")
+    if not (name and separator and release):
+        raise click.BadParameter(f"{text!r}: write NAME==VERSION", param_hint="--dependency")
+    return name, release
+
+
+@version.command("list")
+@click.argument("model_name", metavar="[MODEL]", required=False)
+@format_option
+def version_list(model_name: str | None, format_: str) -> None:
+    """List the versions of MODEL, or of every model."""
+    from app.services.catalogue import models_with_versions
+    from app.storage.catalogue import find_model
+    from app.storage.engine import read
+
+    with database() as engine:
+        if model_name:
+            with read(engine) as connection:
+                find_model(connection, model_name)
+        rows = [
+            _version_row(found, one)
+            for found, versions in models_with_versions(engine)
+            for one in versions
+            if model_name in (None, found.name)
+        ]
+    columns = ["model", "version", "stage", "decision_threshold", "newest_training_row", "deployed_at", "framework"]
+    show(rows, format_, columns=columns, empty="no version yet; add one with `watchkeeper version add MODEL VERSION`")
+
+
+def _version_row(found: Model, one: Version) -> dict[str, Any]:
+    times: dict[str, datetime | None] = {
+        "newest_training_row": one.newest_training_row,
+        "deployed_at": one.deployed_at,
+        "created_at": one.created_at,
+    }
+    return {
+        "model": found.name,
+        "version": one.name,
+        "stage": one.stage,
+        "decision_threshold": one.decision_threshold,
+        **times,
+        "framework": one.framework,
+        "format": one.format,
+        "runtime": one.runtime,
+        "hardware": one.hardware,
+        "inference_mode": one.inference_mode,
+        "deployment_target": one.deployment_target,
+        "dependencies": dict(one.dependencies),
+    }

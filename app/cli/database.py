@@ -1,0 +1,90 @@
+"""`watchkeeper db`, `rebuild` and `doctor`: the state of what is stored."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+
+from app.cli.output import format_option, show
+from app.cli.session import database, now, settings
+from app.settings import SettingsError
+
+
+@click.group()
+def db() -> None:
+    """Bring the database's schema up or down, or check it."""
+
+
+@db.command("upgrade")
+@click.argument("revision", default="head")
+def db_upgrade(revision: str) -> None:
+    """Bring the schema up to REVISION, by default to the newest one. Harmless when it is there already."""
+    from app.storage import migrate
+    from app.storage.engine import open_engine
+
+    engine = open_engine(settings())
+    migrate.upgrade(engine, revision)
+    click.echo(f"the database is at schema {migrate.current(engine)}")
+
+
+@db.command("downgrade")
+@click.argument("revision")
+@click.confirmation_option(prompt="A downgrade drops tables and columns with what they hold. Go on?")
+def db_downgrade(revision: str) -> None:
+    """Take the schema down to REVISION ("-1": one step, "base": to nothing)."""
+    from app.storage import migrate
+    from app.storage.engine import open_engine
+
+    engine = open_engine(settings())
+    migrate.downgrade(engine, revision)
+    click.echo(f"the database is at schema {migrate.current(engine) or 'base (empty)'}")
+
+
+@db.command("check")
+def db_check() -> None:
+    """Say whether the schema is the one that this program needs; exit code 1 when it is not."""
+    from app.storage import migrate
+    from app.storage.engine import open_engine
+
+    current, head = migrate.current(open_engine(settings())), migrate.head()
+    if current != head:
+        raise click.ClickException(
+            f"the schema is {current or 'empty'}, {head} is needed; run `watchkeeper db upgrade`"
+        )
+    click.echo(f"the database is at schema {head}, the newest")
+
+
+@click.command(epilog="\b\nExample:\n  watchkeeper rebuild --model fraud --version 3")
+@click.option("--model", "model_name", help="Only this model.")
+@click.option("--version", "version_name", help="Only this version of it.")
+def rebuild(model_name: str | None, version_name: str | None) -> None:
+    """Recount all profiles from the stored rows. Measurements are made anew by the next run."""
+    from app.services.rebuild import rebuild as rebuild_all
+
+    if version_name and not model_name:
+        raise click.UsageError("--version needs --model")
+    with database() as engine:
+        summary = rebuild_all(engine, model=model_name, version=version_name, now=now())
+    show([asdict(summary)], "text")
+
+
+@click.command()
+@format_option
+def doctor(format_: str) -> None:
+    """Say what is wrong and how to mend it. Exit code 0 when nothing is, 1 when something is."""
+    from app.services.doctor import Finding, Level, diagnose
+
+    try:
+        findings = diagnose(settings(), now())
+    except SettingsError as error:
+        findings = [Finding("settings", Level.BAD, str(error), "correct the environment variables named here")]
+    if format_ == "json":
+        show([asdict(finding) for finding in findings], format_)
+    else:
+        for finding in findings:
+            click.echo(f"{finding.level:4}  {finding.subject}: {finding.what}")
+            if finding.mend:
+                click.echo(f"      mend: {finding.mend}")
+    sys.exit(1 if any(finding.level is Level.BAD for finding in findings) else 0)

@@ -1,0 +1,81 @@
+"""`watchkeeper measurements` and `watchkeeper alert`: what was found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from app.cli.output import format_option, show
+from app.cli.parameters import TIME
+from app.cli.session import database
+from app.core.model import Outcome
+
+MEASUREMENT_COLUMNS = ["version", "check", "subject", "window_start", "value", "limit", "outcome", "reason"]
+ALERT_COLUMNS = ["model", "version", "check", "subject", "state", "since", "value", "limit", "reason"]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  watchkeeper measurements --model fraud
+  watchkeeper measurements --model fraud --check training_serving_skew --outcome breach --since 2026-11-01
+  watchkeeper measurements --model fraud --format json | jq '.[] | select(.outcome == "breach")'""",
+)
+@click.option("--model", required=True, help="The model.")
+@click.option("--version", help="Only this version.")
+@click.option("--check", help="Only this check.")
+@click.option("--subject", help="Only this feature or quality measure.")
+@click.option("--since", type=TIME, help="Windows that start at or after this time.")
+@click.option("--until", type=TIME, help="Windows that start before this time.")
+@click.option("--outcome", type=click.Choice([o.value for o in Outcome]), help="Only this verdict.")
+@click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True, help="Rows at the most.")
+@format_option
+def measurements(
+    model: str,
+    version: str | None,
+    check: str | None,
+    subject: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    outcome: str | None,
+    limit: int,
+    format_: str,
+) -> None:
+    """Print what the checks measured, oldest window first."""
+    from app.services.read_models import measurements as stored
+
+    with database() as engine:
+        rows = stored(
+            engine,
+            model=model,
+            version=version,
+            check=check,
+            subject=subject,
+            since=since,
+            until=until,
+            outcome=outcome,
+            limit=limit,
+        )
+    empty = "no measurement yet; `watchkeeper run` judges every window that has closed"
+    show(rows, format_, columns=MEASUREMENT_COLUMNS, empty=empty)
+    if len(rows) == limit:
+        click.echo(f"The first {limit} rows; narrow with --since and --check, or raise --limit.", err=True)
+
+
+@click.group()
+def alert() -> None:
+    """See alerts."""
+
+
+@alert.command("list")
+@click.option("--model", help="Only this model's.")
+@click.option("--all", "all_", is_flag=True, help="Resolved ones too.")
+@format_option
+def alert_list(model: str | None, all_: bool, format_: str) -> None:
+    """List the open alerts."""
+    from app.services.read_models import alerts
+
+    with database() as engine:
+        rows = alerts(engine, model=model, all_=all_)
+    show(rows, format_, columns=ALERT_COLUMNS, empty="no alert" if all_ else "no open alert")

@@ -1,0 +1,65 @@
+"""`watchkeeper key`: who may send records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from app.cli.output import format_option, show
+from app.cli.session import database, now
+
+
+@click.group()
+def key() -> None:
+    """Make, list and revoke API keys. None is needed on loopback."""
+
+
+@key.command("create", epilog="\b\nExample:\n  watchkeeper key create payments-service --scope ingest")
+@click.argument("name")
+@click.option(
+    "--scope",
+    type=click.Choice(["ingest", "admin"]),
+    default="ingest",
+    show_default=True,
+    help="ingest: send predictions and corrections; admin: everything.",
+)
+@format_option
+def key_create(name: str, scope: str, format_: str) -> None:
+    """Make a key for NAME. It is shown once, and only its hash is kept."""
+    from app.services.keys import create_key
+
+    with database() as engine:
+        created = create_key(engine, name, scope, now())
+    if format_ == "json":
+        show([{**_row(created.key), "key": created.secret}], format_)
+        return
+    click.echo(created.secret)
+    click.echo("Keep it: it is not shown again. Send it as `Authorization: Bearer KEY`.", err=True)
+
+
+@key.command("list")
+@format_option
+def key_list(format_: str) -> None:
+    """List the keys, revoked ones too."""
+    from app.services.keys import list_keys
+
+    with database() as engine:
+        rows = [_row(found) for found in list_keys(engine)]
+    show(rows, format_, empty="no key; make one with `watchkeeper key create NAME`")
+
+
+@key.command("revoke")
+@click.argument("key_id", metavar="ID", type=int)
+def key_revoke(key_id: int) -> None:
+    """Take key ID out of use; collectors stop taking it within seconds."""
+    from app.services.keys import revoke_key
+
+    with database() as engine:
+        revoked = revoke_key(engine, key_id, now())
+    click.echo(f"key {revoked.id} ({revoked.name}) is revoked")
+
+
+def _row(found: Any) -> dict[str, Any]:
+    names = ("id", "name", "scope", "hint", "created_at", "revoked_at")
+    return {name: getattr(found, name) for name in names}

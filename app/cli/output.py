@@ -1,0 +1,81 @@
+"""Rows for people and rows for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+Row = Mapping[str, Any]
+_PIPE_WIDTH = 10_000
+
+
+def format_option(command: _Command) -> _Command:
+    """`--format text|json`, with `--json` as its short form."""
+    option = click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How rows are printed.",
+    )
+    short = click.option("--json", "format_", flag_value="json", help="Short for --format json.")
+    return option(short(command))
+
+
+def show(
+    rows: Iterable[Row], format_: str, *, columns: Sequence[str] | None = None, empty: str = "nothing yet"
+) -> None:
+    """Print rows as a table of `columns` (all of them when not given), or as a JSON array of everything."""
+    rows = list(rows)
+    if format_ == "json":
+        click.echo(json.dumps(rows, default=_json, indent=2))
+    elif rows:
+        _print_table(rows, list(columns or rows[0]))
+    else:
+        click.echo(empty)
+
+
+def _print_table(rows: list[Row], columns: list[str]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        numeric = all(isinstance(row[column], int | float) or row[column] is None for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
+    for row in rows:
+        table.add_row(*(Text(text(row[column])) for column in columns))
+    # A pipe has no width: whole lines there, so that grep and awk see every value.
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+
+
+def text(value: object) -> str:
+    """A value as people read it: four significant digits, times to the minute with their zone."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() / 86400:g} d" if value >= timedelta(days=1) else str(value)
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _json(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Enum):
+        return value.value
+    raise TypeError(f"{value!r} has no JSON form")

@@ -1,0 +1,43 @@
+"""Parameter types: times with a zone, and durations as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 2026-11-22, or 2026-11-22T10:00:00Z", param, ctx)
+        # A bare date is a day of the windows, which are in UTC; a time of day without a zone could mean anything.
+        if time.tzinfo is None and len(value) > len("2026-11-22"):
+            self.fail(f"{value!r} has no zone; add Z for UTC, or an offset such as +01:00", param, ctx)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+class _Duration(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([mhdw])", value.strip())
+        if match is None:
+            self.fail(f"{value!r} is no duration; write a number and m, h, d or w, such as 12h or 30d", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+TIME = _Time()
+DURATION = _Duration()

@@ -1,0 +1,114 @@
+"""`watchkeeper up`, `collect`, `work`, `dashboard`, `run` and `demo`: the processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli.output import format_option, show
+from app.cli.parameters import TIME
+from app.cli.session import connect, database, now, settings
+from app.settings import Settings
+
+HOST = click.option("--host", help="Address to listen on; anything but loopback asks for API keys.")
+PORT = click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.")
+
+
+def _changed(chosen: Settings, **changes: Any) -> Settings:
+    return replace(chosen, **{name: value for name, value in changes.items() if value is not None})
+
+
+@click.command(epilog="\b\nExample:\n  watchkeeper collect --port 8600")
+@HOST
+@PORT
+def collect(host: str | None, port: int | None) -> None:
+    """Run the collector: predictions and corrections in over HTTP."""
+    chosen = _changed(settings(), host=host, port=port)
+    connect(chosen).dispose()
+    from app.api.run import serve
+
+    serve(chosen)
+
+
+@click.command()
+def work() -> None:
+    """Run the worker: fold, evaluate, alert, deliver and act, for as long as it lives."""
+    chosen = settings()
+    connect(chosen).dispose()
+    from app.jobs.worker import work as run_worker
+
+    run_worker(chosen)
+
+
+@click.command(epilog="\b\nExample:\n  watchkeeper dashboard --port 8601")
+@HOST
+@PORT
+def dashboard(host: str | None, port: int | None) -> None:
+    """Run the dashboard."""
+    from app.ui.run import serve
+
+    serve(_changed(settings(), dashboard_host=host, dashboard_port=port))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  watchkeeper run                          do all due work once, such as from cron or after an import
+  watchkeeper run --until 2026-11-01       judge windows as if it were that time"""
+)
+@click.option("--until", type=TIME, help="Take this as the present; only windows that had closed by then are judged.")
+@format_option
+def run(until: datetime | None, format_: str) -> None:
+    """Fold, evaluate, alert, deliver and act once, then exit. Exit code 1 when a job failed."""
+    from app.services.rounds import run_round
+
+    with database() as engine:
+        summary = run_round(engine, settings(), until or now(), force=True, environment=os.environ)
+    show([asdict(job) for job in summary.jobs], format_)
+    sys.exit(1 if summary.failed else 0)
+
+
+@click.command(epilog="\b\nExample:\n  watchkeeper up")
+def up() -> None:
+    """Run collector, worker and dashboard together on this machine; Ctrl-C ends all three."""
+    chosen = settings()
+    connect(chosen).dispose()
+    from app.cli.supervisor import supervise
+
+    sys.exit(supervise(["collect", "work", "dashboard"], chosen))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  watchkeeper demo
+  watchkeeper demo --no-serve --data-dir /tmp/watchkeeper-demo"""
+)
+@click.option("--no-serve", is_flag=True, help="Print what was found and exit, without starting the dashboard.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-data"),
+    show_default=True,
+    help="Folder of the demo's database and of the messages it sent.",
+)
+def demo(no_serve: bool, data_dir: Path) -> None:
+    """Watch a flight-delay classifier degrade on the real flights of a year."""
+    try:
+        from app.demo import run_demo
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{error.name} is missing; install the demo with `pip install watchkeeper[demo]`"
+        ) from error
+    chosen = replace(settings(), data_dir=data_dir.resolve(), database_url="")
+    run_demo(chosen)
+    if not no_serve:
+        from app.cli.supervisor import supervise
+
+        sys.exit(supervise(["collect", "work", "dashboard"], chosen))

@@ -1,0 +1,64 @@
+"""What every command begins with: the settings, and a database that is ready."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from app.settings import Settings
+
+
+def settings() -> Settings:
+    """The settings of this process's environment."""
+    return Settings.from_environment(os.environ)
+
+
+def now() -> datetime:
+    """The present, with its zone."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def database() -> Iterator[Engine]:
+    """The settings' database at the newest schema; an empty SQLite one is set up on the way.
+
+    Raises click.ClickException, naming the command that mends it, when it cannot be reached or its schema is old.
+    """
+    engine = connect(settings())
+    try:
+        yield engine
+    except OperationalError as error:
+        raise click.ClickException(_said(error)) from error
+    finally:
+        engine.dispose()
+
+
+def connect(chosen: Settings) -> Engine:
+    """An engine whose database is at the newest schema. Raises click.ClickException as `database` does."""
+    from app.storage import migrate
+    from app.storage.engine import open_engine
+
+    engine = open_engine(chosen)
+    try:
+        revision = migrate.current(engine)
+        if revision is None and engine.dialect.name == "sqlite":
+            migrate.upgrade(engine)
+        elif revision != migrate.head():
+            state = "is empty" if revision is None else f"has schema {revision}, this program needs {migrate.head()}"
+            raise click.ClickException(
+                f"the database {engine.url.render_as_string()} {state}; run `watchkeeper db upgrade`"
+            )
+    except OperationalError as error:
+        engine.dispose()
+        raise click.ClickException(_said(error)) from error
+    return engine
+
+
+def _said(error: OperationalError) -> str:
+    return f"the database cannot be used: {str(error.orig).strip()}; `watchkeeper doctor` says more"

@@ -1,0 +1,21 @@
+"""The checks that there are."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import cast
+
+import app.core.checks
+from app.core.case import Check
+from app.core.registry import plugins
+
+
+@cache
+def all_checks() -> dict[str, Check]:
+    """Every check by its name."""
+    return cast(dict[str, Check], plugins(app.core.checks))
+
+
+def advice_for(check: str) -> str:
+    """What to do about a breach of that check, in a sentence."""
+    return all_checks()[check].advice

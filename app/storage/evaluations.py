@@ -1,0 +1,120 @@
+"""What evaluation reads and writes: windows by state, profile parts, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
+
+from app.core.codec import decode_counts
+from app.core.model import Measurement
+from app.core.profile import FeatureCounts, OutcomeCounts
+from app.storage.tables import measurement, profile, version
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a version has been judged. All are starts of windows; None where there is none."""
+
+    first: datetime | None
+    changed: datetime | None  # the oldest window, before the asked time, whose profile changed since it was judged
+    judged: datetime | None  # the newest judged window
+
+
+def progress(connection: Connection, version_id: int, before: datetime) -> Progress:
+    """How far the version has been judged; windows that start at or after `before` are not closed and do not count."""
+    mine = _whole(version_id)
+    first = connection.scalar(select(func.min(profile.c.window_start)).where(mine, profile.c.window_start < before))
+    changed = connection.scalar(
+        select(func.min(profile.c.window_start)).where(
+            mine, profile.c.revision != profile.c.evaluated_revision, profile.c.window_start < before
+        )
+    )
+    judged = connection.scalar(
+        select(func.max(measurement.c.window_start)).where(measurement.c.version_id == version_id)
+    )
+    return Progress(first, changed, judged)
+
+
+def is_rebuilding(connection: Connection, version_id: int) -> bool:
+    """True while the version's profiles are being counted anew, and say nothing."""
+    position = connection.scalar(select(version.c.rebuild_position).where(version.c.id == version_id))
+    return position is not None
+
+
+def outcomes_between(
+    connection: Connection, version_id: int, start: datetime, end: datetime
+) -> dict[datetime, tuple[int, OutcomeCounts]]:
+    """Revision and outcome counts of the stored windows that start in [start, end)."""
+    query = select(profile.c.window_start, profile.c.revision, profile.c.outcomes).where(
+        _whole(version_id), profile.c.window_start >= start, profile.c.window_start < end
+    )
+    return {
+        row.window_start: (row.revision, decode_counts(OutcomeCounts, row.outcomes))
+        for row in connection.execute(query)
+    }
+
+
+def features_between(
+    connection: Connection, version_id: int, start: datetime, end: datetime
+) -> dict[datetime, FeatureCounts]:
+    """Feature counts of the stored windows that start in [start, end)."""
+    query = select(profile.c.window_start, profile.c.features).where(
+        _whole(version_id), profile.c.window_start >= start, profile.c.window_start < end
+    )
+    return {row.window_start: decode_counts(FeatureCounts, row.features) for row in connection.execute(query)}
+
+
+def replace_measurements(
+    connection: Connection,
+    version_id: int,
+    found: Sequence[Measurement],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+) -> None:
+    """Store what was found for the windows that start in [start, end), in place of what stood there."""
+    inside = and_(measurement.c.window_start >= start, measurement.c.window_start < end)
+    connection.execute(delete(measurement).where(measurement.c.version_id == version_id, inside))
+    if found:
+        connection.execute(insert(measurement), [_row(version_id, one, now) for one in found])
+
+
+def mark_judged(connection: Connection, version_id: int, revisions: Mapping[datetime, int]) -> None:
+    """Record up to which revision each window was judged; one that changed meanwhile stays due."""
+    statement = (
+        update(profile)
+        .where(_whole(version_id), profile.c.window_start == bindparam("start"))
+        .values(evaluated_revision=bindparam("judged"))
+    )
+    if revisions:
+        rows = [{"start": start, "judged": revision} for start, revision in revisions.items()]
+        connection.execute(statement, rows)
+
+
+def _whole(version_id: int) -> ColumnElement[bool]:
+    return and_(profile.c.version_id == version_id, profile.c.segment == "")
+
+
+def _row(version_id: int, one: Measurement, now: datetime) -> dict[str, Any]:
+    return {
+        "version_id": version_id,
+        "check": one.check,
+        "subject": one.subject,
+        "segment": one.segment or "",
+        "window_start": one.window.start,
+        "window_end": one.window.end,
+        "value": one.value,
+        "limit": one.limit,
+        "lower": one.lower,
+        "upper": one.upper,
+        "normal": one.normal,
+        "outcome": one.outcome.value,
+        "reason": one.reason,
+        "statistic": one.statistic,
+        "expected_rate": one.expected_rate,
+        "evaluated_at": now,
+    }
