@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench screenshots browser lock clean
+.PHONY: help setup demo test check bench docs screenshots browser lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: $(VENV)/.dev ## Measure what docs/benchmarks.md claims
 
 screenshots: $(VENV)/.dev browser ## Take the pictures of the documentation again
 	$(BIN)/python -m tests.e2e.screenshots
+
+docs: $(VENV)/.dev ## Write the parts of the documentation that the program knows: commands, settings, checks, channels
+	$(BIN)/python -m tests.docs.generated
 
 lock: ## Resolve the lock files after a change of pyproject.toml (ARGS=--upgrade takes newer releases)
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

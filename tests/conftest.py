@@ -39,7 +39,9 @@ def postgres_admin() -> Iterator[Engine]:
     except OperationalError as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI needs PostgreSQL at {POSTGRES!r}: {error}")
-        pytest.skip(f"no PostgreSQL at {POSTGRES!r}; set WATCHKEEPER_TEST_POSTGRES to one where databases may be created")
+        pytest.skip(
+            f"no PostgreSQL at {POSTGRES!r}; set WATCHKEEPER_TEST_POSTGRES to one where databases may be created"
+        )
     yield engine
     engine.dispose()
 

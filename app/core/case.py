@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import ClassVar, Protocol
@@ -18,6 +18,8 @@ from app.core.stats.calibration import isotonic
 
 ENOUGH_WINDOWS = 30
 """Windows of normal variation that a limit is learnt from at the least."""
+EARLY_WINDOWS = 90
+"""Production's first windows, of which those with enough rows show what is normal where the reference cannot."""
 ENOUGH_ROWS = 30
 """Rows (values, labels) in a window below which nothing is said about it."""
 LOOKBACK = 100
@@ -28,14 +30,21 @@ FEATURE_LOOKBACK = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """W consecutive windows with their counts stacked on the first axis."""
+    """W windows in order of time, with their counts stacked on the first axis."""
 
     windows: tuple[Window, ...]
     outcomes: OutcomeCounts
     features: FeatureCounts
+    _known: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    def once(self, name: str, compute: Callable[[], FloatArray]) -> FloatArray:
+        """What `compute` gives, computed once: a reference's windows stay the same from round to round."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +53,9 @@ class Case:
 
     `windows` and `outcomes` [W] are the windows to judge, from index `first` on, after up to LOOKBACK earlier ones;
     `features` stacks the last windows only, from index `first_features`. `reference` holds the reference's windows
-    (None without timestamps or without a reference), `calibration` the outcomes of all its rows (None without one).
-    `early` are production's first windows, from which normal is learnt where the reference cannot tell.
+    (None without timestamps or without a reference), `calibration` the outcomes of all its rows and `training` its
+    feature counts, which served ones are compared with (both None without a reference). `early` are production's
+    first windows, at most EARLY_WINDOWS, from which normal is learnt where the reference cannot tell.
     """
 
     model: Model
@@ -58,6 +68,7 @@ class Case:
     first_features: int
     reference: Series | None
     calibration: OutcomeCounts | None
+    training: FeatureCounts | None
     early: Series
     now: datetime
 

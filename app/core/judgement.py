@@ -1,7 +1,8 @@
 """The rule behind most checks: normal is what the model's own windows showed, and a breach is clearly beyond it.
 
 Limit T = max(floor, 1.25 x the largest leave-one-out deviation of the normal windows); breach when the deviation
-exceeds T in 2 of the last 3 windows. Arrays are [W, S]: windows by subjects.
+exceeds T in 2 of the last 3 windows. A window that cannot be judged exceeds nothing. Arrays are [W, S]: windows by
+subjects.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from typing import TypeVar
 
 import numpy as np
 
-from app.core.case import ENOUGH_ROWS, ENOUGH_WINDOWS, BoolArray, Case, Series
+from app.core.case import EARLY_WINDOWS, ENOUGH_ROWS, ENOUGH_WINDOWS, BoolArray, Case, Series
 from app.core.model import Measurement, Outcome
-from app.core.profile import FloatArray
+from app.core.profile import FeatureCounts, FloatArray, IntArray, OutcomeCounts
 from app.core.stats.limits import (
     exceedances,
     expected_false_alarm_rate,
@@ -25,6 +27,11 @@ from app.core.stats.limits import (
 )
 
 NEEDED, OF = 2, 3
+
+NO_REFERENCE = "no reference: store training or validation rows of this version"
+NO_LABELS = "the reference has no labels: store one with a label column"
+
+_Counts = TypeVar("_Counts", OutcomeCounts, FeatureCounts)
 
 
 class Harm(IntEnum):
@@ -36,63 +43,78 @@ class Harm(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Normal:
-    """What is normal for S subjects: `values` [R, S] (or leave-one-out distances), NaN where a window could not tell.
+class NormalWindows:
+    """The windows that normal is learnt from.
 
-    `rows_min` [S] or scalar: rows of the smallest of these windows, 0 where size plays no part. `learnt_until`: end of
-    the last production window among them, None when all are the reference's.
+    `learnt_until`: end of the last production window among them, None when all are the reference's. `lacking`: how many
+    windows the reference alone falls short of enough.
     """
 
-    values: FloatArray
-    rows_min: FloatArray
+    series: Series
     learnt_until: datetime | None = None
-
-    def enough(self) -> BoolArray:
-        """[S] whether there are windows enough to set a limit."""
-        return np.asarray(np.isfinite(self.values).sum(axis=0) >= ENOUGH_WINDOWS)
+    lacking: int = 0
 
 
-def learn(values: FloatArray, series: Series, learnt_until: datetime | None) -> Normal:
-    """Normal as a share or mean [R, S] showed it in the windows of `series`."""
-    smallest = float(series.outcomes.rows.min()) if len(series) else 0.0
-    return Normal(values, np.full(values.shape[-1], smallest), learnt_until)
+def normal_windows(case: Case, usable: Callable[[Series], BoolArray], *, production: bool = False) -> NormalWindows:
+    """The reference's usable windows; where they are too few, production's first usable ones fill up.
 
-
-def normal_windows(
-    case: Case, usable: Callable[[Series], BoolArray], *, production: bool = False
-) -> tuple[Series, datetime | None]:
-    """The windows that normal is learnt from, and until when production's own count among them.
-
-    The reference's usable windows; where they are fewer than ENOUGH_WINDOWS, production's first usable ones fill up.
     `production=True` leaves the reference out: its rows are a sample, and say nothing about volume or reviews.
     """
-    reference = None if production else case.reference
-    chosen = _choose(reference, usable(reference)) if reference is not None and len(reference) else None
-    missing = ENOUGH_WINDOWS - (len(chosen) if chosen else 0)
-    if missing <= 0 or not len(case.early):
-        return chosen or _choose(case.early, np.zeros(len(case.early), np.bool_)), None
+    reference = None if production or case.reference is None else _choose(case.reference, usable(case.reference))
+    lacking = ENOUGH_WINDOWS - (len(reference) if reference is not None else 0)
+    if reference is not None and lacking <= 0:
+        return NormalWindows(reference)
     mask = usable(case.early)
-    mask &= np.cumsum(mask) <= missing
-    filled = _choose(case.early, mask)
-    until = filled.windows[-1].end if len(filled) else None
-    return (filled if chosen is None else _join(chosen, filled)), until
+    early = _choose(case.early, mask & (np.cumsum(mask) <= lacking))
+    until = early.windows[-1].end if len(early) else None
+    return NormalWindows(early if reference is None else _join(reference, early), until, lacking)
 
 
 def _choose(series: Series, mask: BoolArray) -> Series:
+    if mask.all():
+        return series  # itself, not a copy: it knows what was computed of it before
     windows = tuple(window for window, keep in zip(series.windows, mask, strict=True) if keep)
     return Series(windows, series.outcomes[mask], series.features[mask])
 
 
 def _join(one: Series, other: Series) -> Series:
-    def joined(a: object, b: object) -> object:
-        mine, theirs = a.arrays(), b.arrays()  # type: ignore[attr-defined]
-        return type(a)(*(np.concatenate([mine[name], theirs[name]]) for name in mine))
-
+    if not len(other):
+        return one
     return Series(
         one.windows + other.windows,
-        joined(one.outcomes, other.outcomes),  # type: ignore[arg-type]
-        joined(one.features, other.features),  # type: ignore[arg-type]
+        _concatenated(one.outcomes, other.outcomes),
+        _concatenated(one.features, other.features),
     )
+
+
+def _concatenated(one: _Counts, other: _Counts) -> _Counts:
+    others = other.arrays()
+    return type(one)(*(np.concatenate([array, others[name]]) for name, array in one.arrays().items()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normal:
+    """What is normal for S subjects: `values` [R, S] (or leave-one-out distances), NaN where a window could not tell.
+
+    `rows_min` [S]: rows behind the value of the smallest of these windows, 0 where size plays no part.
+    """
+
+    values: FloatArray
+    rows_min: FloatArray
+    windows: NormalWindows
+
+    @property
+    def known(self) -> IntArray:
+        """[S] windows that could tell."""
+        return np.asarray(np.isfinite(self.values).sum(axis=0))
+
+
+def learn(windows: NormalWindows, values: FloatArray, rows: IntArray | None = None) -> Normal:
+    """Normal as `values` [R, S] showed it. `rows` [R, S]: what stands behind each, where size plays a part."""
+    if rows is None or not len(values):
+        return Normal(values, np.zeros(values.shape[1]), windows)
+    smallest = np.where(np.isfinite(values), rows, np.inf).min(axis=0)
+    return Normal(values, np.where(np.isfinite(smallest), smallest, 0.0), windows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +125,7 @@ class Readings:
     statistic: str
     subjects: Sequence[str]
     values: FloatArray  # [W, S]
-    why_not: Callable[[int, int], str]  # (window, subject) -> why there is no value, or no verdict on it
+    why_not: Callable[[int, int], str]  # (row of `values`, subject) -> why there is no value, or no verdict on it
     start: int = 0  # index in case.windows of the first row of `values`
     rows: FloatArray | None = None  # [W, S] rows behind each value, where a smaller window means a noisier value
     lower: FloatArray | None = None
@@ -115,85 +137,116 @@ class Readings:
 class Rule:
     """How far from normal is too far. `distance`: values are distances from normal already, and 0 is perfect."""
 
-    floor: float | FloatArray
+    floor: float
     harm: Harm = Harm.EITHER
     distance: bool = False
-    at_once: BoolArray | None = field(default=None, compare=False)  # [W, S] a breach whatever the rule says
+    silent: BoolArray | None = field(default=None, compare=False)  # [W, S] silence: a breach whatever the rule says
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bounds:
+    """The rule applied to all values, [W, S] each but `centre` and `enough` [S]."""
+
+    centre: FloatArray
+    enough: BoolArray
+    limits: FloatArray
+    learning: BoolArray
+    told: BoolArray
+    exceeds: BoolArray
+    counts: IntArray
 
 
 def judge(case: Case, readings: Readings, normal: Normal, rule: Rule) -> Iterator[Measurement]:
     """A measurement for every judged window and subject."""
-    values = readings.values
-    centre = np.zeros(values.shape[1]) if rule.distance else _mean(normal.values)
-    tolerance = _tolerance(readings, normal, rule)
-    deviation = values - centre
-    harmful = np.abs(deviation) if rule.harm is Harm.EITHER else deviation * rule.harm
-    exceeds = harmful > tolerance
-    told = np.isfinite(values) if readings.withheld is None else np.isfinite(values) & ~readings.withheld
-    counts = exceedances(exceeds & told, of=OF)
-    side = np.where(deviation < 0, -1.0, 1.0) if rule.harm is Harm.EITHER else np.full(values.shape, float(rule.harm))
-    limits = centre + side * tolerance
-    enough = normal.enough()
-    rates = [expected_false_alarm_rate(max(int(n), 1)) for n in np.isfinite(normal.values).sum(axis=0)]
+    bounds = _bounds(case, readings, normal, rule)
+    rates = [expected_false_alarm_rate(known) if known else None for known in normal.known.tolist()]
     for window in case.judged:
         row = window - readings.start
-        learning = normal.learnt_until is not None and case.windows[window].start < normal.learnt_until
         for s, subject in enumerate(readings.subjects):
-            silent = rule.at_once is not None and bool(rule.at_once[row, s])
-            outcome, reason = Outcome.NOT_EVALUATED, ""
-            if not told[row, s]:
-                reason = readings.why_not(row, s)
-            elif not enough[s]:
-                reason = learning_reason(case, int(np.isfinite(normal.values[:, s]).sum()))
-            elif learning:
-                reason = "learning: this window is one of those that normal is learnt from"
-            else:
-                outcome, reason = _verdict(int(counts[row, s]), bool(exceeds[row, s]), silent)
+            outcome, reason = _verdict(case, readings, normal, rule, bounds, row, s)
+            enough = bool(bounds.enough[s])
             yield Measurement(
                 check=readings.check,
                 subject=subject,
                 window=case.windows[window],
                 statistic=readings.statistic,
                 outcome=outcome,
-                value=_number(values[row, s]),
-                limit=_number(limits[row, s]) if enough[s] else None,
+                value=_number(readings.values[row, s]),
+                limit=_number(bounds.limits[row, s]) if enough else None,
                 reason=reason,
                 lower=None if readings.lower is None else _number(readings.lower[row, s]),
                 upper=None if readings.upper is None else _number(readings.upper[row, s]),
-                expected_rate=rates[s] if enough[s] else None,
-                normal=None if rule.distance or not enough[s] else _number(centre[s]),
+                expected_rate=rates[s] if enough else None,
+                normal=None if rule.distance or not enough else _number(bounds.centre[s]),
             )
 
 
+def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Bounds:
+    values = readings.values
+    centre = np.zeros(values.shape[1]) if rule.distance else _mean(normal.values)
+    tolerance = _tolerance(readings, normal, rule)
+    deviation = values - centre
+    either = rule.harm is Harm.EITHER
+    side = np.where(deviation < 0, -1.0, 1.0) if either else np.full(values.shape, float(rule.harm))
+    exceeds = deviation * side > tolerance
+    told = np.isfinite(values) if readings.withheld is None else np.isfinite(values) & ~readings.withheld
+    until = normal.windows.learnt_until
+    starts = [window.start for window in case.windows[readings.start :]]
+    learning = np.array([until is not None and start < until for start in starts], dtype=np.bool_)[:, None]
+    counts = exceedances(exceeds & told & ~learning, of=OF)
+    enough = normal.known >= ENOUGH_WINDOWS
+    return _Bounds(centre, enough, centre + side * tolerance, learning, told, exceeds, counts)
+
+
 def _tolerance(readings: Readings, normal: Normal, rule: Rule) -> FloatArray:
-    """[W, S] how far from normal a value may be."""
+    """[W, S] how far from normal a value may be; inf where nothing is normal yet."""
     spread = normal.values if rule.distance else leave_one_out_deviation(normal.values)
     tolerance = learnt_limit(spread, floor=rule.floor) if len(spread) else np.full(len(readings.subjects), np.nan)
-    factor = 1.0 if readings.rows is None else window_size_factor(readings.rows, normal.rows_min)
-    return np.broadcast_to(tolerance * factor, readings.values.shape)
+    if readings.rows is None:
+        return np.broadcast_to(tolerance, readings.values.shape)
+    factor = window_size_factor(readings.rows, normal.rows_min)
+    return np.where(np.isfinite(factor), tolerance * np.where(np.isfinite(factor), factor, 1.0), np.inf)
 
 
-def _verdict(count: int, exceeds: bool, silent: bool) -> tuple[Outcome, str]:
-    if silent:
+def _verdict(
+    case: Case, readings: Readings, normal: Normal, rule: Rule, bounds: _Bounds, row: int, s: int
+) -> tuple[Outcome, str]:
+    """What is said of one value, and why."""
+    if not bounds.told[row, s]:
+        return Outcome.NOT_EVALUATED, readings.why_not(row, s)
+    if not bounds.enough[s]:
+        return Outcome.NOT_EVALUATED, learning_reason(case, normal.windows, int(normal.known[s]))
+    if bounds.learning[row, 0]:
+        return Outcome.NOT_EVALUATED, "learning: this window is one of those that normal is learnt from"
+    if rule.silent is not None and rule.silent[row, s]:
         return Outcome.BREACH, "silence: no predictions, where every window had some before"
-    if count >= NEEDED:
-        return Outcome.BREACH, f"beyond the limit in {count} of the last {OF} windows"
-    return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if exceeds else ""
+    if bounds.counts[row, s] >= NEEDED:
+        return Outcome.BREACH, f"beyond the limit in {bounds.counts[row, s]} of the last {OF} windows"
+    return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if bounds.exceeds[row, s] else ""
 
 
-def learning_reason(case: Case, known: int) -> str:
-    """How much of normal is known, and when enough of it will be."""
-    missing = ENOUGH_WINDOWS - known
-    ready = case.windows[-1].end + missing * case.model.window.delta
-    return (
-        f"learning: {known} of {ENOUGH_WINDOWS} windows of normal variation are known; "
-        f"ready about {ready:%Y-%m-%d %H:%M} UTC"
-    )
+def learning_reason(case: Case, windows: NormalWindows, known: int) -> str:
+    """How much of normal is known, and when enough of it will be, or what else would help."""
+    progress = f"learning: {known} of {ENOUGH_WINDOWS} windows of normal variation are known"
+    if windows.lacking <= 0:
+        return f"{progress}; the reference shows no more of them: store a longer one"
+    if len(case.early) >= EARLY_WINDOWS:
+        return (
+            f"{progress} from the first {EARLY_WINDOWS} in production: late labels of theirs or a longer reference help"
+        )
+    ready = case.model.window.start_of(case.now) + (ENOUGH_WINDOWS - known) * case.model.window.delta
+    return f"{progress}; ready on {ready:%Y-%m-%d %H:%M} UTC at the earliest"
 
 
 def too_few(what: str, found: float, needed: int = ENOUGH_ROWS) -> str:
     """The reason given for a window that holds too little to say anything."""
     return f"no {what} in this window" if found == 0 else f"too few {what}: {found:.0f}, at least {needed} are needed"
+
+
+def cannot_tell(case: Case, check: str, statistic: str, reason: str) -> Iterator[Measurement]:
+    """One measurement for every judged window that says why the check knows no subject at all."""
+    for window in case.judged:
+        yield Measurement(check, "", case.windows[window], statistic, Outcome.NOT_EVALUATED, reason=reason)
 
 
 def _mean(values: FloatArray) -> FloatArray:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 
-from app.core.case import ENOUGH_ROWS, BoolArray, Case
+from app.core.case import ENOUGH_ROWS, Case, positives_by_bin
 from app.core.judgement import too_few
 from app.core.model import Task
-from app.core.profile import FloatArray, IntArray, OutcomeCounts
-from app.core.stats.performance import realised_binary, realised_multiclass, regression_quality
+from app.core.profile import RIGHT, FloatArray, IntArray, OutcomeCounts
+from app.core.stats.arrays import ratio
+from app.core.stats.performance import auc_from_histogram, realised_binary, realised_multiclass, regression_quality
 
 USUAL_COVERAGE = 0.8
 """A window is judged when its label coverage reaches this part of what earlier windows had."""
@@ -23,37 +26,45 @@ def labelled(outcomes: OutcomeCounts) -> IntArray:
 def missing_labels(case: Case) -> list[str]:
     """[W] why quality cannot be judged in a window; "" where it can."""
     counts = labelled(case.outcomes)
-    coverage = counts / np.maximum(case.rows, 1)
-    return [_why_not(case, window, int(counts[window]), coverage) for window in range(len(case.windows))]
+    coverage = (counts / np.maximum(case.rows, 1)).tolist()
+    usual = _usual_coverage(counts, coverage)
+    return [_why_not(case, window, int(count), coverage[window], usual[window]) for window, count in enumerate(counts)]
 
 
-def _why_not(case: Case, window: int, count: int, coverage: FloatArray) -> str:
-    if count < ENOUGH_ROWS:
-        return too_few("labels", count)
+def _usual_coverage(counts: IntArray, coverage: list[float]) -> list[float]:
+    """[W] the median of up to COVERAGE_WINDOWS earlier windows that had labels enough; 0 where none had."""
+    usual = []
+    for window in range(len(coverage)):
+        earlier = range(max(0, window - COVERAGE_WINDOWS), window)
+        usual.append(median([coverage[i] for i in earlier if counts[i] >= ENOUGH_ROWS] or [0.0]))
+    return usual
+
+
+def _why_not(case: Case, window: int, count: int, coverage: float, usual: float) -> str:
     due = case.windows[window].end + case.model.label_delay
     if due > case.now:
         return f"provisional: labels are due until {due:%Y-%m-%d %H:%M} UTC"
-    earlier = coverage[max(0, window - COVERAGE_WINDOWS) : window]
-    earlier = earlier[labelled(case.outcomes)[max(0, window - COVERAGE_WINDOWS) : window] >= ENOUGH_ROWS]
-    usual = float(np.median(earlier)) if earlier.size else 0.0
-    if coverage[window] < USUAL_COVERAGE * usual:
-        return f"labels are late: {coverage[window]:.0%} of the predictions have one, {usual:.0%} are usual"
+    if count < ENOUGH_ROWS:
+        return too_few("labels", count)
+    if coverage < USUAL_COVERAGE * usual:
+        return f"labels are late: {coverage:.0%} of the predictions have one, {usual:.0%} are usual"
     return ""
 
 
-def judgeable(case: Case) -> BoolArray:
-    """[W] whether a window's labels allow a verdict."""
-    return np.array([not reason for reason in missing_labels(case)], dtype=np.bool_)
-
-
 def realised_quality(task: Task, outcomes: OutcomeCounts) -> dict[str, FloatArray]:
-    """Each measure of the task, [W], from labelled predictions; NaN where there are too few labels."""
+    """Each measure of the task, [W], from labelled predictions; NaN where there are too few labels.
+
+    Multiclass precision, recall and F1 are macro means, in which the classes that the reference lacks are one class.
+    """
     counts = labelled(outcomes)
     if task is Task.BINARY:
-        quality = realised_binary(outcomes.outcomes)
-        quality["auc"] = realised_binary(outcomes.outcomes[..., :-1])["auc"]  # needs a score; the others do not
+        positives, scored = positives_by_bin(outcomes)
+        # AUC needs a score; the other measures do not.
+        quality = realised_binary(outcomes.outcomes) | {"auc": auc_from_histogram(positives, scored - positives)}
     elif task is Task.MULTICLASS:
-        quality = realised_multiclass(outcomes.confusion)
+        # Whether a prediction was right is known by name, also among classes that the reference lacks.
+        right = outcomes.outcomes[..., RIGHT, :].sum(axis=(-2, -1))
+        quality = realised_multiclass(outcomes.confusion) | {"accuracy": ratio(right, counts)}
     else:
         absolute, squared, signed = np.moveaxis(outcomes.errors, -1, 0)
         quality = regression_quality(counts, absolute, squared, signed)

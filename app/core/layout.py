@@ -108,7 +108,7 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
         upper = np.append(np.concatenate([edges, [np.inf]]), np.nan)
         confident = lower >= self.confident
         if self.task is Task.BINARY:
-            confident |= upper <= np.nextafter(1 - self.confident, 2)
+            confident |= upper <= _first_unsure(self.confident)
         return confident
 
 
@@ -118,7 +118,8 @@ def _grid(feature: NumericFeature) -> tuple[FloatArray, FloatArray]:
     centres, quanta = np.zeros(BINS), np.ones(BINS)
     inner = slice(1, edges.size)
     centres[inner] = edges[:-1] + np.diff(edges) / 2
-    quanta[inner] = np.diff(edges) / _OFFSET_STEPS
+    # An atom at zero is 5e-324 wide, and a 4096th of that would be a quantum of zero.
+    quanta[inner] = np.maximum(np.diff(edges) / _OFFSET_STEPS, np.finfo(np.float64).tiny)
     for bin_, edge in ((0, edges[0]), (edges.size, edges[-1])):
         centres[bin_] = edge
         quanta[bin_] = feature.scale / _OFFSET_STEPS
@@ -192,5 +193,13 @@ def score_edges(task: Task, scores: FloatArray, *, threshold: float, confident: 
     inside = equal_mass_edges(np.sort(scores), BINS) if scores.size else np.linspace(0, 1, BINS + 1)[1:-1]
     exact = [threshold, confident]
     if task is Task.BINARY:
-        exact.append(float(np.nextafter(1 - confident, 2)))
+        exact.append(_first_unsure(confident))
     return np.unique(np.concatenate([inside, exact]))
+
+
+def _first_unsure(confident: float) -> float:
+    """The lowest score at which class 0 is not certain enough: 1 - score rounds, and a score of .1 leaves .9."""
+    sure, unsure = 1 - confident, 1 - confident + 2**-52
+    while sure < (middle := (sure + unsure) / 2) < unsure:
+        sure, unsure = (middle, unsure) if 1 - middle >= confident else (sure, middle)
+    return unsure

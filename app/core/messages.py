@@ -46,7 +46,7 @@ class Message:
     check: str
     at: datetime
     since: datetime | None
-    window: Window
+    window: Window | None
     lines: tuple[Line, ...]
     more: int = 0
     advice: str = ""
@@ -109,10 +109,11 @@ def subject_text(subject: str, segment: str) -> str:
 
 def line_text(line: Line) -> str:
     """What is said about a subject after its name, e.g. `0.31, limit 0.1 (normed Wasserstein); above ...`."""
-    parts = "no value" if line.value is None else f"{line.value:.4g}"
-    parts += "" if line.limit is None else f", limit {line.limit:.4g}"
-    parts += f" ({line.statistic})" if line.statistic else ""
-    return parts + (f"; {line.reason}" if line.reason else "")
+    if line.value is None:
+        return line.reason or "no value"
+    limit = "" if line.limit is None else f", limit {line.limit:.4g}"
+    statistic = f" ({line.statistic})" if line.statistic else ""
+    return f"{line.value:.4g}{limit}{statistic}" + (f"; {line.reason}" if line.reason else "")
 
 
 def more_text(more: int) -> str:
@@ -122,9 +123,9 @@ def more_text(more: int) -> str:
 
 def facts(message: Message) -> list[tuple[str, str]]:
     """The frame of the message as (name, text), in reading order."""
-    rows = [("Window", f"{utc_text(message.window.start)} to {utc_text(message.window.end)}")]
-    if message.since:
-        rows.insert(0, ("In breach since", utc_text(message.since)))
+    rows = [("In breach since", utc_text(message.since))] if message.since else []
+    if message.window:
+        rows.append(("Window", f"{utc_text(message.window.start)} to {utc_text(message.window.end)}"))
     if message.expected_rate is not None:
         rows.append(("Expected false breaches", f"{message.expected_rate:.2g} per window and subject"))
     return rows

@@ -16,6 +16,10 @@ class Policy:
     cooldown: timedelta
     minimum_new_labels: int
 
+    def cooling(self, last_request: datetime | None, now: datetime) -> bool:
+        """Whether the last request is too recent for another one."""
+        return last_request is not None and now < last_request + self.cooldown
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -38,7 +42,7 @@ def should_request(policy: Policy, facts: Facts, now: datetime) -> Decision:
     """Ask when the policy names the check, the cool-down has passed and there is something new to learn from."""
     if facts.check not in policy.checks:
         return Decision(False, f"{facts.check} is not among the policy's checks ({', '.join(policy.checks)})")
-    if facts.last_request is not None and now < facts.last_request + policy.cooldown:
+    if facts.last_request is not None and policy.cooling(facts.last_request, now):
         return Decision(False, f"cooling down until {utc_text(facts.last_request + policy.cooldown)}")
     since = "since the last request" if facts.last_request else "so far"
     if facts.new_labels < policy.minimum_new_labels:

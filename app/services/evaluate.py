@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -10,9 +10,10 @@ from functools import lru_cache
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.core.case import ENOUGH_WINDOWS, FEATURE_LOOKBACK, LOOKBACK, Case, Series
+from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, FEATURE_LOOKBACK, LOOKBACK, Case, Series
+from app.core.distances import enough_rows
 from app.core.layout import Layout, default_layout
-from app.core.model import Model, Stage, Version, Window, WindowLength
+from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.services.checks import all_checks
 from app.storage import evaluations
@@ -20,8 +21,6 @@ from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read, write
 from app.storage.references import find_reference, reference_profiles
 
-EARLY_WINDOWS = 90
-"""Production's first windows, of which those with enough rows show what is normal for a model without a reference."""
 MOST_REFERENCE_WINDOWS = 168
 """A week of hours; of a longer reference the newest windows count."""
 ROWS_PER_COMMIT = 5_000
@@ -59,31 +58,39 @@ def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
 
 def _evaluate_version(engine: Engine, model: Model, version: Version, now: datetime) -> EvaluationSummary:
     with read(engine) as connection:
-        due = _due(connection, model, version, now)
-        baseline = _baseline(connection, engine, model, version) if due else None
+        progress = evaluations.progress(connection, version.id, model.window.start_of(now))
+        if progress.first is None or evaluations.is_rebuilding(connection, version.id):
+            return EvaluationSummary()
+        due = _due(model, progress.first, progress, now)
+        subject = _Subject(model, version, progress.first, _baseline(connection, engine, model, version), now)
     summary = EvaluationSummary(versions=1 if due else 0)
-    if baseline is None:
-        return summary
-    step = max(1, ROWS_PER_COMMIT // (20 + 2 * len(baseline.layout.feature_names)))
-    for at in range(0, len(due), step):
-        summary += _judge(engine, model, version, baseline, due[at : at + step], now)
+    revisions: dict[datetime, int] = {}
+    for windows in _portions(due, subject.baseline.layout):
+        with read(engine) as connection:
+            case, seen = _case(connection, subject, windows)
+        revisions |= seen
+        found = _measure(case)
+        # Revisions are marked with the last portion: a run that breaks off is done again from its start.
+        if not _store(engine, subject, windows, found, revisions if windows[-1] == due[-1] else {}):
+            break
+        breaches = sum(one.outcome is Outcome.BREACH for one in found)
+        summary += EvaluationSummary(0, len(windows), len(found), breaches)
     return summary
 
 
-def _due(connection: Connection, model: Model, version: Version, now: datetime) -> list[Window]:
+def _due(model: Model, first: datetime, progress: evaluations.Progress, now: datetime) -> list[Window]:
     """The windows to judge, oldest first, without a gap: a run of windows is judged by the ones before it."""
     length = model.window
-    open_from = length.start_of(now)
-    progress = evaluations.progress(connection, version.id, open_from)
-    if progress.first is None or evaluations.is_rebuilding(connection, version.id):
-        return []
     starts = [progress.changed] if progress.changed else []
-    if progress.judged is None:
-        starts.append(progress.first)
-    elif progress.judged + length.delta < open_from:
-        # A new window has closed: those whose labels were not due yet may be final now.
-        starts.append(max(progress.first, length.start_of(progress.judged + length.delta - model.label_delay)))
-    return _windows(min(starts), open_from, length) if starts else []
+    if progress.judged is None or progress.judged_at is None:
+        starts.append(first)
+    else:
+        starts.append(progress.judged + length.delta)
+        # The oldest window whose labels were not all due when we last looked is judged anew once they are.
+        provisional = length.start_of(progress.judged_at - model.label_delay)
+        if provisional + length.delta <= now - model.label_delay:
+            starts.append(max(first, provisional))
+    return _windows(min(starts), length.start_of(now), length)
 
 
 def _windows(start: datetime, end: datetime, length: WindowLength) -> list[Window]:
@@ -91,13 +98,31 @@ def _windows(start: datetime, end: datetime, length: WindowLength) -> list[Windo
     return [Window(start + i * length.delta, start + (i + 1) * length.delta) for i in range(count)]
 
 
+def _portions(due: Sequence[Window], layout: Layout) -> Iterator[Sequence[Window]]:
+    """Runs of windows short enough for one commit each."""
+    step = max(1, ROWS_PER_COMMIT // (20 + 2 * len(layout.feature_names)))
+    return (due[at : at + step] for at in range(0, len(due), step))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Baseline:
-    """What does not change from round to round: the layout, the reference, and where production began."""
+    """What does not change from round to round: see the fields of the same names in Case."""
 
     layout: Layout
-    reference: Series | None
-    calibration: OutcomeCounts | None
+    reference: Series | None = None
+    calibration: OutcomeCounts | None = None
+    training: FeatureCounts | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Subject:
+    """Whom a round is about: a version, its baseline, and `first`, the start of its first window in production."""
+
+    model: Model
+    version: Version
+    first: datetime
+    baseline: _Baseline
+    now: datetime
 
 
 def _baseline(connection: Connection, engine: Engine, model: Model, version: Version) -> _Baseline:
@@ -110,7 +135,7 @@ def _baseline(connection: Connection, engine: Engine, model: Model, version: Ver
         threshold=version.decision_threshold,
         confident=model.confident_threshold,
     )
-    return _Baseline(layout, None, None)
+    return _Baseline(layout)
 
 
 @lru_cache(maxsize=8)
@@ -120,95 +145,90 @@ def _stored_baseline(engine: Engine, version_id: int, length: WindowLength, _cre
         reference = find_reference(connection, version_id)
         stored = reference_profiles(connection, version_id)
     assert reference is not None
-    whole = OutcomeCounts.stack([part.profile.outcomes for part in stored]).sum()
-    timed = [(part.window_start, part.profile) for part in stored if part.window_start is not None]
+    outcomes = OutcomeCounts.stack([part.profile.outcomes for part in stored]).sum()
     # Windows that hold less than half of the usual rows, such as a first or last day cut short, say more about
     # chance than about the model.
-    usual = float(np.median([part.rows for _, part in timed])) if timed else 0.0
+    usual = np.median([part.profile.rows for part in stored])
+    timed = [(part.window_start, part.profile) for part in stored if part.window_start is not None]
     full = [(start, part) for start, part in timed if part.rows >= usual / 2][-MOST_REFERENCE_WINDOWS:]
-    series = None
-    if full:
-        series = Series(
-            tuple(Window(start, start + length.delta) for start, _ in full),
-            OutcomeCounts.stack([part.outcomes for _, part in full]),
-            FeatureCounts.stack([part.features for _, part in full]),
-        )
-    return _Baseline(reference.layout, series, whole)
+    if not full:
+        return _Baseline(reference.layout, None, outcomes, stored[0].profile.features)
+    series = Series(
+        tuple(Window(start, start + length.delta) for start, _ in full),
+        OutcomeCounts.stack([part.outcomes for _, part in full]),
+        FeatureCounts.stack([part.features for _, part in full]),
+    )
+    return _Baseline(reference.layout, series, outcomes, series.features.sum())
 
 
-def _judge(
-    engine: Engine, model: Model, version: Version, baseline: _Baseline, due: Sequence[Window], now: datetime
-) -> EvaluationSummary:
-    """Measure and store one run of windows."""
-    with read(engine) as connection:
-        case, revisions = _case(connection, model, version, baseline, due, now)
-    found = [
-        measurement
-        for check in all_checks().values()
-        if model.task in check.tasks
-        for measurement in check.evaluate(case)
-    ]
+def _measure(case: Case) -> list[Measurement]:
+    checks = [check for check in all_checks().values() if case.model.task in check.tasks]
+    return [measurement for check in checks for measurement in check.evaluate(case)]
+
+
+def _store(
+    engine: Engine,
+    subject: _Subject,
+    windows: Sequence[Window],
+    found: Sequence[Measurement],
+    revisions: Mapping[datetime, int],
+) -> bool:
+    """Keep what was found; False when a rebuild began meanwhile: what we looked at is no more."""
+    version_id = subject.version.id
     with write(engine) as connection:
-        if evaluations.is_rebuilding(connection, version.id):
-            return EvaluationSummary()  # what we looked at is no more; the windows stay due
-        evaluations.replace_measurements(connection, version.id, found, due[0].start, due[-1].end, now)
-        evaluations.mark_judged(connection, version.id, revisions)
-    return EvaluationSummary(0, len(due), len(found), sum(one.outcome == "breach" for one in found))
+        if evaluations.is_rebuilding(connection, version_id):
+            return False
+        evaluations.replace_measurements(connection, version_id, found, windows[0].start, windows[-1].end, subject.now)
+        evaluations.mark_judged(connection, version_id, revisions)
+    return True
 
 
-def _case(
-    connection: Connection,
-    model: Model,
-    version: Version,
-    baseline: _Baseline,
-    due: Sequence[Window],
-    now: datetime,
-) -> tuple[Case, dict[datetime, int]]:
+def _case(connection: Connection, subject: _Subject, due: Sequence[Window]) -> tuple[Case, dict[datetime, int]]:
     """The case of a run of windows, and the revisions of the profiles that it rests on."""
-    length = model.window
-    first = evaluations.progress(connection, version.id, due[-1].end).first
-    assert first is not None
-    begin = max(first, due[0].start - LOOKBACK * length.delta)
-    features_begin = max(first, due[0].start - FEATURE_LOOKBACK * length.delta)
+    baseline, version_id, length = subject.baseline, subject.version.id, subject.model.window
+    begin = max(subject.first, due[0].start - LOOKBACK * length.delta)
+    features_begin = max(subject.first, due[0].start - FEATURE_LOOKBACK * length.delta)
     windows = _windows(begin, due[-1].end, length)
-    outcomes = evaluations.outcomes_between(connection, version.id, begin, due[-1].end)
-    features = evaluations.features_between(connection, version.id, features_begin, due[-1].end)
     first_features = (features_begin - begin) // length.delta
+    outcomes = evaluations.outcomes_between(connection, version_id, begin, due[-1].end)
+    features = evaluations.features_between(connection, version_id, features_begin, due[-1].end)
     case = Case(
-        model=model,
-        version=version,
+        model=subject.model,
+        version=subject.version,
         layout=baseline.layout,
         windows=tuple(windows),
         first=(due[0].start - begin) // length.delta,
-        outcomes=_stack_outcomes(baseline.layout, windows, {start: counts for start, (_, counts) in outcomes.items()}),
+        outcomes=_stack_outcomes(baseline.layout, windows, outcomes),
         features=_stack_features(baseline.layout, windows[first_features:], features),
         first_features=first_features,
         reference=baseline.reference,
         calibration=baseline.calibration,
-        early=_early(connection, version, baseline, _windows(first, now, length)[:EARLY_WINDOWS]),
-        now=now,
+        training=baseline.training,
+        early=_early(connection, subject),
+        now=subject.now,
     )
     return case, {start: revision for start, (revision, _) in outcomes.items() if start >= due[0].start}
 
 
-def _early(connection: Connection, version: Version, baseline: _Baseline, windows: Sequence[Window]) -> Series:
-    """Production's first windows; their features only where the reference has too few windows of its own."""
-    begin, end = windows[0].start, windows[-1].end
-    outcomes = evaluations.outcomes_between(connection, version.id, begin, end)
-    short = baseline.reference is None or len(baseline.reference) < ENOUGH_WINDOWS
-    features = evaluations.features_between(connection, version.id, begin, end) if short else {}
+def _early(connection: Connection, subject: _Subject) -> Series:
+    """Production's first closed windows; their features only where the reference has too few windows of its own."""
+    windows = _windows(subject.first, subject.now, subject.model.window)[:EARLY_WINDOWS]
+    begin, end, baseline = windows[0].start, windows[-1].end, subject.baseline
+    outcomes = evaluations.outcomes_between(connection, subject.version.id, begin, end)
+    short = baseline.reference is None or enough_rows(baseline.reference.outcomes.rows).sum() < ENOUGH_WINDOWS
+    features = evaluations.features_between(connection, subject.version.id, begin, end) if short else {}
     return Series(
         tuple(windows),
-        _stack_outcomes(baseline.layout, windows, {start: counts for start, (_, counts) in outcomes.items()}),
+        _stack_outcomes(baseline.layout, windows, outcomes),
         _stack_features(baseline.layout, windows, features),
     )
 
 
 def _stack_outcomes(
-    layout: Layout, windows: Sequence[Window], stored: Mapping[datetime, OutcomeCounts]
+    layout: Layout, windows: Sequence[Window], stored: Mapping[datetime, tuple[int, OutcomeCounts]]
 ) -> OutcomeCounts:
-    empty = OutcomeCounts.empty(layout)
-    return OutcomeCounts.stack([stored.get(window.start, empty) for window in windows])
+    empty = (0, OutcomeCounts.empty(layout))
+    return OutcomeCounts.stack([stored.get(window.start, empty)[1] for window in windows])
 
 
 def _stack_features(

@@ -67,6 +67,14 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads, and sees the same state of the database in all its statements."""
+    level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}  # SQLite knows no other
+    with engine.connect().execution_options(**level) as connection:
+        yield connection
+
+
+@contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: committed at the end, rolled back on any error."""
     with engine.connect().execution_options(watchkeeper_write=True) as connection, connection.begin():

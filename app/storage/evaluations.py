@@ -17,11 +17,12 @@ from app.storage.tables import measurement, profile, version
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a version has been judged. All are starts of windows; None where there is none."""
+    """How far a version has been judged: starts of windows, and a time; None where there is none."""
 
     first: datetime | None
     changed: datetime | None  # the oldest window, before the asked time, whose profile changed since it was judged
     judged: datetime | None  # the newest judged window
+    judged_at: datetime | None  # when that one was judged
 
 
 def progress(connection: Connection, version_id: int, before: datetime) -> Progress:
@@ -33,10 +34,14 @@ def progress(connection: Connection, version_id: int, before: datetime) -> Progr
             mine, profile.c.revision != profile.c.evaluated_revision, profile.c.window_start < before
         )
     )
-    judged = connection.scalar(
-        select(func.max(measurement.c.window_start)).where(measurement.c.version_id == version_id)
+    newest = (
+        select(measurement.c.window_start, measurement.c.evaluated_at)
+        .where(measurement.c.version_id == version_id)
+        .order_by(measurement.c.window_start.desc())
+        .limit(1)
     )
-    return Progress(first, changed, judged)
+    judged = connection.execute(newest).one_or_none()
+    return Progress(first, changed, judged and judged.window_start, judged and judged.evaluated_at)
 
 
 def is_rebuilding(connection: Connection, version_id: int) -> bool:

@@ -34,7 +34,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def sqlite_time(value: datetime) -> str:
     """The text under which SQLite holds a time; what UtcDateTime writes, for statements that go around SQLAlchemy."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return value.astimezone(UTC).isoformat(" ", "microseconds")[:26]  # without the zone
 
 
 class Number(TypeDecorator[float]):

@@ -8,15 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from app.core.case import CLASSIFICATION, ENOUGH_ROWS, ENOUGH_WINDOWS, Case, Series, positives_by_bin
-from app.core.checks.estimated_performance import NO_LABELS, NO_REFERENCE
-from app.core.judgement import learning_reason, normal_windows
+from app.core.case import CLASSIFICATION, ENOUGH_ROWS, ENOUGH_WINDOWS, Case, positives_by_bin
+from app.core.judgement import NO_LABELS, NO_REFERENCE, NormalWindows, learning_reason, normal_windows
 from app.core.labels import labelled, missing_labels
 from app.core.model import Measurement, Outcome, Task
 from app.core.profile import WRONG, FloatArray, OutcomeCounts
 from app.core.stats.sequential import error_residual, level_residual, shiryaev_roberts, standardise
 
-RESIDUALS = ("level", "error")
+RESIDUALS = ("error", "level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +32,19 @@ class ConceptDrift:
     alarm: float = 1000.0
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
-        series, learnt_until = normal_windows(case, lambda windows: labelled(windows.outcomes) >= ENOUGH_ROWS)
-        reasons = missing_labels(case)
-        if learnt_until is not None:
-            reasons = [
-                reason or ("learning: normal is learnt from this window" if window.start < learnt_until else "")
-                for window, reason in zip(case.windows, reasons, strict=True)
-            ]
-        reasons = [_untold(case, series) or reason for reason in reasons]
-        u = _standardised(case, series)
-        u[np.array([bool(reason) for reason in reasons])] = np.nan
+        windows = normal_windows(case, lambda series: labelled(series.outcomes) >= ENOUGH_ROWS)
+        reasons = _reasons(case, windows)
+        u = _standardised(case, windows, reasons)
         evidence = shiryaev_roberts(u).mean(axis=1)
         for window in case.judged:
             yield self._measurement(case, window, reasons[window], float(evidence[window]), u[window])
 
     def _measurement(self, case: Case, window: int, reason: str, evidence: float, u: FloatArray) -> Measurement:
-        drifts = evidence > self.alarm
         told = not reason and bool(np.isfinite(u).any())
-        if told and drifts:
-            reason = "since some windows ago " + " and ".join(
-                f"the {name} residual is {value:+.1f} sd" for name, value in zip(RESIDUALS, u, strict=True)
+        drifts = told and evidence > self.alarm
+        if drifts:
+            reason = "the truth no longer follows the score: " + ", ".join(
+                f"{name} {value:+.1f} sd" for name, value in zip(RESIDUALS, u.tolist(), strict=False)
             )
         return Measurement(
             check=self.name,
@@ -62,36 +54,44 @@ class ConceptDrift:
             outcome=Outcome.NOT_EVALUATED if not told else Outcome.BREACH if drifts else Outcome.OK,
             value=evidence if told else None,
             limit=self.alarm,
-            reason=reason if reason or told else "the expected error leaves no room for variation",
+            reason=reason if reason or told else "the scores of the labelled rows leave no room for variation",
             expected_rate=1 / self.alarm,
         )
 
 
-def _untold(case: Case, series: Series) -> str:
-    """Why no window can be judged at all; "" when they can."""
+def _reasons(case: Case, windows: NormalWindows) -> list[str]:
+    """[W] why a window cannot be judged; "" where it can."""
     if case.probability_of_error is None:
-        return NO_REFERENCE if case.calibration is None else NO_LABELS
-    return "" if len(series) >= ENOUGH_WINDOWS else learning_reason(case, len(series))
+        return [NO_REFERENCE if case.calibration is None else NO_LABELS] * len(case.windows)
+    if len(windows.series) < ENOUGH_WINDOWS:
+        return [learning_reason(case, windows, len(windows.series))] * len(case.windows)
+    until = windows.learnt_until
+    return [
+        "learning: this window is one of those that normal is learnt from" if until and window.start < until else reason
+        for window, reason in zip(case.windows, missing_labels(case), strict=True)
+    ]
 
 
-def _standardised(case: Case, series: Series) -> FloatArray:
-    """[W, 2] both residuals in units of the reference's own variation; NaN where they cannot be told."""
-    if case.probability_of_error is None or len(series) < ENOUGH_WINDOWS:
-        return np.full((len(case.windows), len(RESIDUALS)), np.nan)
-    return standardise(_residuals(case, case.outcomes), _residuals(case, series.outcomes))
+def _standardised(case: Case, windows: NormalWindows, reasons: list[str]) -> FloatArray:
+    """[W, residuals] in units of the normal windows' own variation; NaN where there is a reason against it."""
+    judged = np.array([not reason for reason in reasons], dtype=np.bool_)
+    if not judged.any():
+        return np.full((len(reasons), 1), np.nan)
+    u = standardise(_residuals(case, case.outcomes), _residuals(case, windows.series.outcomes))
+    return np.where(judged[:, None], u, np.nan)
 
 
 def _residuals(case: Case, outcomes: OutcomeCounts) -> FloatArray:
-    """[W, 2] in binomial sds; multiclass has no level, and its error stands for both."""
+    """[W, 1 or 2] in binomial sds: the error's and, for a binary model, the level's."""
     cells = outcomes.outcomes[..., :-1]
     flat = (len(cells), -1)
     wrong, totals = cells[:, :, WRONG].reshape(flat), cells.sum(axis=2).reshape(flat)
     assert case.probability_of_error is not None
     error = error_residual(wrong, totals, case.probability_of_error.ravel())
     if case.probability_of_positive is None:
-        return np.stack([error, error], axis=1)
+        return error[:, None]
     positives, all_labelled = positives_by_bin(outcomes)
-    return np.stack([level_residual(positives, all_labelled, case.probability_of_positive), error], axis=1)
+    return np.stack([error, level_residual(positives, all_labelled, case.probability_of_positive)], axis=1)
 
 
 PLUGIN = ConceptDrift()

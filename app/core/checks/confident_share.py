@@ -28,7 +28,8 @@ class ConfidentShare:
     floor: float = 0.01
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
-        series, learnt_until = normal_windows(case, lambda windows: enough_rows(_scored(windows.outcomes)))
+        windows = normal_windows(case, lambda series: enough_rows(_scored(series.outcomes)))
+        usual = windows.series.outcomes
         scored = _scored(case.outcomes)
         readings = Readings(
             self.name,
@@ -38,7 +39,7 @@ class ConfidentShare:
             why_not=lambda window, _subject: too_few("predictions with a score", scored[window]),
             rows=scored.astype(np.float64)[:, None],
         )
-        normal = learn(_share(case.layout, series.outcomes), series, learnt_until)
+        normal = learn(windows, _share(case.layout, usual), _scored(usual)[:, None])
         yield from judge(case, readings, normal, Rule(self.floor, Harm.EITHER))
 
 

@@ -10,13 +10,25 @@ import numpy as np
 
 from app.core.case import CLASSIFICATION, Case
 from app.core.distances import enough_rows
-from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows, too_few
+from app.core.judgement import (
+    NO_LABELS,
+    NO_REFERENCE,
+    Harm,
+    Readings,
+    Rule,
+    judge,
+    learn,
+    normal_windows,
+    too_few,
+)
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray, OutcomeCounts
-from app.core.stats.performance import accuracy_sampling_sd, estimate_binary, estimate_multiclass_accuracy
-
-NO_LABELS = "the reference has no labels: store one with a label column to estimate quality from scores"
-NO_REFERENCE = "no reference: store the training or validation rows of this version to estimate quality from scores"
+from app.core.stats.performance import (
+    NORMAL_95,
+    accuracy_sampling_sd,
+    estimate_binary,
+    estimate_multiclass_accuracy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +46,24 @@ class EstimatedPerformance:
     floor: float = 0.01
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
-        scored = _scored(case.outcomes)
-        estimates = _estimates(case, case.outcomes)
-        series, learnt_until = normal_windows(case, lambda windows: enough_rows(_scored(windows.outcomes)))
-        usual = _estimates(case, series.outcomes)
-        missing = NO_REFERENCE if case.calibration is None else NO_LABELS if case.probability_of_error is None else ""
-        half = 1.96 * _accuracy_sd(case)[:, None]
-        for measure, values in estimates.items():
+        windows = normal_windows(case, lambda series: enough_rows(_scored(series.outcomes)))
+        usual = _estimates(case, windows.series.outcomes)
+        usual_scored, scored = _scored(windows.series.outcomes), _scored(case.outcomes)
+        half = NORMAL_95 * _accuracy_sd(case)
+        for measure, values in _estimates(case, case.outcomes).items():
             exact = measure == "accuracy"
             readings = Readings(
                 self.name,
                 f"estimated_{measure}",
                 [measure],
-                values=np.where(enough_rows(scored), values, np.nan)[:, None],
-                why_not=lambda window, _subject: missing or too_few("predictions with a score", scored[window]),
+                values=values[:, None],
+                why_not=lambda window, _subject: _why_not(case, int(scored[window])),
                 rows=scored.astype(np.float64)[:, None],
-                lower=np.clip(values[:, None] - half, 0, 1) if exact else None,
-                upper=np.clip(values[:, None] + half, 0, 1) if exact else None,
+                lower=np.clip(values - half, 0, 1)[:, None] if exact else None,
+                upper=np.clip(values + half, 0, 1)[:, None] if exact else None,
             )
-            yield from judge(
-                case, readings, learn(usual[measure][:, None], series, learnt_until), Rule(self.floor, Harm.LOWER)
-            )
+            normal = learn(windows, usual[measure][:, None], usual_scored[:, None])
+            yield from judge(case, readings, normal, Rule(self.floor, Harm.LOWER))
 
 
 def _scored(outcomes: OutcomeCounts) -> IntArray:
@@ -62,13 +71,25 @@ def _scored(outcomes: OutcomeCounts) -> IntArray:
 
 
 def _estimates(case: Case, outcomes: OutcomeCounts) -> dict[str, FloatArray]:
-    """Each measure [W]; all NaN where the reference cannot calibrate."""
+    """Each measure [W]; NaN where too few predictions have a score, or the reference cannot calibrate any."""
     counts = outcomes.predicted[..., :-1]
     if case.probability_of_error is None:
         return {"accuracy": np.full(len(counts), np.nan)}
     if case.probability_of_positive is not None:
-        return estimate_binary(counts, case.probability_of_positive)
-    return {"accuracy": estimate_multiclass_accuracy(counts, 1 - case.probability_of_error)}
+        estimates = estimate_binary(counts, case.probability_of_positive)
+    else:
+        estimates = {"accuracy": estimate_multiclass_accuracy(counts, 1 - case.probability_of_error)}
+    enough = enough_rows(_scored(outcomes))
+    return {measure: np.where(enough, values, np.nan) for measure, values in estimates.items()}
+
+
+def _why_not(case: Case, scored: int) -> str:
+    if case.calibration is None:
+        return NO_REFERENCE
+    if case.probability_of_error is None:
+        return NO_LABELS
+    few = not enough_rows(np.array(scored))
+    return too_few("predictions with a score", scored) if few else "undefined: every prediction is of one class"
 
 
 def _accuracy_sd(case: Case) -> FloatArray:

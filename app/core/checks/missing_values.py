@@ -11,7 +11,17 @@ import numpy as np
 from app.core.case import EVERY_TASK, Case
 from app.core.columns import State
 from app.core.distances import enough_rows
-from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows, too_few
+from app.core.judgement import (
+    NO_REFERENCE,
+    Harm,
+    Readings,
+    Rule,
+    cannot_tell,
+    judge,
+    learn,
+    normal_windows,
+    too_few,
+)
 from app.core.model import Measurement, Task
 from app.core.profile import FeatureCounts, FloatArray, IntArray
 
@@ -29,9 +39,11 @@ class MissingValues:
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
         names = case.layout.feature_names
-        if not names or case.calibration is None:
+        if not names:
+            why = NO_REFERENCE if case.calibration is None else "the reference has no features to compare with"
+            yield from cannot_tell(case, self.name, "missing_share", why)
             return
-        series, learnt_until = normal_windows(case, lambda windows: enough_rows(windows.outcomes.rows))
+        windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
         rows = case.rows[case.first_features :]
         readings = Readings(
             self.name,
@@ -42,7 +54,9 @@ class MissingValues:
             start=case.first_features,
             rows=np.broadcast_to(rows[:, None], (rows.size, len(names))).astype(np.float64),
         )
-        normal = learn(_missing_share(series.features, series.outcomes.rows), series, learnt_until)
+        usual = windows.series
+        usual_rows = usual.outcomes.rows
+        normal = learn(windows, _missing_share(usual.features, usual_rows), usual_rows[:, None])
         yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER))
 
 

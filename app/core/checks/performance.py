@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
-from app.core.judgement import Harm, Normal, Readings, Rule, judge, normal_windows
+from app.core.judgement import Harm, Normal, Readings, Rule, judge, learn, normal_windows
 from app.core.labels import labelled, missing_labels, realised_quality
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray
+from app.core.stats.performance import NORMAL_95
 
 HARM = {"mae": Harm.HIGHER, "rmse": Harm.HIGHER, "bias": Harm.EITHER}
 """Errors hurt when they grow, a bias in either direction; every other measure hurts when it falls."""
@@ -34,24 +35,25 @@ class Performance:
     def evaluate(self, case: Case) -> Iterator[Measurement]:
         reasons = missing_labels(case)
         counts = labelled(case.outcomes)
-        quality = realised_quality(case.layout.task, case.outcomes)
-        series, learnt_until = normal_windows(case, lambda windows: labelled(windows.outcomes) >= ENOUGH_ROWS)
-        normal_quality = realised_quality(case.layout.task, series.outcomes)
-        smallest = float(labelled(series.outcomes).min(initial=np.iinfo(np.int64).max)) if len(series) else 0.0
-        for measure, values in quality.items():
-            interval = _sampling_interval(measure, values, counts)
+        windows = normal_windows(case, lambda series: labelled(series.outcomes) >= ENOUGH_ROWS)
+        usual = realised_quality(case.layout.task, windows.series.outcomes)
+        usual_counts = labelled(windows.series.outcomes)
+        for measure, values in realised_quality(case.layout.task, case.outcomes).items():
+            lower, upper = _sampling_interval(values, counts) if measure == "accuracy" else (None, None)
             readings = Readings(
                 self.name,
                 measure,
                 [measure],
                 values=values[:, None],
-                why_not=lambda window, _subject: reasons[window] or "undefined: only one class was seen or predicted",
+                why_not=lambda window, _subject: (
+                    reasons[window] or "undefined: the labelled rows lack a class or score"
+                ),
                 rows=counts.astype(np.float64)[:, None],
-                lower=interval and interval[0],
-                upper=interval and interval[1],
+                lower=lower,
+                upper=upper,
                 withheld=np.array([bool(reason) for reason in reasons])[:, None],
             )
-            normal = Normal(normal_quality[measure][:, None], np.array([smallest]), learnt_until)
+            normal = learn(windows, usual[measure][:, None], usual_counts[:, None])
             yield from judge(case, readings, normal, Rule(self._floor(measure, normal), HARM.get(measure, Harm.LOWER)))
 
     def _floor(self, measure: str, normal: Normal) -> float:
@@ -62,11 +64,9 @@ class Performance:
         return self.floor * float(sizes.mean()) if sizes.size else self.floor
 
 
-def _sampling_interval(measure: str, values: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray] | None:
-    """95 % sampling interval [W, 1] of a share (Wald), for the band around accuracy; None for other measures."""
-    if measure != "accuracy":
-        return None
-    half = 1.96 * np.sqrt(values * (1 - values) / np.maximum(counts, 1))
+def _sampling_interval(values: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:
+    """95 % sampling interval [W, 1] of a share (Wald)."""
+    half = NORMAL_95 * np.sqrt(values * (1 - values) / np.maximum(counts, 1))
     return np.clip(values - half, 0, 1)[:, None], np.clip(values + half, 0, 1)[:, None]
 
 

@@ -10,13 +10,28 @@ import numpy as np
 
 from app.core.case import EVERY_TASK, Case
 from app.core.distances import KINDS, Distance, enough_rows
-from app.core.judgement import Harm, Normal, Readings, Rule, judge, normal_windows, too_few
+from app.core.judgement import (
+    NO_REFERENCE,
+    Harm,
+    Readings,
+    Rule,
+    cannot_tell,
+    judge,
+    learn,
+    normal_windows,
+    too_few,
+)
 from app.core.model import Measurement, Task
+from app.core.profile import FeatureCounts
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingServingSkew:
-    """Numeric features: normed Wasserstein distance; categories: Jensen-Shannon distance, base 2."""
+    """Numeric features: normed Wasserstein distance; categories: Jensen-Shannon distance, base 2.
+
+    The value is the distance from the reference; the limit is learnt from the distances of normal windows from each
+    other.
+    """
 
     name: ClassVar[str] = "training_serving_skew"
     question: ClassVar[str] = "Does a served feature look like training?"
@@ -28,26 +43,34 @@ class TrainingServingSkew:
     floor: float = 0.1
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
-        for distance in KINDS:
-            if case.calibration is not None and distance.names(case.layout):
-                yield from self._judge(case, distance)
+        kinds = [kind for kind in KINDS if kind.names(case.layout)]
+        if case.training is None or not kinds:
+            why = NO_REFERENCE if case.training is None else "the reference has no features to compare with"
+            yield from cannot_tell(case, self.name, "distance", why)
+            return
+        for kind in kinds:
+            yield from self._judge(case, kind, case.training)
 
-    def _judge(self, case: Case, distance: Distance) -> Iterator[Measurement]:
-        series, learnt_until = normal_windows(case, lambda windows: enough_rows(windows.outcomes.rows))
-        rows, normal_rows = distance.rows(case.features), distance.rows(series.features)
-        served = distance.between(case.layout, case.features, series.features.sum())
+    def _judge(self, case: Case, distance: Distance, training: FeatureCounts) -> Iterator[Measurement]:
+        windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
+        usual = windows.series
+        rows, usual_rows = distance.rows(case.features), distance.rows(usual.features)
+        trained = distance.rows(training)
+        apart = usual.once(distance.statistic, lambda: distance.leave_one_out(case.layout, usual.features))
         readings = Readings(
             self.name,
             distance.statistic,
             distance.names(case.layout),
-            values=np.where(enough_rows(rows), served, np.nan),
-            why_not=lambda window, subject: too_few("values", rows[window, subject]),
+            values=np.where(enough_rows(rows), distance.between(case.layout, case.features, training), np.nan),
+            why_not=lambda window, subject: (
+                too_few("values", rows[window, subject])
+                if trained[subject]
+                else "the reference has no value of this feature: store one that has"
+            ),
             start=case.first_features,
             rows=rows.astype(np.float64),
         )
-        own = np.where(enough_rows(normal_rows), distance.leave_one_out(case.layout, series.features), np.nan)
-        smallest = np.where(enough_rows(normal_rows), normal_rows, np.inf).min(axis=0, initial=np.inf)
-        normal = Normal(own, np.where(np.isfinite(smallest), smallest, 0.0), learnt_until)
+        normal = learn(windows, np.where(enough_rows(usual_rows), apart, np.nan), usual_rows)
         yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import EVERY_TASK, Case
-from app.core.judgement import Harm, Normal, Readings, Rule, judge, normal_windows
+from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows
 from app.core.model import Measurement, Task
 
 
@@ -26,9 +26,10 @@ class Volume:
     """Part of the usual volume below which a change is never worth an alarm."""
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
-        # Empty windows count too: where they are usual (no traffic on Sundays), silence is no news.
-        series, learnt_until = normal_windows(case, lambda w: np.ones(len(w), np.bool_), production=True)
-        usual = series.outcomes.rows.astype(np.float64)[:, None]
+        # Empty windows count too: where they are usual (no traffic on Sundays), silence is no news. The very first
+        # window does not: production hardly ever began at its beginning.
+        windows = normal_windows(case, lambda series: np.arange(len(series)) > 0, production=True)
+        usual = windows.series.outcomes.rows.astype(np.float64)[:, None]
         readings = Readings(
             self.name,
             "predictions",
@@ -38,8 +39,7 @@ class Volume:
         )
         floor = self.floor_share * float(usual.mean()) if usual.size else np.nan
         silent = (case.rows == 0)[:, None] & bool(usual.size and usual.min() > 0)
-        normal = Normal(usual, np.zeros(1), learnt_until)
-        yield from judge(case, readings, normal, Rule(floor, Harm.EITHER, at_once=silent))
+        yield from judge(case, readings, learn(windows, usual), Rule(floor, Harm.EITHER, silent=silent))
 
 
 PLUGIN = Volume()

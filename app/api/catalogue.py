@@ -1,0 +1,112 @@
+"""Models and versions over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from app.api.context import Shared
+from app.core.model import Model, Stage, Task, Version, WindowLength
+from app.services import catalogue
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+class ModelBody(BaseModel):
+    """A model and the limits its owner declares."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    task: Task
+    window: WindowLength = WindowLength.DAY
+    owner: str = ""
+    positive_label: str = "1"
+    confident_threshold: float = 0.9
+    label_delay_seconds: int = 0
+    max_staleness_seconds: int | None = None
+
+    def to_model(self) -> Model:
+        values = self.model_dump(exclude={"label_delay_seconds", "max_staleness_seconds"})
+        return Model(
+            **values,
+            label_delay=_seconds(self.label_delay_seconds),
+            max_staleness=None if self.max_staleness_seconds is None else _seconds(self.max_staleness_seconds),
+        )
+
+
+class VersionBody(BaseModel):
+    """One trained artefact of a model and how it is deployed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    stage: Stage = Stage.LIVE
+    decision_threshold: float = 0.5
+    newest_training_row: AwareDatetime | None = None
+    deployed_at: AwareDatetime | None = None
+    framework: str = ""
+    format: str = ""
+    runtime: str = ""
+    hardware: str = ""
+    inference_mode: str = ""
+    deployment_target: str = ""
+    dependencies: dict[str, str] = {}
+
+
+class StoredVersion(VersionBody):
+    """A version as it is registered."""
+
+    created_at: AwareDatetime | None
+
+    @classmethod
+    def of(cls, version: Version) -> StoredVersion:
+        return cls(**{name: value for name, value in asdict(version).items() if name not in {"id", "model_id"}})
+
+
+class StoredModel(ModelBody):
+    """A model as it is registered, with its versions."""
+
+    versions: list[StoredVersion] = []
+
+    @classmethod
+    def of(cls, model: Model, versions: list[Version]) -> StoredModel:
+        values = asdict(model)
+        staleness = values["max_staleness"]
+        return cls(
+            **{name: values[name] for name in ModelBody.model_fields if name in values},
+            label_delay_seconds=int(model.label_delay.total_seconds()),
+            max_staleness_seconds=None if staleness is None else int(staleness.total_seconds()),
+            versions=[StoredVersion.of(version) for version in versions],
+        )
+
+
+@router.post("", summary="Register a model")
+def register_model(body: ModelBody, context: Shared) -> StoredModel:
+    """Registering a model again with the same values changes nothing; with other values it is a conflict (409)."""
+    model = catalogue.register_model(context.engine, body.to_model(), datetime.now(UTC))
+    context.targets.forget()
+    return StoredModel.of(model, [])
+
+
+@router.get("", summary="List the models and their versions")
+def list_models(context: Shared) -> list[StoredModel]:
+    """Models by name; the versions of each, oldest first."""
+    return [StoredModel.of(model, versions) for model, versions in catalogue.models_with_versions(context.engine)]
+
+
+@router.post("/{model}/versions", summary="Register a version of a model")
+def register_version(model: str, body: VersionBody, context: Shared) -> StoredVersion:
+    """Registering a version again with the same values changes nothing; with other values it is a conflict (409)."""
+    new = Version(model_id=0, **body.model_dump())
+    version = catalogue.register_version(context.engine, model, new, datetime.now(UTC))
+    context.targets.forget()
+    return StoredVersion.of(version)
+
+
+def _seconds(seconds: int) -> timedelta:
+    # Beyond what timedelta can hold, the nearest length that is refused all the same.
+    return timedelta(seconds=max(-1, min(seconds, 10**12)))

@@ -1,0 +1,81 @@
+"""What the checks measured and which alerts are open, as rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime
+
+from app.api.context import Shared
+from app.services import read_models
+
+router = APIRouter(prefix="/v1", tags=["results"])
+
+Limit = Annotated[int, Query(ge=1, le=100_000, description="rows of one answer")]
+Time = Annotated[AwareDatetime | None, Query(description="an RFC 3339 time with a zone")]
+
+
+@router.get("/measurements", summary="What the checks found")
+def measurements(
+    request: Request,
+    context: Shared,
+    model: str,
+    version: str | None = None,
+    check: str | None = None,
+    subject: str | None = None,
+    segment: Annotated[str | None, Query(description="empty: the whole alone")] = None,
+    outcome: str | None = None,
+    since: Time = None,
+    until: Time = None,
+    limit: Limit = 10_000,
+    after: Annotated[str | None, Query(description="from the link to the next page")] = None,
+) -> Response:
+    """Rows of the windows that start in [since, until), oldest first: model, version, check, subject, segment,
+    window_start, window_end, value, limit, outcome, reason, statistic and more. The Link header leads to those that
+    follow, where there are any.
+    """
+    rows = read_models.measurements(
+        context.engine,
+        model=model,
+        version=version,
+        check=check,
+        subject=subject,
+        segment=segment,
+        outcome=outcome,
+        since=since,
+        until=until,
+        limit=limit,
+        after=after,
+    )
+    answer = _json(rows)
+    if len(rows) == limit:
+        following = request.url.include_query_params(after=read_models.cursor(rows[-1]))
+        answer.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return answer
+
+
+@router.get("/alerts", summary="What is firing")
+def alerts(
+    context: Shared,
+    model: str | None = None,
+    all: Annotated[bool, Query(description="resolved ones too")] = False,  # noqa: A002  the parameter's name on the wire
+) -> Response:
+    """Rows of model, version, check, subject, segment, state, since, changed_at, value, limit, reason and more, those
+    that fire first.
+    """
+    return _json(read_models.alerts(context.engine, model=model, all_=all))
+
+
+def _json(rows: list[dict[str, Any]]) -> Response:
+    readable = [{name: _carried(value) for name, value in row.items()} for row in rows]
+    return Response(msgspec.json.encode(readable), media_type="application/json")
+
+
+def _carried(value: object) -> object:
+    """JSON has no NaN and no infinity; as elsewhere on the wire, they are strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return value

@@ -1,0 +1,97 @@
+"""Who may ask for what: API keys, or, without keys, this machine alone.
+
+Keys are asked for unless the collector listens on loopback only. There, the one stranger left is a web page in a
+browser of this machine: it is told by its Origin, or by the Host it had to name to get here (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from app.api.context import Context
+from app.services.keys import Scope, digest
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+INGEST_PATHS = frozenset({"/v1/predictions", "/v1/corrections"})
+
+
+class Guard:
+    """ASGI middleware that lets through who may pass, and answers the others."""
+
+    def __init__(self, app: ASGIApp, context: Context) -> None:
+        self._app, self._context = app, context
+        settings = context.settings
+        self._needs_keys = settings.require_keys or not is_loopback(settings.host)
+        self._own_host = settings.host
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            refusal = await self._check_key(scope, headers) if self._needs_keys else self._check_stranger(headers)
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _check_stranger(self, headers: Headers) -> JSONResponse | None:
+        host = _host_name(headers.get("host", ""))
+        if not is_loopback(host) and host != self._own_host:
+            return _refusal(
+                421, f"Host: {host!r} is not this collector; without keys it answers to loopback names only"
+            )
+        origin = headers.get("origin")
+        if origin is not None and not is_loopback(urlsplit(origin).hostname or ""):
+            return _refusal(403, f"Origin: {origin!r} is not allowed; without keys no web page may use the collector")
+        return None
+
+    async def _check_key(self, scope: AsgiScope, headers: Headers) -> JSONResponse | None:
+        path = scope["path"]
+        if path in OPEN_PATHS:
+            return None
+        kind, _, secret = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not secret.strip():
+            return _refusal(401, "an API key is needed: Authorization: Bearer wk_...")
+        granted = await self._granted(secret.strip())
+        if granted is None:
+            return _refusal(401, "the API key is unknown or revoked")
+        if granted is Scope.INGEST and path not in INGEST_PATHS:
+            return _refusal(
+                403, f"a key of scope {granted} may only send records; this needs one of scope {Scope.ADMIN}"
+            )
+        return None
+
+    async def _granted(self, secret: str) -> Scope | None:
+        keys = self._context.keys
+        wanted = digest(secret)
+        held = keys.fresh()
+        if held is None or wanted not in held:
+            held = await run_in_threadpool(keys.reload)
+        return held.get(wanted)
+
+
+def _refusal(status: int, error: str) -> JSONResponse:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return JSONResponse({"error": error}, status, headers)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and every loopback address; a name that needs a resolver is none."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without the port and the brackets of IPv6."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return host

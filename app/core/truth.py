@@ -1,0 +1,136 @@
+"""What is held to be true of a prediction, out of everything that was said about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.fold import UNKNOWN, Truth
+from app.core.model import Source, Task
+
+_CODES = {source: source.strength for source in Source}
+
+
+class Correction(NamedTuple):
+    """One thing said about a prediction. `said_at` is in microseconds since 1970; no label: shown, but no verdict."""
+
+    id: int
+    said_at: int
+    source: Source
+    label_class: str | None = None
+    label_value: float | None = None
+    shown: bool = False
+
+    @property
+    def has_label(self) -> bool:
+        """A number that is not finite says nothing that could be compared with a prediction."""
+        return self.label_class is not None or (self.label_value is not None and math.isfinite(self.label_value))
+
+
+class EffectiveTruth(NamedTuple):
+    """What follows from all corrections of one prediction.
+
+    `label` is the newest label of the strongest source, `user` the newest that a user gave; either may be missing.
+    """
+
+    label: Correction | None
+    user: Correction | None
+    shown: bool
+    audited: bool
+
+
+class RowTruth(NamedTuple):
+    """The truth of one prediction as it is counted, and kept beside the prediction so that it can be taken back."""
+
+    label_class: str | None = None
+    label_value: float | None = None
+    source: Source | None = None
+    shown: bool = False
+    corrected: bool = False
+    audited: bool = False
+
+
+NOTHING_SAID = RowTruth()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a label is compared with a prediction: by class, by being the positive one, or by number."""
+
+    task: Task
+    positive_label: str
+
+    def differs(self, predicted_class: str | None, predicted_value: float | None, said: Correction) -> bool:
+        """True when what was said is not what was predicted. A prediction that decided nothing cannot be wrong."""
+        if self.task is Task.REGRESSION:
+            return predicted_value is not None and predicted_value != said.label_value
+        if predicted_class is None:
+            return False
+        if self.task is Task.BINARY:
+            return (predicted_class == self.positive_label) != (said.label_class == self.positive_label)
+        return predicted_class != said.label_class
+
+
+def effective_truth(corrections: Sequence[Correction]) -> EffectiveTruth:
+    """The truth that corrections of one prediction amount to, in whatever order they are given.
+
+    The strongest source that gives a label decides; of its labels the newest, and of two said at once the later stored.
+    """
+    label = user = None
+    best = best_user = (-1, 0, 0)
+    shown = audited = False
+    for said in corrections:
+        shown = shown or said.shown
+        if not said.has_label:
+            continue
+        rank = (_CODES[said.source], said.said_at, said.id)
+        if rank > best:
+            label, best = said, rank
+        if said.source is Source.USER and rank > best_user:
+            user, best_user = said, rank
+        audited = audited or said.source is Source.AUDIT
+    return EffectiveTruth(label, user, shown, audited)
+
+
+def row_truth(
+    decision: Decision,
+    predicted_class: str | None,
+    predicted_value: float | None,
+    corrections: Sequence[Correction],
+) -> RowTruth:
+    """The truth of one prediction as it is counted."""
+    truth = effective_truth(corrections)
+    corrected = truth.user is not None and decision.differs(predicted_class, predicted_value, truth.user)
+    if truth.label is None:
+        return RowTruth(None, None, None, truth.shown, corrected, truth.audited)
+    label = truth.label
+    return RowTruth(label.label_class, label.label_value, label.source, truth.shown, corrected, truth.audited)
+
+
+def truth_columns(rows: int, known: Mapping[int, RowTruth]) -> Truth:
+    """The truth of N predictions as columns; `known` gives it by position, and nothing was said about the others."""
+    columns = Truth.unknown(rows)
+    if not known:
+        return columns
+    at = np.fromiter(known, np.intp, len(known))
+    classes, values, sources, shown, corrected, audited = zip(*known.values(), strict=True)
+    columns.label_class[at] = classes
+    columns.label_value[at] = [math.nan if value is None else value for value in values]
+    columns.source[at] = [UNKNOWN if source is None else _CODES[source] for source in sources]
+    return Truth(
+        columns.label_class,
+        columns.label_value,
+        columns.source,
+        *(_flags(rows, at, flags) for flags in (shown, corrected, audited)),
+    )
+
+
+def _flags(rows: int, at: NDArray[np.intp], flags: Sequence[bool]) -> NDArray[np.bool_]:
+    column = np.zeros(rows, np.bool_)
+    column[at] = flags
+    return column

@@ -1,0 +1,104 @@
+"""What a team does before its model goes live: register it, store its reference, say who is told and who retrains."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from app.demo.classifier import THRESHOLD
+from app.demo.collector import Collector
+from app.demo.flights import FEATURES
+from app.demo.receivers import HOST, RETRAINING_PATH, SLACK_PATH, Ports
+from app.services.channels import add_channel
+from app.services.policies import set_policy
+
+MODEL, VERSION = "flight-delays", "1"
+CONFIDENT = 0.8
+"""About half of the predictions of January and February are at least this sure."""
+
+LABEL_DELAY = timedelta(hours=12)
+"""After the end of a day all but a handful of its flights have landed."""
+
+MAX_STALENESS = timedelta(days=120)
+POLICY_CHECKS = ("performance", "concept_drift")
+COOLDOWN = timedelta(days=28)
+MINIMUM_NEW_LABELS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFiles:
+    """Where the secrets stand: the database keeps only references to these files."""
+
+    slack_url: Path
+    retraining: Path
+
+
+def register(collector: Collector, reference: pd.DataFrame, deployed_at: datetime) -> dict[str, Any]:
+    """Register model, version and reference over HTTP; what the collector says about the reference."""
+    collector.register("/v1/models", _model())
+    collector.register(f"/v1/models/{MODEL}/versions", _version(reference, deployed_at))
+    columns = {
+        "timestamp_column": "departure",
+        "prediction_column": "prediction",
+        "score_column": "score",
+        "label_column": "late",
+        "out_of_sample": "true",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "reference.parquet"
+        rows = reference[["departure", "prediction", "score", "late", *FEATURES]]
+        rows.assign(late=rows["late"].astype("Int64")).to_parquet(file, index=False)
+        return collector.put_reference(f"/v1/models/{MODEL}/versions/{VERSION}/reference", file, columns)
+
+
+def tell_somebody(engine: Engine, now: datetime, ports: Ports, files: SecretFiles) -> None:
+    """A Slack channel, an email address and a retraining policy, all of which lead to the receivers of this machine."""
+    files.slack_url.write_text(f"http://{HOST}:{ports.http}{SLACK_PATH}")
+    add_channel(engine, now, "demo-slack", "slack", {"url": f"file:{files.slack_url}"})
+    mail = {"host": HOST, "port": ports.smtp, "sender": "watchkeeper@example.org", "recipients": "on-call@example.org"}
+    add_channel(engine, now, "demo-mail", "email", mail)
+    set_policy(
+        engine,
+        now,
+        MODEL,
+        checks=POLICY_CHECKS,
+        cooldown=COOLDOWN,
+        minimum_new_labels=MINIMUM_NEW_LABELS,
+        webhook_url=f"http://{HOST}:{ports.http}{RETRAINING_PATH}",
+        secret=f"file:{files.retraining}",
+    )
+
+
+def _model() -> Mapping[str, Any]:
+    return {
+        "name": MODEL,
+        "task": "binary",
+        "window": "day",
+        "owner": "demo",
+        "confident_threshold": CONFIDENT,
+        "label_delay_seconds": int(LABEL_DELAY.total_seconds()),
+        "max_staleness_seconds": int(MAX_STALENESS.total_seconds()),
+    }
+
+
+def _version(reference: pd.DataFrame, deployed_at: datetime) -> Mapping[str, Any]:
+    return {
+        "name": VERSION,
+        "decision_threshold": THRESHOLD,
+        "newest_training_row": reference["departure"].max().to_pydatetime(),
+        "deployed_at": deployed_at,
+        "framework": "scikit-learn",
+        "format": "pickle",
+        "runtime": f"python {platform.python_version()}",
+        "inference_mode": "near-real-time",
+        "dependencies": {name: version(name) for name in ("numpy", "pandas", "scikit-learn", "scipy")},
+    }

@@ -1,0 +1,134 @@
+"""What a year of watching found, month by month, from what the checks stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine, func, select
+
+from app.core.alerting import State
+from app.core.labels import labelled
+from app.core.model import Outcome
+from app.core.profile import OutcomeCounts
+from app.demo.flights import PRODUCTION_START, YEAR_END
+from app.demo.registration import MODEL, VERSION
+from app.services.catalogue import find
+from app.services.read_models.measurement_rows import MOST_ROWS, measurements
+from app.storage import tables
+from app.storage.engine import read
+from app.storage.evaluations import outcomes_between
+from app.storage.outbox import SendState
+
+REALISED, ESTIMATED, SKEW, CONCEPT = "realised accuracy", "estimated accuracy", "skew", "concept drift"
+SERIES = (REALISED, ESTIMATED, SKEW, CONCEPT)
+_SOURCES = {
+    REALISED: ("performance", "accuracy"),
+    ESTIMATED: ("estimated_performance", "accuracy"),
+    SKEW: ("training_serving_skew", None),
+    CONCEPT: ("concept_drift", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month of the original year. Accuracies are over all its labelled, or all its, predictions.
+
+    `breach_days` holds, by series, the days on which it was in breach; `skewed` the features, the most days first.
+    """
+
+    name: str
+    first_day: date
+    last_day: date
+    predictions: int
+    labelled: int
+    realised: float
+    estimated: float
+    breach_days: Mapping[str, int]
+    skewed: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How much went out."""
+
+    alerts: int
+    messages: int
+    requests: int
+
+
+def months(engine: Engine, shift: timedelta) -> list[Month]:
+    """Every month of the year that was replayed, moved back by `shift` to where it was."""
+    measured = {series: _measured(engine, check, subject) for series, (check, subject) in _SOURCES.items()}
+    days = _days(engine, PRODUCTION_START + shift, YEAR_END + shift)
+    for series in (REALISED, ESTIMATED):
+        days[series] = measured[series].set_index("window_start")["value"].astype(float)
+    names = (pd.DatetimeIndex(days.index) - pd.Timedelta(shift)).strftime("%Y-%m")
+    return [_month(name, part, measured) for name, part in days.groupby(names)]
+
+
+def first_alarms(engine: Engine) -> dict[str, datetime]:
+    """When each check that ever alarmed did so first."""
+    alert, transition = tables.alert.c, tables.alert_transition.c
+    query = (
+        select(alert.check, func.min(transition.at).label("first"))
+        .join_from(tables.alert, tables.alert_transition)
+        .where(transition.new_state == State.FIRING.value)
+        .group_by(alert.check)
+        .order_by(func.min(transition.at), alert.check)
+    )
+    with read(engine) as connection:
+        return {row.check: row.first for row in connection.execute(query)}
+
+
+def sent(engine: Engine) -> Sent:
+    """How many alerts were raised, and how many messages and retraining requests were accepted by the other side."""
+    transition, delivery, action = tables.alert_transition.c, tables.delivery.c, tables.action.c
+    queries = (
+        select(func.count()).where(transition.new_state == State.FIRING.value),
+        select(func.count()).where(delivery.state == SendState.DELIVERED.value),
+        select(func.count()).where(action.state == SendState.DELIVERED.value),
+    )
+    with read(engine) as connection:
+        return Sent(*(connection.scalar(query) or 0 for query in queries))
+
+
+def _month(name: str, days: pd.DataFrame, measured: Mapping[str, pd.DataFrame]) -> Month:
+    breaches = {
+        series: rows[rows["window_start"].isin(days.index) & (rows["outcome"] == Outcome.BREACH.value)]
+        for series, rows in measured.items()
+    }
+    return Month(
+        name=name,
+        first_day=days.index[0].date(),
+        last_day=days.index[-1].date(),
+        predictions=int(days["rows"].sum()),
+        labelled=int(days["labelled"].sum()),
+        realised=_weighted(days[REALISED], days["labelled"]),
+        estimated=_weighted(days[ESTIMATED], days["rows"]),
+        breach_days={series: rows["window_start"].nunique() for series, rows in breaches.items()},
+        skewed=breaches[SKEW]["subject"].value_counts().index.tolist(),
+    )
+
+
+def _weighted(values: pd.Series[float], weights: pd.Series[int]) -> float:
+    known = values.notna()
+    return float(np.average(values[known], weights=weights[known])) if weights[known].sum() else float("nan")
+
+
+def _days(engine: Engine, start: datetime, end: datetime) -> pd.DataFrame:
+    """Predictions (`rows`) and those with a label, by the start of the window."""
+    _, version = find(engine, MODEL, VERSION)
+    with read(engine) as connection:
+        stored = outcomes_between(connection, version.id, start, end)
+    counts = OutcomeCounts.stack([outcomes for _, outcomes in stored.values()])
+    days = pd.DataFrame({"rows": counts.rows, "labelled": labelled(counts)}, index=pd.DatetimeIndex(stored))
+    return days.sort_index()
+
+
+def _measured(engine: Engine, check: str, subject: str | None) -> pd.DataFrame:
+    rows = measurements(engine, model=MODEL, version=VERSION, check=check, subject=subject, limit=MOST_ROWS)
+    return pd.DataFrame(rows, columns=["window_start", "subject", "value", "outcome"])

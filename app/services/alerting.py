@@ -1,0 +1,170 @@
+"""From measurements to alerts: decide, write down what changed, and put one message per check into the outbox."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlencode
+
+from sqlalchemy import Connection, Engine
+
+from app.core.alerting import Finding, State, decide, fingerprint
+from app.core.messages import Message, compose
+from app.services.checks import all_checks
+from app.storage import alerts, outbox
+from app.storage.alerts import MeasuredVersion, StoredAlert, Transition
+from app.storage.engine import read, write
+
+RECENT_WINDOWS = 50
+"""An alert looks at no older window, counted back from the newest: its cost grows with subjects, not with history."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummary:
+    """What one round changed."""
+
+    fired: int = 0
+    resolved: int = 0
+    notifications: int = 0
+
+    def __add__(self, other: AlertSummary) -> AlertSummary:
+        return AlertSummary(
+            self.fired + other.fired, self.resolved + other.resolved, self.notifications + other.notifications
+        )
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What a version's findings change: alerts that change state, and alerts that only saw a newer window."""
+
+    to_change: list[tuple[Finding, StoredAlert | None, State, str]] = field(default_factory=list)
+    to_refresh: list[tuple[Finding, StoredAlert]] = field(default_factory=list)
+
+
+def advice_of_check(check: str) -> str:
+    """What the check advises to do about a breach; empty when no such check is installed any more."""
+    found = all_checks().get(check)
+    return found.advice if found else ""
+
+
+def alert(
+    engine: Engine, now: datetime, *, public_url: str = "", advice_for: Callable[[str], str] = advice_of_check
+) -> AlertSummary:
+    """Bring all alerts up to the newest measurements. Doing it twice, or in two processes at once, changes no more.
+
+    `public_url` is the dashboard's address as people reach it; without it messages carry no link.
+    """
+    with read(engine) as connection:
+        versions = alerts.measured_versions(connection)
+    return sum((_alert_version(engine, now, version, public_url, advice_for) for version in versions), AlertSummary())
+
+
+def _alert_version(
+    engine: Engine, now: datetime, version: MeasuredVersion, public_url: str, advice_for: Callable[[str], str]
+) -> AlertSummary:
+    with read(engine) as connection:
+        oldest = version.newest_window - version.window * RECENT_WINDOWS
+        findings = alerts.newest_findings(connection, version.version_id, oldest)
+        known = alerts.stored_alerts(connection, version.version_id)
+    changes = _decide(version, findings, known)
+    if not changes.to_change and not changes.to_refresh:
+        return AlertSummary()
+    with write(engine) as connection:
+        for finding, stored in changes.to_refresh:
+            alerts.refresh(connection, stored, finding)
+        transitions = _change(connection, version, changes, now)
+        messages = _messages(version, transitions, known, now, public_url, advice_for)
+        for message, told in messages:
+            notification_id = alerts.add_notification(connection, version.version_id, message)
+            alerts.add_transitions(connection, notification_id, told, now)
+            outbox.add_deliveries(connection, notification_id, now)
+    fired = sum(transition.new is State.FIRING for transition in transitions)
+    return AlertSummary(fired, len(transitions) - fired, len(messages))
+
+
+def _decide(version: MeasuredVersion, findings: Sequence[Finding], known: dict[str, StoredAlert]) -> _Changes:
+    changes = _Changes()
+    for finding in findings:
+        stored = known.get(_fingerprint(version, finding))
+        decision = decide(stored.known if stored else None, finding)
+        if decision.changed:
+            changes.to_change.append((finding, stored, decision.state, decision.reason))
+        elif stored and _news(stored, finding):
+            changes.to_refresh.append((finding, stored))
+    return changes
+
+
+def _news(stored: StoredAlert, finding: Finding) -> bool:
+    """Whether the alert shows something older than the finding."""
+    seen = (stored.known.judged_window, stored.value, stored.limit, stored.reason)
+    newer_or_same = finding.window.start >= stored.known.judged_window
+    return newer_or_same and seen != (finding.window.start, finding.value, finding.limit, finding.reason)
+
+
+def _change(connection: Connection, version: MeasuredVersion, changes: _Changes, now: datetime) -> list[Transition]:
+    """Write the changes; those that another process has written already are left out."""
+    written = []
+    for finding, stored, new, reason in changes.to_change:
+        if stored is None:
+            identity = alerts.open_alert(connection, _fingerprint(version, finding), version.version_id, finding, now)
+        else:
+            identity = stored.id if alerts.change_state(connection, stored, new, finding, now) else None
+        if identity is not None:
+            old = stored.known.state if stored else State.RESOLVED
+            written.append(Transition(identity, old, new, reason, finding))
+    return written
+
+
+def _messages(
+    version: MeasuredVersion,
+    transitions: Sequence[Transition],
+    known: dict[str, StoredAlert],
+    now: datetime,
+    public_url: str,
+    advice_for: Callable[[str], str],
+) -> list[tuple[Message, list[Transition]]]:
+    """One message per check and kind of change, with the transitions it tells."""
+    groups: dict[tuple[str, State], list[Transition]] = defaultdict(list)
+    for transition in transitions:
+        groups[transition.finding.check, transition.new].append(transition)
+    return [
+        (
+            compose(
+                [transition.finding for transition in told],
+                identity=uuid.uuid4().hex,
+                thread=fingerprint(version.project, version.model, version.version, check, "", "")[:32],
+                kind=kind,
+                model=version.model,
+                version=version.version,
+                at=now,
+                since=_since(version, told, known),
+                advice=advice_for(check),
+                link=_link(public_url, version, check),
+            ),
+            told,
+        )
+        for (check, kind), told in groups.items()
+    ]
+
+
+def _since(version: MeasuredVersion, told: Sequence[Transition], known: dict[str, StoredAlert]) -> datetime | None:
+    """The start of the earliest breach among the subjects, which for a resolved alert is the one it had stored."""
+    starts = []
+    for transition in told:
+        stored = known.get(_fingerprint(version, transition.finding))
+        starts.append(transition.finding.since or (stored.known.since if stored else None))
+    return min((start for start in starts if start), default=None)
+
+
+def _link(public_url: str, version: MeasuredVersion, check: str) -> str:
+    if not public_url:
+        return ""
+    query = urlencode({"model": version.model, "version": version.version, "check": check})
+    return f"{public_url.rstrip('/')}/model?{query}"
+
+
+def _fingerprint(version: MeasuredVersion, finding: Finding) -> str:
+    return fingerprint(version.project, version.model, version.version, finding.check, finding.subject, finding.segment)

@@ -1,0 +1,164 @@
+"""Registering models and versions: checked values in, the stored ones out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from app.core.errors import ConflictError, InvalidError, NotFoundError
+from app.core.model import Model, Task, Version
+from app.core.records import class_name
+from app.storage import catalogue
+from app.storage.engine import read, write
+
+NAME_LENGTH = 200
+MOST_DEPENDENCIES = 5_000
+LONGEST = timedelta(days=36_500)
+_PATH_CHARACTERS = '/?#%"\\'  # names stand in paths and URLs
+
+
+def register_model(engine: Engine, new: Model, now: datetime) -> Model:
+    """Store a model, or find it stored with the same values.
+
+    Raises InvalidError for a value that is not allowed, ConflictError where a model of that name says otherwise.
+    """
+    _check_model(new)
+    new = _as_stored(new)
+    try:
+        with write(engine) as connection:
+            stored = _stored_model(connection, new) or catalogue.add_model(connection, new, now)
+    except IntegrityError:  # another process registered it between our look and our insert
+        with read(engine) as connection:
+            stored = catalogue.find_model(connection, new.name, new.project)
+    _agree(f"model {new.name!r}", stored, replace(new, id=stored.id))
+    return stored
+
+
+def register_version(engine: Engine, model_name: str, new: Version, now: datetime) -> Version:
+    """Store a version of a model (`new.model_id` does not matter), or find it stored with the same values.
+
+    Raises NotFoundError without the model, InvalidError for a value that is not allowed, ConflictError where a version
+    of that name says otherwise.
+    """
+    _check_version(new)
+    try:
+        with write(engine) as connection:
+            new = replace(new, model_id=catalogue.find_model(connection, model_name).id)
+            stored = _stored_version(connection, new) or catalogue.add_version(connection, new, now)
+    except IntegrityError:
+        with read(engine) as connection:
+            stored = catalogue.find_version(connection, new.model_id, new.name)
+    wanted = replace(new, id=stored.id, created_at=stored.created_at)
+    # What was left open at registration may have been learnt from the reference since.
+    wanted = wanted if new.newest_training_row else replace(wanted, newest_training_row=stored.newest_training_row)
+    _agree(f"version {new.name!r} of model {model_name!r}", stored, wanted)
+    return stored
+
+
+def models_with_versions(engine: Engine) -> list[tuple[Model, list[Version]]]:
+    """Every model by name, with its versions, oldest first."""
+    with read(engine) as connection:
+        versions = catalogue.list_versions(connection)
+        models = catalogue.list_models(connection)
+    return [(model, [version for version in versions if version.model_id == model.id]) for model in models]
+
+
+def find(engine: Engine, model_name: str, version_name: str) -> tuple[Model, Version]:
+    """A model and its version by their names. Raises NotFoundError with the names there are."""
+    with read(engine) as connection:
+        model = catalogue.find_model(connection, model_name)
+        return model, catalogue.find_version(connection, model.id, version_name)
+
+
+def _as_stored(new: Model) -> Model:
+    """The model as the database can hold it: its positive label spelled as predictions spell it, times in seconds."""
+    return replace(
+        new,
+        positive_label=class_name(new.positive_label) or "",
+        label_delay=timedelta(seconds=int(new.label_delay.total_seconds())),
+        max_staleness=None if new.max_staleness is None else timedelta(seconds=int(new.max_staleness.total_seconds())),
+    )
+
+
+def _stored_model(connection: Connection, new: Model) -> Model | None:
+    try:
+        return catalogue.find_model(connection, new.name, new.project)
+    except NotFoundError:
+        return None
+
+
+def _stored_version(connection: Connection, new: Version) -> Version | None:
+    try:
+        return catalogue.find_version(connection, new.model_id, new.name)
+    except NotFoundError:
+        return None
+
+
+def _agree(kind: str, stored: Model | Version, wanted: Model | Version) -> None:
+    """Raise ConflictError with every field in which what is stored differs from what is wanted."""
+    pairs = ((field.name, getattr(stored, field.name), getattr(wanted, field.name)) for field in fields(stored))
+    differences = [f"{name} is {_text(old)}, not {_text(new)}" for name, old, new in pairs if old != new]
+    if differences:
+        raise ConflictError(f"{kind} exists already: its {'; its '.join(differences)}")
+
+
+def _text(value: object) -> str:
+    return repr(str(value)) if isinstance(value, str | timedelta | datetime) else repr(value)
+
+
+def _check_model(new: Model) -> None:
+    _check_name("name", new.name)
+    _check_texts(owner=new.owner, positive_label=new.positive_label)
+    if not 0 < new.confident_threshold <= 1 and new.task is not Task.REGRESSION:
+        raise InvalidError("confident_threshold", new.confident_threshold, "allowed is a probability above 0, up to 1")
+    if not math.isfinite(new.confident_threshold):
+        raise InvalidError("confident_threshold", new.confident_threshold, "allowed is a finite number")
+    if new.task is Task.BINARY and not new.positive_label:
+        raise InvalidError("positive_label", new.positive_label, "allowed is the name of the positive class, like 1")
+    if not timedelta(0) <= new.label_delay <= LONGEST:
+        raise InvalidError("label_delay", str(new.label_delay), f"allowed is from 0 to {LONGEST.days} days")
+    if new.max_staleness is not None and not timedelta(seconds=1) <= new.max_staleness <= LONGEST:
+        raise InvalidError("max_staleness", str(new.max_staleness), f"allowed is from a second to {LONGEST.days} days")
+
+
+def _check_version(new: Version) -> None:
+    _check_name("name", new.name)
+    _check_texts(
+        framework=new.framework,
+        format=new.format,
+        runtime=new.runtime,
+        hardware=new.hardware,
+        inference_mode=new.inference_mode,
+        deployment_target=new.deployment_target,
+    )
+    if not math.isfinite(new.decision_threshold):
+        raise InvalidError("decision_threshold", new.decision_threshold, "allowed is a finite number")
+    if len(new.dependencies) > MOST_DEPENDENCIES:
+        raise InvalidError("dependencies", len(new.dependencies), f"allowed are at most {MOST_DEPENDENCIES} names")
+    for name, version in new.dependencies.items():
+        _check_texts(**{f"dependencies.{name}": name + version})
+    for field in ("newest_training_row", "deployed_at"):
+        time = getattr(new, field)
+        if time is not None and time.tzinfo is None:
+            raise InvalidError(field, str(time), "allowed is a time with a zone, like 2026-01-31T12:00:00Z")
+
+
+def _check_name(field: str, name: str) -> None:
+    bare = name == name.strip() and name.isprintable() and not set(name) & set(_PATH_CHARACTERS)
+    if not bare or not 0 < len(name) <= NAME_LENGTH:
+        allowed = (
+            f"allowed are 1 to {NAME_LENGTH} printable characters, no space at an end and none of {_PATH_CHARACTERS}"
+        )
+        raise InvalidError(field, name[:NAME_LENGTH], allowed)
+    if name in {".", ".."}:
+        raise InvalidError(field, name, "a dot stands for a folder in paths")
+
+
+def _check_texts(**texts: str) -> None:
+    for field, text in texts.items():
+        if len(text) > NAME_LENGTH or "\0" in text or not text.isprintable():
+            raise InvalidError(field, text[:NAME_LENGTH], f"allowed are at most {NAME_LENGTH} printable characters")

@@ -1,0 +1,141 @@
+"""Channels: add, list, try out and remove the ways in which people are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
+
+import app.channels
+from app.core.alerting import State
+from app.core.delivery import Answer
+from app.core.errors import ConflictError, InvalidError, NotFoundError
+from app.core.messages import Line, Message
+from app.core.ports import Channel
+from app.core.registry import plugins
+from app.outbound import OutboundClient
+from app.services.secrets import Secrets, check_reference
+from app.services.sending import attempt
+from app.settings import Settings
+from app.storage import channels, outbox
+from app.storage.engine import read, write
+from app.storage.outbox import Backlog
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
+_HIDDEN = "(not shown)"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """A channel and how its deliveries stand. `config` holds references instead of secrets."""
+
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+    backlog: Backlog
+
+
+def kinds() -> dict[str, type[Channel]]:
+    """Every kind of channel there is, by name."""
+    return plugins(app.channels)
+
+
+def configure(kind: str, config: Mapping[str, Any]) -> Channel:
+    """A channel of that kind with these values; texts are read as the numbers they stand for.
+
+    Raises NotFoundError for an unknown kind, InvalidError that names the field for a wrong, unknown or missing one.
+    """
+    known = kinds()
+    if kind not in known:
+        raise NotFoundError("kind of channel", kind, sorted(known))
+    plugin: Any = known[kind]
+    _check_fields(kind, dataclasses.fields(plugin), config)
+    try:
+        channel: Channel = msgspec.convert(dict(config), plugin, strict=False)
+    except msgspec.ValidationError as error:
+        wording, _, path = str(error).partition(" - at `$.")
+        name = path.rstrip("`")
+        raise InvalidError(name or kind, config.get(name, dict(config)), wording) from None
+    return channel
+
+
+def _check_fields(kind: str, fields: tuple[dataclasses.Field[Any], ...], config: Mapping[str, Any]) -> None:
+    names = [field.name for field in fields]
+    for name in config:
+        if name not in names:
+            raise InvalidError(name, _HIDDEN, f"the fields of {kind} are {', '.join(names)}")
+    for field in fields:
+        if field.name not in config and field.default is MISSING:
+            raise InvalidError(field.name, None, f"{kind} needs the {field.metadata['help']}")
+        if field.metadata.get("secret") and config.get(field.name):
+            check_reference(field.name, str(config[field.name]))
+
+
+def add_channel(engine: Engine, now: datetime, name: str, kind: str, config: Mapping[str, Any]) -> ChannelStatus:
+    """Add a channel; every alert from now on goes to it too. Raises ConflictError when the name is taken."""
+    if not _NAME.fullmatch(name):
+        raise InvalidError("name", name, "1 to 100 letters, digits, blanks, dots, hyphens and underscores")
+    channel: Any = configure(kind, config)
+    values = dataclasses.asdict(channel)
+    try:
+        with write(engine) as connection:
+            channels.add_channel(connection, name, kind, values, now)
+    except IntegrityError:
+        raise ConflictError(f"there is a channel {name!r} already; remove it first to change it") from None
+    return ChannelStatus(name, kind, values, Backlog())
+
+
+def list_channels(engine: Engine) -> list[ChannelStatus]:
+    """All channels by name, each with what waits for it, what was given up, and the newest error."""
+    with read(engine) as connection:
+        waiting = outbox.backlogs(connection)
+        return [
+            ChannelStatus(stored.name, stored.kind, stored.config, waiting.get(stored.id, Backlog()))
+            for stored in channels.list_channels(connection)
+        ]
+
+
+def remove_channel(engine: Engine, name: str) -> None:
+    """Remove a channel and what waits for it. Raises NotFoundError."""
+    with write(engine) as connection:
+        channels.remove_channel(connection, channels.find_channel(connection, name).id)
+
+
+def send_test(
+    engine: Engine, now: datetime, settings: Settings, name: str, *, environment: Mapping[str, str]
+) -> Answer:
+    """Send a real message through the channel at once; what the other side said. Raises NotFoundError."""
+    with read(engine) as connection:
+        stored = channels.find_channel(connection, name)
+    network = OutboundClient(allow_private=settings.allow_private_targets)
+    secrets = Secrets(environment)
+    message = _test_message(name, now)
+    return attempt(
+        lambda: configure(stored.kind, stored.config).send(message, network=network, resolve=secrets.resolve), secrets
+    )
+
+
+def _test_message(name: str, now: datetime) -> Message:
+    said = Line("", "", None, None, "", "Alerts will arrive here. Nothing is wrong: somebody tried the channel out.")
+    return Message(
+        id=uuid.uuid4().hex,
+        thread=uuid.uuid4().hex,
+        kind=State.RESOLVED,
+        severity="info",
+        title=f"Watchkeeper: a test of the channel {name}",
+        model="",
+        version="",
+        check="",
+        at=now,
+        since=None,
+        window=None,
+        lines=(said,),
+    )

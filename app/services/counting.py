@@ -1,0 +1,181 @@
+"""From stored rows to saved profiles: what the fold and the rebuild have in common.
+
+Everything is read, counted and packed first; the transaction that saves it is short, and fails as a whole when what it
+rests on has changed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from sqlalchemy import Connection, Engine
+
+from app.core.codec import encode_counts
+from app.core.columns import parse_numbers
+from app.core.feature_json import feature_columns
+from app.core.fold import Column, Rows, fold, fold_truth, negated
+from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.core.truth import NOTHING_SAID, Correction, RowTruth, row_truth, truth_columns
+from app.storage.engine import write
+from app.storage.lease import FOLD, Lease
+from app.storage.profiles import PackedProfile, load_profile, save_profile
+from app.storage.recipes import Recipe, Stamp, unchanged
+from app.storage.stored_rows import StoredPredictions, save_truths
+
+Said = Mapping[int, Sequence[Correction]]
+
+
+class LostRaceError(Exception):
+    """Somebody changed what was counted on: nothing was saved, and the same rows are to be counted again."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a slice of rows adds to the profiles, by version and window, and the truths that it counted."""
+
+    features: dict[tuple[int, datetime], FeatureCounts] = field(default_factory=dict)
+    outcomes: dict[tuple[int, datetime], OutcomeCounts] = field(default_factory=dict)
+    truths: dict[int, RowTruth] = field(default_factory=dict)
+    stamps: dict[int, Stamp] = field(default_factory=dict)
+
+    def add_profiles(self, recipe: Recipe, profiles: Mapping[datetime, Profile]) -> None:
+        """Add whole profiles by the start of their window."""
+        for start, profile in profiles.items():
+            self.features[recipe.version_id, start] = profile.features
+        self.add_outcomes(recipe, {start: profile.outcomes for start, profile in profiles.items()})
+
+    def add_outcomes(self, recipe: Recipe, outcomes: Mapping[datetime, OutcomeCounts]) -> None:
+        """Add outcome counts by the start of their window."""
+        for start, counts in outcomes.items():
+            key = recipe.version_id, start
+            self.outcomes[key] = self.outcomes[key] + counts if key in self.outcomes else counts
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A tally merged with the stored profiles, ready to be saved."""
+
+    profiles: Sequence[PackedProfile]
+    truths: Mapping[int, RowTruth]
+    stamps: Mapping[int, Stamp]
+
+
+def count_predictions(tally: Tally, recipe: Recipe, rows: StoredPredictions, said: Said) -> None:
+    """Count predictions that no profile holds, with everything said about them so far."""
+    tally.stamps[recipe.version_id] = recipe.stamp
+    if not rows.ids:
+        return
+    truths = _truths(recipe, rows, said)
+    columns = _columns(rows, truths, feature_columns(recipe.layout, rows.features))
+    tally.add_profiles(recipe, fold(recipe.layout, columns, recipe.window))
+    # What an earlier count kept beside a row must not outlive the corrections it came from.
+    stored = {position: truth for position, truth in enumerate(rows.truths) if truth != NOTHING_SAID}
+    for position in stored.keys() | truths.keys():
+        truth = truths.get(position, NOTHING_SAID)
+        if truth != stored.get(position, NOTHING_SAID):
+            tally.truths[rows.ids[position]] = truth
+
+
+def count_corrections(tally: Tally, recipe: Recipe, rows: StoredPredictions, said: Said) -> None:
+    """Count what became of predictions that the profiles hold already: the new truth comes in, the old one goes."""
+    tally.stamps[recipe.version_id] = recipe.stamp
+    truths = _truths(recipe, rows, said)
+    changed = [position for position, truth in truths.items() if truth != rows.truths[position]]
+    if not changed:
+        return
+    part = rows.take(changed)
+    new = {at: truths[position] for at, position in enumerate(changed)}
+    learnt = fold_truth(recipe.layout, _columns(part, new), recipe.window)
+    replaced = fold_truth(recipe.layout, _columns(part, dict(enumerate(part.truths))), recipe.window)
+    tally.add_outcomes(recipe, learnt)
+    tally.add_outcomes(recipe, {start: negated(counts) for start, counts in replaced.items()})
+    tally.truths |= {part.ids[at]: truth for at, truth in new.items()}
+
+
+def _columns(
+    rows: StoredPredictions, truths: Mapping[int, RowTruth], features: Mapping[str, Column] = MappingProxyType({})
+) -> Rows:
+    return Rows(
+        rows.times,
+        rows.predicted_class,
+        rows.predicted_value,
+        rows.score,
+        parse_numbers(rows.latency_ms).values,
+        truth_columns(len(rows.ids), truths),
+        features,
+    )
+
+
+def _truths(recipe: Recipe, rows: StoredPredictions, said: Said) -> dict[int, RowTruth]:
+    """The truth of each row about which something was said, by its position."""
+    if not said:
+        return {}
+    return {
+        position: row_truth(recipe.decision, rows.predicted_class[position], rows.predicted_value[position], about)
+        for position, id_ in enumerate(rows.ids)
+        if (about := said.get(id_)) is not None
+    }
+
+
+def pack(connection: Connection, tally: Tally) -> Packed:
+    """Merge the tally with the profiles as they are stored now."""
+    packed = (_pack_one(connection, key, tally) for key in tally.outcomes)
+    return Packed([profile for profile in packed if profile is not None], tally.truths, tally.stamps)
+
+
+def _pack_one(connection: Connection, key: tuple[int, datetime], tally: Tally) -> PackedProfile | None:
+    version_id, start = key
+    outcomes, features = tally.outcomes[key], tally.features.get(key)
+    # Labels alone leave the features as they are: most of a profile's bytes are then neither read nor written.
+    stored = load_profile(connection, version_id, start, features=features is not None)
+    if stored is None and features is None:
+        return None  # a label for a window that is no longer kept
+    if stored is not None:
+        outcomes = outcomes + stored.outcomes
+        if features is not None and stored.features is not None:
+            features = features + stored.features
+    return PackedProfile(
+        version_id,
+        start,
+        stored.revision if stored else 0,
+        int(outcomes.rows),
+        encode_counts(outcomes),
+        None if features is None else encode_counts(features),
+    )
+
+
+def save(connection: Connection, packed: Packed, now: datetime) -> None:
+    """Save profiles and truths in the caller's transaction.
+
+    Raises LostRaceError when a version, its reference or a profile is no longer as it was read; the transaction must
+    then be rolled back.
+    """
+    if not unchanged(connection, packed.stamps):
+        raise LostRaceError("a version or its reference changed")
+    for profile in packed.profiles:
+        if not save_profile(connection, profile, now):
+            raise LostRaceError(f"the profile of {profile.window_start:%Y-%m-%d %H:%M} changed")
+    save_truths(connection, packed.truths)
+
+
+@contextmanager
+def fold_turn(engine: Engine) -> Iterator[Lease | None]:
+    """The right to change profiles, which one process has at a time; None while another one has it."""
+    lease = Lease(engine, FOLD)
+    try:
+        yield lease if lease.acquire() else None
+    finally:
+        lease.release()
+
+
+@contextmanager
+def saving(engine: Engine, lease: Lease) -> Iterator[Connection]:
+    """A transaction for `save`, begun only while it is still our turn. Raises LostRaceError when it no longer is."""
+    with write(engine) as connection:
+        if not lease.acquire():
+            raise LostRaceError("the turn to fold was lost with the database session")
+        yield connection

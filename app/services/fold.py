@@ -1,0 +1,135 @@
+"""The fold: batches that the collector stored are counted into profiles, each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Engine
+
+from app.services.counting import (
+    LostRaceError,
+    Packed,
+    Tally,
+    count_corrections,
+    count_predictions,
+    fold_turn,
+    pack,
+    save,
+    saving,
+)
+from app.services.rebuild import recount
+from app.storage.engine import read, snapshot
+from app.storage.lease import Lease
+from app.storage.rebuilds import rebuilding
+from app.storage.recipes import load_recipes
+from app.storage.stored_rows import corrections_of, counted_predictions, fresh_predictions
+from app.storage.unfolded import Batches, mark_folded, newest_batch, next_batches, rows_waiting
+
+SLICE_ROWS = 20_000
+CORRECTION_WEIGHT = 3
+"""What a correction costs, in predictions: the fold writes to its prediction, while every other writer waits."""
+MOST_RACES = 20
+
+Report: TypeAlias = Callable[[int, int], None]
+"""Told after every slice: rows done, and rows there were in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldSummary:
+    """What one fold counted. `windows` are profiles saved, counting one again for each slice that touched it.
+
+    `busy`: another process had the turn to fold, at the start or on the way; what is left is for it or the next fold.
+    """
+
+    batches: int = 0
+    predictions: int = 0
+    corrections: int = 0
+    windows: int = 0
+    recounted: int = 0
+    busy: bool = False
+
+    def __add__(self, other: FoldSummary) -> FoldSummary:
+        return FoldSummary(
+            self.batches + other.batches,
+            self.predictions + other.predictions,
+            self.corrections + other.corrections,
+            self.windows + other.windows,
+            self.recounted + other.recounted,
+            self.busy or other.busy,
+        )
+
+
+def fold(engine: Engine, now: datetime, *, slice_rows: int = SLICE_ROWS, progress: Report | None = None) -> FoldSummary:
+    """Count every batch stored so far, and first finish any rebuild that is under way.
+
+    Works in slices of about `slice_rows` rows: each is read and counted without holding up anybody, and saved in one
+    short transaction together with the mark that its batches are folded. Whatever happens in between, nothing is lost
+    or counted twice.
+    """
+    with fold_turn(engine) as lease:
+        return FoldSummary(busy=True) if lease is None else _fold(engine, lease, now, slice_rows, progress)
+
+
+def _fold(engine: Engine, lease: Lease, now: datetime, slice_rows: int, progress: Report | None) -> FoldSummary:
+    with read(engine) as connection:
+        newest = newest_batch(connection)  # what arrives meanwhile is for the next fold, or this one might never end
+        total = rows_waiting(connection) if progress is not None else 0
+    summary, races = FoldSummary(), 0
+    while True:
+        try:
+            found = _fold_slice(engine, lease, now, slice_rows, newest)
+        except LostRaceError:
+            races += 1
+            if races > MOST_RACES:
+                raise
+            if not lease.acquire():
+                return summary + FoldSummary(busy=True)
+            continue
+        if found is None:
+            return summary
+        summary += found
+        if progress is not None:
+            progress(summary.predictions + summary.corrections, total)
+
+
+def _fold_slice(engine: Engine, lease: Lease, now: datetime, slice_rows: int, newest: int) -> FoldSummary | None:
+    """Count the oldest batches that wait; None when there are none."""
+    recounted = _finish_rebuilds(engine, lease, now, slice_rows)
+    with snapshot(engine) as connection:
+        batches = next_batches(connection, slice_rows, correction_weight=CORRECTION_WEIGHT, up_to=newest)
+        if not batches.ids:
+            return recounted if recounted.recounted else None
+        packed = _count(connection, batches)
+    with saving(engine, lease) as connection:
+        if not mark_folded(connection, batches.ids, now):
+            raise LostRaceError("another process folded the same batches")
+        save(connection, packed, now)
+    done = FoldSummary(len(batches.ids), batches.predictions, batches.corrections, len(packed.profiles))
+    return recounted + done
+
+
+def _finish_rebuilds(engine: Engine, lease: Lease, now: datetime, slice_rows: int) -> FoldSummary:
+    with read(engine) as connection:
+        version_ids = rebuilding(connection)
+    rows = sum(recount(engine, lease, one, now, slice_rows=slice_rows).predictions for one in version_ids)
+    return FoldSummary(recounted=rows)
+
+
+def _count(connection: Connection, batches: Batches) -> Packed:
+    """What the batches change: their own predictions, and earlier ones that their corrections are about."""
+    fresh = fresh_predictions(connection, batches.ids)
+    counted = counted_predictions(connection, batches.ids) if batches.corrections else {}
+    recipes = load_recipes(connection, fresh.keys() | counted.keys())
+    tally = Tally()
+    for version_id, rows in fresh.items():
+        # Corrections count with their prediction, whichever came first: so all of them are looked up here, not only
+        # those of these batches, and those of these batches need nothing while their prediction waits.
+        count_predictions(tally, recipes[version_id], rows, corrections_of(connection, rows.ids))
+    for version_id, rows in counted.items():
+        count_corrections(tally, recipes[version_id], rows, corrections_of(connection, rows.ids))
+    if any(recipe.stamp.rebuild_position is not None for recipe in recipes.values()):
+        raise LostRaceError("a rebuild was requested")
+    return pack(connection, tally)

@@ -1,0 +1,153 @@
+"""Measurements as arrays to draw: how values moved against their limits, and all subjects of a check at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Engine, Row, and_, select
+
+from app.core.model import Outcome
+from app.storage import tables
+from app.storage.engine import read
+
+FloatArray: TypeAlias = NDArray[np.float64]
+
+_measurement = tables.measurement.c
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One subject of one check over W windows, oldest first. NaN marks what there is none of.
+
+    `low` and `high` bound what is normal, `lower` and `upper` the uncertainty of the value; all [W], in the unit of
+    `statistic`. `expected_rate` is the newest known chance per window of a false breach.
+    """
+
+    check: str
+    subject: str
+    statistic: str
+    starts: tuple[datetime, ...]
+    values: FloatArray
+    low: FloatArray
+    high: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    outcomes: tuple[Outcome, ...]
+    reasons: tuple[str, ...]
+    expected_rate: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeatMap:
+    """Value over limit for S subjects, the worst first, and W windows, oldest first.
+
+    `ratio` [S, W], NaN where there is no value or no limit. `outcomes` [S, W]: the Outcome's text, "" where nothing was
+    measured. `hidden` counts the subjects left out below the last row.
+    """
+
+    subjects: tuple[str, ...]
+    starts: tuple[datetime, ...]
+    ratio: FloatArray
+    outcomes: NDArray[np.str_]
+    hidden: int
+
+
+def series(
+    engine: Engine,
+    version_id: int,
+    check: str,
+    *,
+    since: datetime,
+    until: datetime,
+    subjects: Sequence[str] | None = None,
+) -> list[Series]:
+    """The series of the check's subjects (None: all, by name) over the windows that start in [since, until)."""
+    query = select(tables.measurement).where(_of(version_id, check, since, until)).order_by(_measurement.window_start)
+    if subjects is not None:
+        query = query.where(_measurement.subject.in_(subjects))
+    rows: dict[str, list[Row[*tuple[Any, ...]]]] = {}
+    with read(engine) as connection:
+        for row in connection.execute(query):
+            rows.setdefault(row.subject, []).append(row)
+    order = sorted(rows) if subjects is None else [subject for subject in subjects if subject in rows]
+    return [_series(check, subject, rows[subject]) for subject in order]
+
+
+def heat_map(
+    engine: Engine, version_id: int, check: str, *, since: datetime, until: datetime, most: int = 40
+) -> HeatMap:
+    """The check's `most` worst subjects: in breach now first, then the nearest to its limit."""
+    query = select(
+        _measurement.subject, _measurement.window_start, _measurement.value, _measurement.limit, _measurement.outcome
+    ).where(_of(version_id, check, since, until))
+    with read(engine) as connection:
+        rows = connection.execute(query).all()
+    subjects, subject_index = np.unique([row.subject for row in rows], return_inverse=True)
+    starts = sorted({row.window_start for row in rows})
+    column = {start: i for i, start in enumerate(starts)}
+    ratio = np.full((subjects.size, len(starts)), np.nan)
+    outcomes = np.full(ratio.shape, "", dtype="U13")
+    for i, row in zip(subject_index, rows, strict=True):
+        ratio[i, column[row.window_start]] = _ratio(row.value, row.limit)
+        outcomes[i, column[row.window_start]] = row.outcome
+    order = _worst_first(ratio, outcomes)[:most]
+    return HeatMap(
+        tuple(str(subjects[i]) for i in order), tuple(starts), ratio[order], outcomes[order], subjects.size - order.size
+    )
+
+
+def _of(version_id: int, check: str, since: datetime, until: datetime) -> ColumnElement[bool]:
+    return and_(
+        _measurement.version_id == version_id,
+        _measurement.check == check,
+        _measurement.segment == "",
+        _measurement.window_start >= since,
+        _measurement.window_start < until,
+    )
+
+
+def _series(check: str, subject: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> Series:
+    def floats(name: str) -> FloatArray:
+        return np.array([getattr(row, name) for row in rows], dtype=np.float64)
+
+    limit, normal = floats("limit"), floats("normal")
+    tolerance = np.abs(limit - normal)
+    distance = np.isnan(normal)
+    rates = [row.expected_rate for row in rows if row.expected_rate is not None]
+    return Series(
+        check,
+        subject,
+        rows[-1].statistic,
+        tuple(row.window_start for row in rows),
+        floats("value"),
+        np.where(distance, np.where(np.isnan(limit), np.nan, 0.0), normal - tolerance),
+        np.where(distance, limit, normal + tolerance),
+        floats("lower"),
+        floats("upper"),
+        tuple(Outcome(row.outcome) for row in rows),
+        tuple(row.reason for row in rows),
+        rates[-1] if rates else None,
+    )
+
+
+def _ratio(value: float | None, limit: float | None) -> float:
+    if value is None or limit is None:
+        return np.nan
+    return abs(value / limit) if limit else (np.inf if value else 0.0)
+
+
+def _worst_first(ratio: FloatArray, outcomes: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Row numbers: a breach in the newest window with a verdict first, then by the ratio there, then as they stand."""
+    if not ratio.size:
+        return np.arange(len(ratio))
+    judged = (outcomes == Outcome.OK.value) | (outcomes == Outcome.BREACH.value)
+    newest = outcomes.shape[1] - 1 - np.argmax(judged[:, ::-1], axis=1)
+    rows = np.arange(len(ratio))
+    breach = outcomes[rows, newest] == Outcome.BREACH.value
+    nearness = np.where(judged.any(axis=1), np.nan_to_num(ratio[rows, newest], nan=-1.0), -1.0)
+    return np.lexsort((rows, -nearness, ~breach))

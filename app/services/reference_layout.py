@@ -1,0 +1,114 @@
+"""What a reference's rows say about how to bin its version: a sample of them becomes the layout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+import numpy as np
+
+from app.core.columns import categories_of
+from app.core.errors import InvalidError
+from app.core.layout import Layout, build_layout
+from app.core.model import Model, Task, Version
+from app.core.records import NON_FINITE, Scalar
+from app.core.reservoir import Part, Reservoir
+from app.services.ingest import negative_label
+from collectors.tabular.references import ReferenceRows
+
+SAMPLE_ROWS = 200_000
+"""The bins are learnt from at most so many rows: their quantiles are then exact to about 0.1 % of the rows."""
+NUMERIC_SHARE = 0.95
+"""A feature is a number when at least this share of its values are numbers; the others count as invalid."""
+
+
+class LayoutLearner:
+    """Takes the rows of a reference, chunk by chunk, and gives the layout; `warnings` says what was odd about them."""
+
+    def __init__(self, model: Model, version: Version, features: Sequence[str], sample_rows: int = SAMPLE_ROWS) -> None:
+        self._model, self._version = model, version
+        self._features = Reservoir(features, sample_rows)
+        self._scores = Reservoir(["score"], sample_rows)
+        self._classes: Counter[str] = Counter()
+        self.warnings: list[str] = []
+
+    def add(self, rows: ReferenceRows) -> None:
+        """Take a chunk into account."""
+        self._features.add(rows.features, len(rows))
+        scores = rows.values if self._model.task is Task.REGRESSION else rows.scores
+        self._scores.add({"score": scores}, len(rows))
+        self._classes.update(name for name in (*rows.classes, *rows.label_classes) if name is not None)
+
+    def layout(self) -> Layout:
+        """The layout of everything seen. Raises InvalidError for a binary model with more than two classes."""
+        self.warnings.clear()
+        scores = np.asarray(self._scores.columns()["score"], dtype=np.float64)
+        layout = build_layout(
+            self._model.task,
+            self._prepared(),
+            scores=scores[np.isfinite(scores)],
+            classes=self._class_names(),
+            threshold=self._version.decision_threshold,
+            confident=self._model.confident_threshold,
+        )
+        self._warn_of_constants(layout)
+        return layout
+
+    def _class_names(self) -> list[str]:
+        by_frequency = [name for name, _ in self._classes.most_common()]
+        if self._model.task is not Task.BINARY:
+            return by_frequency
+        positive = self._model.positive_label
+        others = [name for name in by_frequency if name != positive]
+        if len(others) > 1:
+            allowed = f"a binary model has its positive label {positive!r} and one other class"
+            raise InvalidError("prediction and label", ", ".join(sorted(self._classes)[:10]), allowed)
+        if others and positive not in self._classes:
+            self.warnings.append(f"no row has the positive label {positive!r}; all that was seen is {others[0]!r}")
+        return [others[0] if others else negative_label(self._model), positive]
+
+    def _prepared(self) -> Mapping[str, Sequence[Scalar]]:
+        """The sample of each feature as what it is to be: floats, NaN where no number; or category names."""
+        prepared: dict[str, Sequence[Scalar]] = {}
+        for name, sample in self._features.columns().items():
+            if sample.dtype != object and not np.isnan(sample).all():
+                prepared[name] = _as_column(sample)
+            elif sample.dtype == object and any(value is not None for value in sample):
+                prepared[name] = self._sorted_out(name, sample)
+            else:
+                self.warnings.append(f"feature {name!r} has no value in any row; it is left out")
+        return prepared
+
+    def _sorted_out(self, name: str, sample: Part) -> Sequence[Scalar]:
+        """A column that does not hold numbers alone."""
+        present = [value for value in sample if value is not None]
+        strays = [value for value in present if not _is_number(value)]
+        if len(strays) > (1 - NUMERIC_SHARE) * len(present):
+            return categories_of(sample)
+        if strays:
+            self.warnings.append(
+                f"feature {name!r} holds {len(strays)} values among {len(present)} that are no numbers, such as "
+                f"{strays[0]!r}; they count as invalid (leave missing cells empty)"
+            )
+        numbers = [value if isinstance(value, int | float) else np.nan for value in sample]
+        return _as_column(np.array(numbers, dtype=np.float64))
+
+    def _warn_of_constants(self, layout: Layout) -> None:
+        constant = [feature.name for feature in layout.numeric if feature.sd == 0]
+        constant += [feature.name for feature in layout.categorical if len(feature.categories) == 1]
+        if constant:
+            self.warnings.append(f"constant in the reference, so that any other value is a shift: {_listed(constant)}")
+
+
+def _is_number(value: Scalar) -> bool:
+    return (isinstance(value, int | float) and not isinstance(value, bool)) or value in NON_FINITE
+
+
+def _as_column(numbers: Part) -> Sequence[Scalar]:
+    return cast("Sequence[Scalar]", numbers)  # an array is no Sequence to the type checker; the layout takes both
+
+
+def _listed(names: Iterable[str], most: int = 10) -> str:
+    shown = list(names)
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")

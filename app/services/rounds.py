@@ -1,0 +1,173 @@
+"""One round of all jobs, each at most once per slot of its schedule."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from app.core.errors import WatchkeeperError
+from app.services.alerting import alert
+from app.services.delivery import deliver
+from app.services.evaluate import evaluate
+from app.services.fold import fold
+from app.services.retraining import act
+from app.settings import Settings
+from app.storage.engine import read, write
+from app.storage.jobs import RunState, finish_run, has_run, prune_runs, start_run
+
+KEEP_RUNS = timedelta(days=30)
+KEEP_DONE_FOLDS = timedelta(days=1)
+"""There is one every few seconds, and after a day nobody asks for those that went well."""
+LONGEST_DETAIL = 500
+
+
+class Job(StrEnum):
+    """The jobs, in the order in which they build on each other."""
+
+    FOLD = "fold"
+    EVALUATE = "evaluate"
+    ALERT = "alert"
+    DELIVER = "deliver"
+    ACT = "act"
+
+
+ALL = tuple(Job)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """What one job did in one slot. `detail` are its counts, or the error; empty when there was nothing to do."""
+
+    job: Job
+    slot: datetime
+    outcome: RunState
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSummary:
+    """The jobs that ran, in order; those whose slot had been taken before are left out."""
+
+    jobs: tuple[JobRun, ...]
+
+    @property
+    def failed(self) -> bool:
+        return any(run.outcome is RunState.FAILED for run in self.jobs)
+
+
+def this_process() -> str:
+    """The name under which runs of this process are recorded."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run_round(
+    engine: Engine,
+    settings: Settings,
+    now: datetime,
+    *,
+    environment: Mapping[str, str],
+    jobs: Sequence[Job] = ALL,
+    worker: str = "",
+    force: bool = False,
+) -> RoundSummary:
+    """Do all work that is due at `now`, job after job; a job that fails does not keep the next ones from running.
+
+    A job runs once per slot, which is `now` rounded down to a multiple of its interval. `force`: it runs whatever the
+    slots say, and `now` itself is its slot. `environment` is where channels find the secrets that they name.
+    Raises sqlalchemy's DBAPIError when the database cannot even be asked which work is due.
+    """
+    worker = worker or this_process()
+    runs = []
+    for job in jobs:
+        slot = now if force else _slot(job, settings, now)
+        if _claim(engine, job, slot, worker, now, force=force):
+            runs.append(_run(engine, settings, job, slot, now, environment))
+    return RoundSummary(tuple(runs))
+
+
+def interval(job: Job, settings: Settings) -> timedelta:
+    """How often a job is to run."""
+    return timedelta(seconds=settings.fold_interval_seconds if job is Job.FOLD else settings.work_interval_seconds)
+
+
+def _slot(job: Job, settings: Settings, now: datetime) -> datetime:
+    zero = datetime(1970, 1, 1, tzinfo=UTC)
+    return now - (now - zero) % interval(job, settings)
+
+
+def _claim(engine: Engine, job: Job, slot: datetime, worker: str, now: datetime, *, force: bool) -> bool:
+    if not force:
+        with read(engine) as connection:  # mostly the answer is no, and to ask costs no turn at writing
+            if has_run(connection, job, slot):
+                return False
+    with write(engine) as connection:
+        return start_run(connection, job, slot, worker, now, again=force)
+
+
+def _run(
+    engine: Engine, settings: Settings, job: Job, slot: datetime, now: datetime, environment: Mapping[str, str]
+) -> JobRun:
+    began = time.monotonic()
+    try:
+        detail, state = _counts(_do(job, engine, settings, now, environment)), RunState.DONE
+    except Exception as error:  # noqa: BLE001  the one place that answers for whole jobs: recorded, told, and the next goes on
+        detail, state = described(error), RunState.FAILED
+    seconds = time.monotonic() - began
+    with write(engine) as connection:
+        finish_run(connection, job, slot, state, detail, now + timedelta(seconds=seconds))
+        prune_runs(connection, job, now - KEEP_RUNS)
+        if job is Job.FOLD:
+            prune_runs(connection, job, now - KEEP_DONE_FOLDS, RunState.DONE)
+    return JobRun(job, slot, state, detail, round(seconds, 3))
+
+
+def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment: Mapping[str, str]) -> object:
+    match job:
+        case Job.FOLD:
+            return fold(engine, now)
+        case Job.EVALUATE:
+            return evaluate(engine, now)
+        case Job.ALERT:
+            return alert(engine, now, public_url=settings.public_url)
+        case Job.DELIVER:
+            return deliver(engine, now, settings, environment=environment)
+        case Job.ACT:
+            return act(engine, now, settings, environment=environment)
+
+
+def _counts(summary: object) -> str:
+    """What a job's summary says, without what is zero or empty."""
+    assert is_dataclass(summary)
+    said = []
+    for spec in fields(summary):
+        value = getattr(summary, spec.name)
+        if is_dataclass(value):
+            said.append(_counts(value))
+        elif value:
+            said.append(f"{spec.name}={value}")
+    return " ".join(part for part in said if part)[:LONGEST_DETAIL]
+
+
+def described(error: Exception) -> str:
+    """An error in a line, fit to be stored and logged: no statement, no values, no address beyond its scheme."""
+    if isinstance(error, WatchkeeperError):
+        text = str(error)
+    elif isinstance(error, DBAPIError):
+        text = f"{type(error.orig).__name__}: {error.orig}"
+    else:
+        at = traceback.extract_tb(error.__traceback__)[-1:]
+        where = "".join(f" ({Path(frame.filename).name}:{frame.lineno})" for frame in at)
+        text = f"{type(error).__name__}: {error}{where}"
+    return re.sub(r"(\w+://)[^\s'\"]+", r"\1...", " ".join(text.split()))[:LONGEST_DETAIL]

@@ -1,0 +1,62 @@
+"""Secrets by reference: what is stored is `env:NAME` or `file:PATH`, and the secret is looked up when it is needed."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.core.errors import InvalidError, WatchkeeperError
+
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/?[^\0\r\n]+")
+_SHORTEST_PART = 6
+
+
+class SecretError(WatchkeeperError):
+    """A reference leads to no secret; the text names the reference."""
+
+
+def check_reference(field: str, text: str) -> None:
+    """Raise InvalidError unless `text` is a reference. The value is not repeated: it may be the secret itself."""
+    if not _REFERENCE.fullmatch(text):
+        raise InvalidError(field, "(not shown)", "a secret is given as env:NAME or file:PATH, never itself")
+
+
+class Secrets:
+    """Looks references up, and takes the secrets it has handed out back out of any text. For one thread."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._known: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"Secrets({len(self._known)} looked up)"
+
+    def resolve(self, reference: str) -> str:
+        """The secret behind a reference. Raises SecretError when there is none."""
+        kind, _, name = reference.partition(":")
+        secret = self._environment.get(name, "") if kind == "env" else _read(name)
+        if not secret:
+            raise SecretError(f"the secret {reference} is {'not set' if kind == 'env' else 'empty'}")
+        self._known.add(secret)
+        return secret
+
+    def redact(self, text: str) -> str:
+        """`text` without the secrets handed out so far: neither whole, nor in base64, nor the parts of an address."""
+        for part in sorted({part for secret in self._known for part in _spellings(secret)}, key=len, reverse=True):
+            text = text.replace(part, "[secret]")
+        return text
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretError(f"the secret file:{path} cannot be read ({type(error).__name__})") from None
+
+
+def _spellings(secret: str) -> list[str]:
+    address = re.fullmatch(r"https?://[^/?]*(.*)", secret)
+    parts = [part for part in re.split(r"[/?&=]+", address[1]) if len(part) >= _SHORTEST_PART] if address else []
+    return [secret, base64.b64encode(secret.encode()).decode(), *parts]

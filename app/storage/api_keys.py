@@ -1,0 +1,50 @@
+"""API keys as rows: a digest instead of the key, and a hint to recognise it by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from app.storage.tables import api_key
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is known of a key; `revoked_at` is None while it is good."""
+
+    id: int
+    name: str
+    scope: str
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+_SHOWN = (api_key.c.id, api_key.c.name, api_key.c.scope, api_key.c.hint, api_key.c.created_at, api_key.c.revoked_at)
+
+
+def add_key(connection: Connection, name: str, scope: str, digest: str, hint: str, now: datetime) -> ApiKey:
+    """Store a new key and return it with its id."""
+    values = {"name": name, "scope": scope, "digest": digest, "hint": hint, "created_at": now}
+    connection.execute(insert(api_key).values(values))
+    row = connection.execute(select(*_SHOWN).where(api_key.c.digest == digest)).one()
+    return ApiKey(*row)
+
+
+def list_keys(connection: Connection) -> list[ApiKey]:
+    """All keys, oldest first."""
+    return [ApiKey(*row) for row in connection.execute(select(*_SHOWN).order_by(api_key.c.id))]
+
+
+def good_keys(connection: Connection) -> list[tuple[str, str]]:
+    """(digest, scope) of every key that is not revoked."""
+    rows = connection.execute(select(api_key.c.digest, api_key.c.scope).where(api_key.c.revoked_at.is_(None)))
+    return [(row.digest, row.scope) for row in rows]
+
+
+def revoke_key(connection: Connection, key_id: int, now: datetime) -> None:
+    """Mark a key as revoked; one that was revoked before keeps its time."""
+    good = (api_key.c.id == key_id) & api_key.c.revoked_at.is_(None)
+    connection.execute(update(api_key).where(good).values(revoked_at=now))

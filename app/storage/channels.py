@@ -1,0 +1,57 @@
+"""Channels as they are configured: a name, a kind and the values of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from app.core.errors import NotFoundError
+from app.storage.tables import channel
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChannel:
+    """A configured channel. Secrets in `config` are references."""
+
+    id: int
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+
+
+def add_channel(connection: Connection, name: str, kind: str, config: Mapping[str, Any], now: datetime) -> None:
+    """Store a channel. The name must be free."""
+    values = {"name": name, "kind": kind, "config": dict(config), "created_at": now}
+    connection.execute(insert(channel).values(values))
+
+
+def list_channels(connection: Connection) -> list[StoredChannel]:
+    """All channels, by name."""
+    return [_channel(row) for row in connection.execute(select(channel).order_by(channel.c.name))]
+
+
+def find_channel(connection: Connection, name: str) -> StoredChannel:
+    """The channel of that name. Raises NotFoundError with the names there are."""
+    row = connection.execute(select(channel).where(channel.c.name == name)).one_or_none()
+    if row is None:
+        raise NotFoundError("channel", name, [known.name for known in list_channels(connection)])
+    return _channel(row)
+
+
+def channel_by_id(connection: Connection, channel_id: int) -> StoredChannel | None:
+    """The channel of that id; None when it has been removed."""
+    row = connection.execute(select(channel).where(channel.c.id == channel_id)).one_or_none()
+    return None if row is None else _channel(row)
+
+
+def remove_channel(connection: Connection, channel_id: int) -> None:
+    """Remove a channel with everything that waits for it."""
+    connection.execute(delete(channel).where(channel.c.id == channel_id))
+
+
+def _channel(row: Row[Any]) -> StoredChannel:
+    return StoredChannel(row.id, row.name, row.kind, row.config)

@@ -1,0 +1,191 @@
+"""What waits to be sent: deliveries of messages to channels, and actions. Both tables have the same life.
+
+A row is claimed by moving its next attempt into the future, so that whoever dies while sending gives it back by itself,
+and nobody else sends it meanwhile. It is marked only after the other side has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Table, case, exists, func, insert, select, update
+
+from app.core.messages import Message, from_json
+from app.storage.tables import action, channel, delivery, notification, retraining_policy
+
+CLAIM = timedelta(minutes=5)
+"""How long a claimed row belongs to its sender; far longer than the slowest attempt."""
+
+
+class SendState(StrEnum):
+    """Where a row of the outbox stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A message that is ours to send. `attempts` counts this one."""
+
+    id: int
+    channel_id: int
+    attempts: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedAction:
+    """A request that is ours to send, with the target its model's policy names now (None: the policy is gone)."""
+
+    id: int
+    attempts: int
+    webhook_id: str
+    payload: str
+    url: str | None
+    secret: str | None
+
+
+def add_deliveries(connection: Connection, notification_id: int, now: datetime) -> int:
+    """One delivery of the notification for every channel there is; how many."""
+    channels = connection.scalars(select(channel.c.id).order_by(channel.c.id)).all()
+    rows = [
+        {
+            "notification_id": notification_id,
+            "channel_id": channel_id,
+            "state": SendState.PENDING.value,
+            "next_attempt_at": now,
+            "created_at": now,
+        }
+        for channel_id in channels
+    ]
+    if rows:
+        connection.execute(insert(delivery), rows)
+    return len(rows)
+
+
+def channels_with_due_deliveries(connection: Connection, now: datetime) -> Sequence[int]:
+    """Ids of the channels that something is due for."""
+    due = select(delivery.c.channel_id).where(
+        delivery.c.state == SendState.PENDING.value, delivery.c.next_attempt_at <= now
+    )
+    return connection.scalars(due.distinct().order_by(delivery.c.channel_id)).all()
+
+
+def claim_delivery(connection: Connection, channel_id: int, now: datetime) -> ClaimedDelivery | None:
+    """The channel's oldest due delivery that no older one of the same version and check must precede."""
+    older, older_notification = delivery.alias(), notification.alias()
+    waits_for_older = exists(
+        select(older.c.id)
+        .join(older_notification, older_notification.c.id == older.c.notification_id)
+        .where(
+            older.c.channel_id == delivery.c.channel_id,
+            older.c.state == SendState.PENDING.value,
+            older.c.id < delivery.c.id,
+            older_notification.c.version_id == notification.c.version_id,
+            older_notification.c.check == notification.c.check,
+        )
+    )
+    row = connection.execute(
+        select(delivery.c.id, delivery.c.attempts, notification.c.message)
+        .join(notification, notification.c.id == delivery.c.notification_id)
+        .where(
+            delivery.c.channel_id == channel_id,
+            delivery.c.state == SendState.PENDING.value,
+            delivery.c.next_attempt_at <= now,
+            ~waits_for_older,
+        )
+        .order_by(delivery.c.id)
+        .limit(1)
+        .with_for_update(of=delivery, skip_locked=True)
+    ).one_or_none()
+    if row is None:
+        return None
+    _claim(connection, delivery, [row.id], now)
+    return ClaimedDelivery(row.id, channel_id, row.attempts + 1, from_json(row.message))
+
+
+def claim_actions(connection: Connection, now: datetime, most: int) -> list[ClaimedAction]:
+    """Up to `most` due actions, oldest first."""
+    rows = connection.execute(
+        select(action, retraining_policy.c.webhook_url, retraining_policy.c.secret)
+        .outerjoin(retraining_policy, retraining_policy.c.model_id == action.c.model_id)
+        .where(action.c.state == SendState.PENDING.value, action.c.next_attempt_at <= now)
+        .order_by(action.c.id)
+        .limit(most)
+        .with_for_update(of=action, skip_locked=True)
+    ).all()
+    _claim(connection, action, [row.id for row in rows], now)
+    return [
+        ClaimedAction(row.id, row.attempts + 1, row.webhook_id, row.payload, row.webhook_url, row.secret)
+        for row in rows
+    ]
+
+
+def has_due_actions(connection: Connection, now: datetime) -> bool:
+    """Whether any action is due."""
+    due = select(action.c.id).where(action.c.state == SendState.PENDING.value, action.c.next_attempt_at <= now)
+    return connection.execute(due.limit(1)).first() is not None
+
+
+def _claim(connection: Connection, table: Table, ids: Sequence[int], now: datetime) -> None:
+    values: dict[Any, Any] = {"attempts": table.c.attempts + 1, "next_attempt_at": now + CLAIM}
+    connection.execute(update(table).where(table.c.id.in_(ids)).values(values))
+
+
+def mark_delivered(connection: Connection, table: Table, row_id: int, now: datetime, note: str = "") -> None:
+    """The other side has it, whoever else may be trying: that is final."""
+    values = {"state": SendState.DELIVERED.value, "delivered_at": now, "last_error": note}
+    connection.execute(update(table).where(table.c.id == row_id).values(values))
+
+
+def mark_failed(
+    connection: Connection, table: Table, row_id: int, attempts: int, error: str, next_attempt_at: datetime | None
+) -> None:
+    """This attempt failed; None gives up. Does nothing when the claim ran out and another attempt has begun."""
+    values: dict[str, Any] = {"last_error": error}
+    values |= {"state": SendState.DEAD.value} if next_attempt_at is None else {"next_attempt_at": next_attempt_at}
+    mine = (table.c.id == row_id) & (table.c.attempts == attempts) & (table.c.state == SendState.PENDING.value)
+    connection.execute(update(table).where(mine).values(values))
+
+
+def hold_channel(connection: Connection, channel_id: int, until: datetime) -> None:
+    """Nothing goes to the channel before `until`: it said that it is sent too much."""
+    earlier = (
+        (delivery.c.channel_id == channel_id)
+        & (delivery.c.state == SendState.PENDING.value)
+        & (delivery.c.next_attempt_at < until)
+    )
+    connection.execute(update(delivery).where(earlier).values(next_attempt_at=until))
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How the deliveries of one channel stand: how many wait, how many were given up, and the newest error."""
+
+    pending: int = 0
+    dead: int = 0
+    last_delivered_at: datetime | None = None
+    last_error: str = ""
+
+
+def backlogs(connection: Connection) -> dict[int, Backlog]:
+    """How the deliveries stand, by channel id. The error is the newest delivery's that has one."""
+    d = delivery.c
+    counts = select(
+        d.channel_id,
+        func.sum(case((d.state == SendState.PENDING.value, 1), else_=0)),
+        func.sum(case((d.state == SendState.DEAD.value, 1), else_=0)),
+        func.max(d.delivered_at),
+        func.max(case((d.last_error != "", d.id))),
+    ).group_by(d.channel_id)
+    rows = connection.execute(counts).all()
+    newest = [row[4] for row in rows if row[4] is not None]
+    errors = connection.execute(select(d.id, d.last_error).where(d.id.in_(newest)))
+    texts = {row.id: row.last_error for row in errors}
+    return {row[0]: Backlog(int(row[1]), int(row[2]), row[3], texts.get(row[4], "")) for row in rows}

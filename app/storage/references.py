@@ -1,0 +1,91 @@
+"""References: the layout that a version's values are binned by, and the profiles of the reference's own windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from app.core.codec import decode_counts, decode_layout, encode_counts, encode_layout
+from app.core.layout import Layout
+from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.storage.rebuilds import request_rebuild
+from app.storage.tables import reference, reference_profile
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a version is compared with. `out_of_sample` None: nobody said."""
+
+    layout: Layout
+    rows: int
+    has_timestamps: bool
+    out_of_sample: bool | None
+    digest: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceProfile:
+    """One window of a reference; `window_start` None: the whole of a reference without timestamps."""
+
+    window_start: datetime | None
+    profile: Profile
+
+
+def find_reference(connection: Connection, version_id: int) -> Reference | None:
+    """The version's reference, or None while it has none."""
+    row = connection.execute(select(reference).where(reference.c.version_id == version_id)).one_or_none()
+    if row is None:
+        return None
+    return Reference(
+        decode_layout(row.layout), row.rows, row.has_timestamps, row.out_of_sample, row.digest, row.created_at
+    )
+
+
+def reference_profiles(connection: Connection, version_id: int) -> list[ReferenceProfile]:
+    """The windows of the version's reference, oldest first; empty while it has none."""
+    mine = reference_profile.c.version_id == version_id
+    rows = connection.execute(select(reference_profile).where(mine).order_by(reference_profile.c.position))
+    return [
+        ReferenceProfile(
+            row.window_start,
+            Profile(decode_counts(FeatureCounts, row.features), decode_counts(OutcomeCounts, row.outcomes)),
+        )
+        for row in rows
+    ]
+
+
+def replace(connection: Connection, version_id: int, new: Reference, windows: Sequence[ReferenceProfile]) -> None:
+    """Give the version this reference in place of any other.
+
+    What the version served was binned and judged by the old one, so it is to be counted anew: see `request_rebuild`.
+    """
+    request_rebuild(connection, version_id)
+    for table in (reference_profile, reference):
+        connection.execute(delete(table).where(table.c.version_id == version_id))
+    connection.execute(
+        insert(reference).values(
+            version_id=version_id,
+            layout=encode_layout(new.layout),
+            rows=new.rows,
+            has_timestamps=new.has_timestamps,
+            out_of_sample=new.out_of_sample,
+            digest=new.digest,
+            created_at=new.created_at,
+        )
+    )
+    connection.execute(insert(reference_profile), [_row(version_id, n, window) for n, window in enumerate(windows)])
+
+
+def _row(version_id: int, position: int, window: ReferenceProfile) -> dict[str, object]:
+    return {
+        "version_id": version_id,
+        "position": position,
+        "window_start": window.window_start,
+        "rows": window.profile.rows,
+        "features": encode_counts(window.profile.features),
+        "outcomes": encode_counts(window.profile.outcomes),
+    }

@@ -1,0 +1,63 @@
+"""Batches that wait to be folded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select, update
+
+from app.storage.row_ids import among
+from app.storage.tables import batch
+
+MOST_BATCHES = 5_000  # in one slice, however small they are
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Batches claimed together, and the rows they hold."""
+
+    ids: Sequence[int]
+    predictions: int
+    corrections: int
+
+
+def newest_batch(connection: Connection) -> int:
+    """The id of the newest batch; 0 when there is none."""
+    return connection.scalar(select(func.max(batch.c.id))) or 0
+
+
+def rows_waiting(connection: Connection) -> int:
+    """Predictions and corrections that no fold has counted."""
+    total = select(func.sum(batch.c.predictions + batch.c.corrections)).where(batch.c.folded_at.is_(None))
+    return int(connection.scalar(total) or 0)
+
+
+def next_batches(connection: Connection, most: int, *, correction_weight: int, up_to: int) -> Batches:
+    """The oldest unfolded batches with an id of at most `up_to`: one, and more while they hold up to `most` rows.
+
+    A correction counts as `correction_weight` rows, since it makes the fold write to a prediction.
+    """
+    query = (
+        select(batch.c.id, batch.c.predictions, batch.c.corrections)
+        .where(batch.c.folded_at.is_(None), batch.c.id <= up_to)
+        .order_by(batch.c.id)
+        .limit(MOST_BATCHES)
+    )
+    ids: list[int] = []
+    predictions = corrections = 0
+    for row in connection.execute(query):
+        weight = predictions + row.predictions + correction_weight * (corrections + row.corrections)
+        if ids and weight > most:
+            break
+        ids.append(row.id)
+        predictions += row.predictions
+        corrections += row.corrections
+    return Batches(ids, predictions, corrections)
+
+
+def mark_folded(connection: Connection, ids: Sequence[int], now: datetime) -> bool:
+    """Mark the batches; False when any of them is folded already or gone."""
+    mark = update(batch).where(among(connection, batch.c.id, ids), batch.c.folded_at.is_(None)).values(folded_at=now)
+    return connection.execute(mark).rowcount == len(ids)

@@ -1,0 +1,77 @@
+"""The open alerts of a model: what, since when, why, what to do, and whether anybody was told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.ui.components import wording
+from app.ui.components.html import Html, element, table
+
+MOST_ROWS = 12
+
+
+def section(alerts: Sequence[Mapping[str, Any]], advice: Callable[[str], str]) -> Html:
+    """One notice per check, what matters most first."""
+    by_check: dict[str, list[Mapping[str, Any]]] = {}
+    for alert in alerts:
+        by_check.setdefault(alert["check"], []).append(alert)
+    order = sorted(by_check, key=wording.check_order)
+    return element("div", *(_notice(check, by_check[check], advice(check)) for check in order), class_="wk-alerts")
+
+
+def _notice(check: str, rows: list[Mapping[str, Any]], advice: str) -> Html:
+    rows = sorted(rows, key=_excess, reverse=True)
+    starts = [row["since"] for row in rows if row["since"] is not None]
+    what = "feature" if check in wording.FEATURE_CHECKS else "measure"
+    title = wording.check_title(check) + (f": {wording.plural(len(rows), what)}" if len(rows) > 1 else "")
+    return element(
+        "div",
+        element("h4", element("span", "◆ ", aria_hidden="true"), title),
+        element("p", f"since {wording.start_of_window(min(starts))}" if starts else None, class_="wk-since"),
+        _table(check, rows[:MOST_ROWS]),
+        element("p", f"and {len(rows) - MOST_ROWS} more", class_="wk-quiet") if len(rows) > MOST_ROWS else None,
+        element("p", element("b", "What to do: "), advice, class_="wk-advice") if advice else None,
+        *_delivery_lines(rows),
+        class_="wk-alert",
+    )
+
+
+def _excess(row: Mapping[str, Any]) -> float:
+    return abs(row["value"] / row["limit"]) if row["value"] is not None and row["limit"] else 0.0
+
+
+def _table(check: str, rows: Sequence[Mapping[str, Any]]) -> Html:
+    return table(
+        ("What", "Value", "Limit", "Why"),
+        [
+            (
+                _subject(check, row),
+                *(wording.number(check, row["subject"], row[name]) for name in ("value", "limit")),
+                row["reason"],
+            )
+            for row in rows
+        ],
+        numbers={1, 2},
+    )
+
+
+def _subject(check: str, row: Mapping[str, Any]) -> str:
+    title = wording.subject_title(check, row["subject"])
+    return f"{title} ({row['segment']})" if row["segment"] else title
+
+
+def _delivery_lines(rows: Sequence[Mapping[str, Any]]) -> list[Html]:
+    """Whom the message did not reach, and why; one line a channel."""
+    latest = max(rows, key=lambda row: row["changed_at"])
+    if latest["notified_at"] is None or not latest["deliveries"]:
+        return [element("p", "Nobody was told: there was no channel for this message.", class_="wk-quiet")]
+    failed = [one for one in latest["deliveries"] if one["last_error"] and one["state"] != "delivered"]
+    return [element("p", failure_text(one["channel"], one), class_="wk-failed") for one in failed]
+
+
+def failure_text(channel: str, delivery: Mapping[str, Any]) -> str:
+    """What went wrong with a delivery, and whether it is tried again."""
+    attempts = wording.plural(delivery["attempts"], "attempt")
+    what_next = "given up" if delivery["state"] == "dead" else f"next try {wording.moment(delivery['next_attempt_at'])}"
+    return f"✕ Not delivered to {channel} after {attempts}: {delivery['last_error']} ({what_next})"

@@ -1,0 +1,74 @@
+"""Pages with nothing to show yet: what is missing, and the command that brings it."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+import streamlit as st
+
+from app.ui.components.html import Html, element, join
+
+
+def _title(text: str, lead: str | Html) -> None:
+    st.html(join(element("h1", text, class_="wk-title"), element("p", lead, class_="wk-lead")))
+
+
+def database(problem: str, command: str) -> None:
+    """The database cannot be used as it is."""
+    _title("The database is not ready", problem)
+    st.text("Run this with the same settings as the dashboard, then reload the page:")
+    st.code(command, language="bash")
+
+
+def no_models() -> None:
+    """Nothing is registered."""
+    _title("Nothing to watch yet", "Register a model and its version, and give it the data it was trained on:")
+    st.code(
+        "watchkeeper model add churn --task binary --window day\n"
+        "watchkeeper version add churn 1\n"
+        "watchkeeper import reference training.csv --model churn --version 1 \\\n"
+        "    --timestamp-column time --score-column score --label-column label",
+        language="bash",
+    )
+    st.text("Or see a real model degrade over a year of flights:")
+    st.code("watchkeeper demo", language="bash")
+
+
+def no_version(model: str) -> None:
+    """The model has no version."""
+    st.text("This model has no version yet. Register the one that is deployed:")
+    st.code(f"watchkeeper version add {quote(model)} 1", language="bash")
+
+
+def no_predictions(model: str, version: str) -> None:
+    """Nothing was logged."""
+    st.text("No predictions have been counted yet. Send them from the model's service with the client:")
+    st.code(
+        "from collectors.client import Client\n\n"
+        'client = Client("http://127.0.0.1:8600")\n'
+        f"client.log({model!r}, {version!r}, features, prediction, score)",
+        language="python",
+    )
+    st.text("Or import a file of them, and judge it:")
+    names = f"--model {quote(model)} --version {quote(version)}"
+    st.code(
+        f"watchkeeper import predictions predictions.csv {names} --timestamp-column time --score-column score\n"
+        "watchkeeper run",
+        language="bash",
+    )
+
+
+def no_measurements() -> None:
+    """Predictions are there, and no check has run."""
+    st.text("No window has been judged yet. The worker judges each one after it has closed; to do it now:")
+    st.code("watchkeeper run", language="bash")
+
+
+def no_reference(model: str, version: str) -> None:
+    """Skew needs something to compare with."""
+    st.text("This version has no reference, so its features cannot be compared with training. Import it:")
+    st.code(
+        f"watchkeeper import reference training.csv --model {quote(model)} --version {quote(version)} \\\n"
+        "    --timestamp-column time --score-column score --label-column label",
+        language="bash",
+    )

@@ -1,0 +1,272 @@
+"""Figures: each answers one question, in the colours of the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.core.model import Outcome
+from app.services.read_models.histogram import Comparison
+from app.services.read_models.series import FloatArray, HeatMap, Series
+from app.ui.components import wording
+from app.ui.theme import Palette
+
+BEYOND = 2.0
+"""Ratio of value to limit from which the heat map's colour grows no darker."""
+MOST_MARKED = 100
+"""Windows up to which breaches have room for a mark in the heat map; the colour says it too."""
+LOGARITHMIC = {"concept_drift": 0.1}
+"""Checks whose value grows by factors, with the smallest value that is drawn."""
+_CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
+
+
+def show(figure: go.Figure, *, key: str, alt: str) -> None:
+    """Draw it over the whole width; `alt` says it in words."""
+    st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
+
+
+def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": palette.muted, "size": 13},
+        showlegend=False,
+        hoverlabel={"bgcolor": palette.surface, "bordercolor": palette.border, "font": {"color": palette.text}},
+        dragmode=False,
+        bargap=0.08,
+    )
+    figure.update_xaxes(showgrid=False, linecolor=palette.border, tickcolor=palette.border, automargin=True)
+    figure.update_yaxes(gridcolor=palette.border, zeroline=False, automargin=True, nticks=5)
+    return figure
+
+
+def _texts(times: Sequence[datetime]) -> list[str]:
+    """UTC times as Plotly takes them: it would show a zone's offset as another time."""
+    return [f"{time:%Y-%m-%d %H:%M:%S}" for time in times]
+
+
+_COLOUR_BAR = {
+    "title": {"text": "value ÷ limit", "side": "top"},
+    "orientation": "h",
+    "x": 1.0,
+    "xanchor": "right",
+    "y": 1.0,
+    "yanchor": "bottom",
+    "len": 180,
+    "lenmode": "pixels",
+    "thickness": 8,
+    "outlinewidth": 0,
+    "tickvals": [0.0, 1.0, BEYOND],
+    "ticktext": ["0", "1", f"≥ {BEYOND:g}"],
+}
+
+
+def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Figure:
+    """The value with its uncertainty, over the band of what is normal; breaches are diamonds."""
+    times = _texts(series.starts)
+    floor = LOGARITHMIC.get(series.check)
+    low, values = (series.low, series.values) if floor is None else _raised(floor, series.low, series.values)
+    figure = go.Figure()
+    _band(figure, times, low, series.high, palette.band, "normal range")
+    _band(figure, times, series.lower, series.upper, _faded(palette.accent), "95 % interval")
+    figure.add_scatter(
+        x=times,
+        y=values,
+        mode="lines",
+        line={"color": palette.accent, "width": 2},
+        customdata=_hover(series),
+        hovertemplate="%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
+    )
+    for outcome, symbol, colour, size in (
+        (Outcome.NOT_EVALUATED, "circle-open", palette.unknown, 6),
+        (Outcome.BREACH, "diamond", palette.breach, 9),
+    ):
+        chosen = [i for i, found in enumerate(series.outcomes) if found is outcome and np.isfinite(series.values[i])]
+        figure.add_scatter(
+            x=[times[i] for i in chosen],
+            y=values[chosen],
+            mode="markers",
+            marker={"symbol": symbol, "color": colour, "size": size},
+            hoverinfo="skip",
+        )
+    _layout(figure, palette, height)
+    if series.check in {"confident_share", "correction_rate", "missing_values"}:
+        figure.update_yaxes(tickformat=".1%")
+    if floor is not None:
+        figure.update_yaxes(type="log", dtick=1)
+    if len(times) > 1:  # the same span in every chart: markers would widen it in some
+        figure.update_xaxes(range=[times[0], times[-1]])
+    figure.update_traces(cliponaxis=False)
+    figure.update_layout(hovermode="x")
+    return figure
+
+
+def _raised(floor: float, *arrays: FloatArray) -> tuple[FloatArray, ...]:
+    """The arrays with nothing below `floor`: a logarithmic axis has no zero."""
+    return tuple(np.maximum(array, floor) for array in arrays)
+
+
+def _band(figure: go.Figure, times: list[str], low: Any, high: Any, colour: str, name: str) -> None:
+    """A filled band, drawn stretch by stretch so that it does not bridge what is unknown."""
+    known = np.isfinite(low) & np.isfinite(high)
+    for first, last in _stretches(known):
+        span = slice(first, last + 1)
+        # A stretch of one window is drawn a little wide, or it would have no area.
+        figure.add_scatter(
+            x=[*times[span], *times[span][::-1]],
+            y=[*high[span], *low[span][::-1]],
+            fill="toself",
+            fillcolor=colour,
+            line={"width": 0 if last > first else 4, "color": colour},
+            mode="lines",
+            hoverinfo="skip",
+            name=name,
+        )
+
+
+def _stretches(known: Any) -> list[tuple[int, int]]:
+    """First and last index of each run of True."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
+    return [(int(first), int(after) - 1) for first, after in steps.reshape(-1, 2)]
+
+
+def _hover(series: Series) -> list[str]:
+    """Each point in words: value, limit, verdict, reason."""
+    rows = zip(series.values, series.low, series.high, series.outcomes, series.reasons, strict=True)
+    return [
+        "<br>".join(
+            part
+            for part in (
+                wording.number(series.check, series.subject, float(value)),
+                _range_text(series, float(low), float(high)),
+                wording.outcome_text(outcome),
+                plain(reason),
+            )
+            if part
+        )
+        for value, low, high, outcome, reason in rows
+    ]
+
+
+def _range_text(series: Series, low: float, high: float) -> str:
+    if np.isnan(high):
+        return ""
+    return "normal: " + " to ".join(wording.number(series.check, series.subject, end) for end in (low, high))
+
+
+def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
+    """Value over limit by subject and window: at 1 the colour turns, and a breach has a diamond."""
+    times = _texts(found.starts)
+    names = [plain(name) for name in found.subjects]
+    ratio = np.clip(found.ratio, 0.0, BEYOND)
+    breaches = found.outcomes == Outcome.BREACH.value
+    rows, columns = np.nonzero(breaches if len(times) <= MOST_MARKED else np.zeros_like(breaches))
+    near, at, beyond = 0.0, 1.0 / BEYOND, 1.0
+    scale = palette.scale
+    figure = go.Figure(
+        go.Heatmap(
+            x=times,
+            y=names,
+            z=ratio,
+            zmin=0.0,
+            zmax=BEYOND,
+            colorscale=[[near, scale[0]], [at - 1e-6, scale[1]], [at, scale[2]], [beyond, scale[3]]],
+            xgap=1,
+            ygap=1,
+            customdata=_cells(found),
+            hovertemplate="%{y}<br>%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
+            colorbar=_COLOUR_BAR,
+        )
+    )
+    figure.add_scatter(
+        x=[times[i] for i in columns],
+        y=[names[i] for i in rows],
+        mode="markers",
+        marker={"symbol": "diamond", "size": 6, "color": palette.background},
+        hoverinfo="skip",
+    )
+    _layout(figure, palette, 130 + 24 * len(names))
+    figure.update_yaxes(autorange="reversed", showgrid=False, nticks=len(names) + 1, tickfont={"color": palette.text})
+    return figure
+
+
+def _cells(found: HeatMap) -> list[list[str]]:
+    return [
+        [
+            "not measured"
+            if not outcome
+            else f"{wording.outcome_text(Outcome(outcome))}"
+            + ("" if np.isnan(ratio) else f", {ratio:.2f} of its limit")
+            for ratio, outcome in zip(ratios, outcomes, strict=True)
+        ]
+        for ratios, outcomes in zip(found.ratio, found.outcomes, strict=True)
+    ]
+
+
+def histogram(found: Comparison, palette: Palette) -> go.Figure:
+    """Shares of the reference and of what was served, over the same bars."""
+    figure = go.Figure()
+    if found.edges is None:
+        _categories(figure, found, palette)
+    else:
+        _bars(figure, found, palette)
+    _layout(figure, palette, 320)
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return figure
+
+
+def _bars(figure: go.Figure, found: Comparison, palette: Palette) -> None:
+    """The reference as filled bars, now as an outline over them."""
+    edges = found.edges
+    assert edges is not None
+    centres, width = (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0])
+    figure.add_bar(
+        x=centres,
+        y=found.reference.shares,
+        width=width,
+        marker={"color": palette.reference, "line": {"width": 0}},
+        customdata=[f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)],
+        hovertemplate="%{customdata}<br>reference %{y:.1%}<extra></extra>",
+        name="Reference",
+    )
+    figure.add_scatter(
+        x=np.concatenate([edges[:1], edges]),
+        y=np.concatenate([[0.0], found.now.shares, [0.0]]),
+        mode="lines",
+        line={"shape": "hv", "color": palette.accent, "width": 2.2},
+        hovertemplate="now %{y:.1%}<extra></extra>",
+        name="Now",
+    )
+    figure.update_layout(bargap=0)
+
+
+def _categories(figure: go.Figure, found: Comparison, palette: Palette) -> None:
+    labels = [plain(label) for label in found.labels]
+    for side, colour, name in ((found.reference, palette.reference, "reference"), (found.now, palette.accent, "now")):
+        figure.add_bar(
+            x=labels,
+            y=side.shares,
+            marker={"color": colour, "line": {"width": 0}},
+            hovertemplate=f"%{{x}}<br>{name} %{{y:.1%}}<extra></extra>",
+            name=name.capitalize(),
+        )
+    figure.update_xaxes(type="category")
+    figure.update_layout(barmode="group", bargap=0.25)
+
+
+def plain(text: str) -> str:
+    """A text that Plotly shows as it is: it takes tags such as <b> and <a> for markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _faded(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.22)"

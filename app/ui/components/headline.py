@@ -1,0 +1,127 @@
+"""What is going on, in one or two sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from app.services.read_models.fleet import ModelCard
+from app.services.read_models.model_view import Judged, ModelView
+from app.services.read_models.series import Series
+from app.services.read_models.standings import CheckStanding, Standing
+from app.ui.components import wording
+
+_MEASURES = ("accuracy", "auc", "f1", "precision", "recall", "rmse", "mae")
+
+
+def fleet(cards: Sequence[ModelCard]) -> str:
+    """All models at once."""
+    worst = sum(card.standing is Standing.BREACH for card in cards)
+    untold = sum(card.standing in {Standing.CANNOT_TELL, Standing.NO_DATA} for card in cards)
+    said = "No model is out of its normal range."
+    if worst:
+        said = f"{worst} of {wording.plural(len(cards), 'model')} {'needs' if worst == 1 else 'need'} a look."
+    return said + (f" About {untold} of them nothing can be told yet." if untold else "")
+
+
+def model(view: ModelView) -> str:
+    """How the model stands, what changed and since when."""
+    if view.standing is Standing.NO_DATA:
+        return "No predictions have been counted yet."
+    if view.standing is Standing.CANNOT_TELL:
+        reasons = [view.untold[check] for check in sorted(view.untold, key=_telling)]
+        reason = next(iter(reasons), "no window has been judged yet")
+        return f"Cannot tell yet: {reason}."
+    said = [_sentence(clause) for clause in _clauses(view)] or ["Nothing is out of its normal range."]
+    silent = sum(check.standing is Standing.CANNOT_TELL and check.check != "staleness" for check in view.checks)
+    if silent:
+        said.append(f"{wording.plural(silent, 'check')} cannot tell yet.")
+    return " ".join(said)
+
+
+def check(standing: CheckStanding, *, features: bool) -> str:
+    """What one check found, as the title of its charts."""
+    title = wording.check_title(standing.check)
+    if standing.window_start is None:
+        return f"{title}: cannot tell yet"
+    if not standing.breaches:
+        return f"{title}: within limits"
+    since = f" since {wording.start_of_window(standing.since)}" if standing.since else ""
+    if not features:
+        return f"{title}: out of its normal range{since}"
+    return f"{title}: {standing.breaches} of {wording.plural(standing.judged, 'feature')} out of range{since}"
+
+
+def series(found: Series) -> str:
+    """Where one series stands now, against what is normal for it."""
+    name = wording.subject_title(found.check, found.subject)
+    known = np.flatnonzero(np.isfinite(found.values))
+    if not known.size:
+        return f"{name}: no value in this range"
+    newest = known[-1]
+    said = f"{name} {wording.number(found.check, found.subject, float(found.values[newest]))}"
+    if np.isfinite(found.high[newest]):
+        ends = (wording.number(found.check, found.subject, float(side[newest])) for side in (found.low, found.high))
+        said += " (normal: " + " to ".join(ends) + ")"
+    return f"{said}, {wording.outcome_text(found.outcomes[newest])}"
+
+
+def _telling(check: str) -> tuple[bool, str]:
+    """Order of the checks whose reason speaks for the model; an age without a limit is only for information."""
+    return check in {"staleness", "correction_rate"}, check
+
+
+def _sentence(clause: str) -> str:
+    return clause[:1].upper() + clause[1:] + "."
+
+
+def _clauses(view: ModelView) -> Iterator[str]:
+    """One clause per thing that is wrong, what matters most first."""
+    by_check: dict[str, list[Judged]] = {}
+    for judged in view.breaches:
+        by_check.setdefault(judged.check, []).append(judged)
+    for check_name in ("performance", "estimated_performance"):
+        if check_name in by_check:
+            yield _quality(check_name, by_check.pop(check_name))
+    if "concept_drift" in by_check:
+        yield f"the same inputs now mean something else{_since(by_check.pop('concept_drift'))}"
+    for check_name, what in (("training_serving_skew", "look different from training"), ("missing_values", "")):
+        if check_name in by_check:
+            found = by_check.pop(check_name)
+            what = what or "have more missing values than usual"
+            yield f"{wording.plural(len(found), 'feature')} {_agree(what, len(found))}{_since(found)}"
+    for check_name, found in by_check.items():
+        yield _moved(check_name, found[0])
+
+
+def _agree(verb_phrase: str, n: int) -> str:
+    """The phrase for one subject or several: `look`, `looks`; `have`, `has`."""
+    if n != 1:
+        return verb_phrase
+    first, _, rest = verb_phrase.partition(" ")
+    return f"{'has' if first == 'have' else first + 's'} {rest}"
+
+
+def _quality(check_name: str, found: Sequence[Judged]) -> str:
+    known = {judged.subject: judged for judged in found}
+    judged = next((known[name] for name in _MEASURES if name in known), found[0])
+    said = _moved(check_name, judged)
+    return f"estimated {said}" if check_name == "estimated_performance" else said
+
+
+def _moved(check_name: str, judged: Judged) -> str:
+    """`accuracy fell from 0.86 to 0.69 since 3 Jul 2026`."""
+    title = wording.subject_title(check_name, judged.subject)
+    subject = title if title.isupper() or title[:2].isupper() else title[:1].lower() + title[1:]
+    value = wording.number(check_name, judged.subject, judged.value)
+    since = _since([judged])
+    if judged.normal is None or judged.value is None:
+        limit = wording.number(check_name, judged.subject, judged.limit)
+        return f"{subject} is {value}, beyond the limit of {limit}{since}"
+    verb = "fell" if judged.value < judged.normal else "rose"
+    return f"{subject} {verb} from {wording.number(check_name, judged.subject, judged.normal)} to {value}{since}"
+
+
+def _since(found: Sequence[Judged]) -> str:
+    return f" since {wording.start_of_window(min(judged.since for judged in found))}"

@@ -1,0 +1,47 @@
+"""HTML from Python, where every text is escaped unless it was made here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from html import escape
+
+
+class Html(str):
+    """Markup that was made by `element`; any other text is escaped when it becomes part of one."""
+
+    __slots__ = ()
+
+
+def element(tag: str, *children: str | None, **attributes: str | float | None) -> Html:
+    """An element with its children; None is left out. `class_` is the class, `aria_label` becomes `aria-label`."""
+    named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items() if value is not None}
+    text = "".join(f' {name}="{escape(str(value), quote=True)}"' for name, value in named.items())
+    return Html(f"<{tag}{text}>" if tag == "img" else f"<{tag}{text}>{join(*children)}</{tag}>")
+
+
+def join(*children: str | None) -> Html:
+    """Children one after the other."""
+    return Html("".join(child if isinstance(child, Html) else escape(child) for child in children if child is not None))
+
+
+def title(text: str, note: str = "") -> Html:
+    """The title of a section, with a line below it where there is more to say."""
+    return join(element("h2", text, class_="wk-section"), element("p", note, class_="wk-question") if note else None)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[int] = ()) -> Html:
+    """A table that scrolls sideways where there is no room; the columns of `numbers` are aligned to the right."""
+
+    def classes(column: int) -> str | None:
+        return "wk-number" if column in numbers else None
+
+    heads = [element("th", text, scope="col", class_=classes(i)) for i, text in enumerate(head)]
+    body = [element("tr", *(element("td", text, class_=classes(i)) for i, text in enumerate(row))) for row in rows]
+    filled = element("table", element("thead", element("tr", *heads)), element("tbody", *body), class_="wk-table")
+    return element("div", filled, class_="wk-scroll", tabindex=0)
+
+
+def markdown_text(text: str) -> str:
+    """A text that Streamlit's Markdown shows as it is: no emphasis, link, emoji, icon, colour or formula."""
+    # Emoji and icon names are looked for after Markdown's own escapes are gone, hence the joiner behind a colon.
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~$&^=" else ":\u2060" if c == ":" else c for c in text)

@@ -1,0 +1,126 @@
+"""The page of one model, from its choices down to a single feature."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from app.services.read_models.model_view import ModelView
+from app.services.read_models.standings import Standing
+from app.ui import data
+from app.ui.components import activity, alerts, empty, features, headline, link, quality, state, wording
+from app.ui.components.html import Html, element, join, title
+
+RANGES = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
+_DEFAULT_DAYS = 90
+
+
+def show() -> None:
+    """The choices, then everything that depends on them."""
+    names = [card.model.name for card in data.overview()]
+    if not names:
+        empty.no_models()
+        return
+    wanted = st.query_params.get("model")
+    if wanted is not None and wanted not in names:
+        st.html(element("p", f"There is no model “{wanted}”. Choose one of these:", class_="wk-lead"))
+    choices = st.container(horizontal=True, vertical_alignment="bottom", key="choices")
+    model = choices.selectbox("Model", names, names.index(link.asked("model", names, names[0])), key="model", width=280)
+    newest = data.model(model, None)
+    if newest is None:
+        st.html(element("h1", model, class_="wk-title"))
+        empty.no_version(model)
+        return
+    with choices:
+        version, days = _version(model, newest), _days()
+    link.remember(model=model, version=version, days=str(days))
+    _content(model, version, days)
+
+
+def _version(model: str, newest: ModelView) -> str:
+    versions = newest.versions
+    index = versions.index(link.asked("version", versions, newest.version.name))
+    return st.selectbox("Version", versions, index, key=f"version of {model}", width=180)
+
+
+def _days() -> int:
+    known = [str(days) for days in RANGES]
+    default = int(link.asked("days", known, str(_DEFAULT_DAYS)))
+    chosen = st.segmented_control(
+        "Range", list(RANGES), format_func=RANGES.__getitem__, default=default, key="days", required=True
+    )
+    return chosen or default
+
+
+@st.fragment(run_every=data.REFRESH)
+def _content(model: str, version: str, days: int) -> None:
+    view = data.model(model, version)
+    if view is None:  # it was removed while somebody looked
+        st.rerun()
+    st.html(_header(view, datetime.now(UTC)))
+    if view.newest_window is None:
+        empty.no_predictions(model, version)
+        return
+    until = view.newest_window + view.model.window.delta
+    since = until - timedelta(days=days)
+    if view.checks:
+        _alerts(view)
+        quality.section(view, since, until)
+        features.section(view, since, until)
+    else:
+        empty.no_measurements()
+    _done(view)
+
+
+def _header(view: ModelView, now: datetime) -> Html:
+    starts = [judged.since for judged in view.breaches]
+    texts = [
+        state.since_text(min(starts, default=None), now),
+        wording.plural(view.open_alerts, "open alert") if view.open_alerts else None,
+    ]
+    return join(
+        element(
+            "div",
+            state.badge(view.standing),
+            *(element("span", text) for text in texts if text),
+            class_="wk-statusline",
+        ),
+        element("h1", view.model.name, class_="wk-title"),
+        element("p", headline.model(view), class_="wk-lead"),
+        element("p", " · ".join(_facts(view)), class_="wk-facts"),
+    )
+
+
+def _facts(view: ModelView) -> list[str]:
+    model, version, reference = view.model, view.version, view.reference
+    facts = [f"version {version.name}, {version.stage.value}", model.task.value, f"windows of one {model.window.value}"]
+    if model.owner:
+        facts.append(f"owner {model.owner}")
+    if reference is None:
+        facts.append("no reference")
+    else:
+        windows = wording.plural(reference.windows, "window")
+        facts.append(f"reference of {wording.plural(reference.rows, 'row')} in {windows}")
+    if view.newest_window is not None:
+        facts.append(f"newest window {wording.start_of_window(view.newest_window)}")
+    return [*facts, "times in UTC"]
+
+
+def _alerts(view: ModelView) -> None:
+    found = data.open_alerts(view.model.name, view.version.name)
+    if found:
+        st.html(join(title("Open alerts"), alerts.section(found, data.advice)))
+    elif view.standing is Standing.BREACH:
+        st.html(title("Open alerts", "None yet: the worker raises them in its next round."))
+
+
+def _done(view: ModelView) -> None:
+    """What was done about it, and what could not be said to anybody."""
+    requests = data.retraining_requests(view.model.name)
+    st.html(title("Retraining requests", "" if requests else "None so far."))
+    if requests:
+        st.html(activity.requests(requests))
+    troubles = data.undelivered(view.model.name)
+    if troubles:
+        st.html(join(title("Messages that did not arrive"), activity.troubles(troubles)))

@@ -1,0 +1,60 @@
+"""How the model as a whole moved: one check at a time, every subject against its own normal range."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from app.services.read_models.model_view import ModelView
+from app.services.read_models.standings import CheckStanding
+from app.ui import data
+from app.ui.components import charts, headline, link, wording
+from app.ui.components.html import element, join, title
+
+MOST_CHARTS = 8
+
+
+def section(view: ModelView, since: datetime, until: datetime) -> None:
+    """A choice of check, worst first, and its charts."""
+    standings = {check.check: check for check in view.checks if check.check not in wording.FEATURE_CHECKS}
+    if not standings:
+        return
+    st.html(title("Over time", "Shaded: what is normal for this model. ◆ breach, ○ a value without a verdict."))
+    names = sorted(standings, key=lambda name: (standings[name].standing.urgency, wording.check_order(name)))
+    asked = link.asked("check", names, names[0])
+    chosen = st.pills(
+        "Check",
+        names,
+        format_func=lambda name: f"{wording.state_mark(standings[name].standing)} {wording.check_title(name)}",
+        default=asked,
+        key="check",
+        required=True,
+        label_visibility="collapsed",
+        on_change=_remember,
+    )
+    _charts(view, standings[chosen or asked], since, until)
+
+
+def _remember() -> None:
+    link.remember(check=st.session_state["check"])
+
+
+def _charts(view: ModelView, standing: CheckStanding, since: datetime, until: datetime) -> None:
+    reason = view.untold.get(standing.check)
+    st.html(
+        join(
+            element("p", element("b", headline.check(standing, features=False)), ". ", data.question(standing.check)),
+            element("p", f"Cannot tell: {reason}", class_="wk-quiet") if reason else None,
+        )
+    )
+    found = data.check_series(view.version.id, standing.check, since, until)
+    shown = [series for series in found if charts.has_values(series)][:MOST_CHARTS]
+    if not shown:
+        st.html(element("p", "No value in this range; choose a longer one.", class_="wk-quiet"))
+        return
+    with st.grid(columns=1 if len(shown) == 1 else 2, min_column_width=320, gap="medium") as grid:
+        for series in shown:
+            with grid.cell():
+                charts.chart(series)
+    charts.learnt_limit(view, shown)

@@ -1,0 +1,149 @@
+"""Numbers, times and names as people read them, the same on every page."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from app.core.model import Outcome
+from app.services.read_models.standings import Standing
+
+NO_VALUE = "\u2013"
+FEATURE_CHECKS = ("training_serving_skew", "missing_values")
+"""The checks whose subjects are features."""
+# In the order in which they matter to somebody who asks what is wrong.
+_CHECKS = {
+    "performance": "Quality",
+    "estimated_performance": "Estimated quality",
+    "concept_drift": "Concept drift",
+    "training_serving_skew": "Skew against training",
+    "missing_values": "Missing values",
+    "volume": "Volume",
+    "confident_share": "Confident share",
+    "correction_rate": "Corrections",
+    "staleness": "Staleness",
+}
+_SUBJECTS = {
+    "auc": "AUC",
+    "f1": "F1",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "shown": "Corrected share of what was shown",
+    "predictions": "Corrected share of predictions",
+    "audited_error": "Error rate from audits",
+    "training_data": "Age of the training data",
+    "deployment": "Age of the deployment",
+    "labels": "Age of the newest label",
+}
+_STATES = {
+    Standing.BREACH: ("◆", "Breach"),
+    Standing.CANNOT_TELL: ("◌", "Cannot tell yet"),
+    Standing.NO_DATA: ("▫", "No data"),
+    Standing.OK: ("●", "Within limits"),
+}
+_OUTCOMES = {
+    Outcome.BREACH: ("◆", "breach"),
+    Outcome.OK: ("●", "ok"),
+    Outcome.NOT_EVALUATED: ("◌", "cannot tell"),
+}
+_SHARES = {"missing_values", "confident_share", "correction_rate"}
+_QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}
+
+
+def check_title(check: str) -> str:
+    """A check's name in words."""
+    return _CHECKS.get(check, check.replace("_", " ").capitalize())
+
+
+def check_order(check: str) -> tuple[int, str]:
+    """What matters most sorts first; a check that is not known here comes last."""
+    known = list(_CHECKS)
+    return (known.index(check) if check in known else len(known), check)
+
+
+def subject_title(check: str, subject: str) -> str:
+    """A subject in words: measures and dates have names of ours, a feature keeps its own."""
+    if check in FEATURE_CHECKS:
+        return subject
+    return _SUBJECTS.get(subject, subject.replace("_", " ").capitalize()) if subject else check_title(check)
+
+
+def state_mark(standing: Standing) -> str:
+    """The shape of a state."""
+    return _STATES[standing][0]
+
+
+def state_word(standing: Standing) -> str:
+    """The word for a state."""
+    return _STATES[standing][1]
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Shape and word of a verdict."""
+    return " ".join(_OUTCOMES[outcome])
+
+
+def number(check: str, subject: str, value: float | None) -> str:
+    """A measurement's value in the form its check is read in."""
+    if value is None or math.isnan(value):
+        return NO_VALUE
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if check in _SHARES:
+        return share(value)
+    if check == "volume":
+        return count(value)
+    if check == "staleness":
+        return f"{value:.1f} days" if value < 10 else f"{value:.0f} days"
+    if subject in _QUALITY or check == "training_serving_skew":
+        return f"{value:.3f}"
+    return f"{value:.1f}" if check == "concept_drift" and value < 1000 else short(value)
+
+
+def share(value: float) -> str:
+    """A share of the whole, in percent."""
+    return f"{100 * value:.1f} %"
+
+
+def rate(value: float) -> str:
+    """A small share: to two digits, however small."""
+    return f"{100 * value:.2g} %"
+
+
+def count(value: float) -> str:
+    """A whole number, with its thousands set apart by a narrow space."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def short(value: float) -> str:
+    """Any other number, to four digits."""
+    return count(value) if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def day(time: datetime) -> str:
+    """A date in UTC, e.g. `3 Jul 2026`."""
+    return f"{time.day} {time:%b %Y}"
+
+
+def moment(time: datetime) -> str:
+    """A time with its zone, e.g. `3 Jul 2026, 14:05 UTC`."""
+    return f"{day(time)}, {time:%H:%M} UTC"
+
+
+def start_of_window(time: datetime) -> str:
+    """The start of a window: the day alone where it starts with the day."""
+    return day(time) if (time.hour, time.minute) == (0, 0) else moment(time)
+
+
+def duration(span: timedelta) -> str:
+    """A span of time in its largest whole unit, e.g. `12 days`."""
+    seconds = span.total_seconds()
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            return plural(int(seconds // size), unit)
+    return "less than a minute"
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 feature`, `2 features`."""
+    return f"{count(n)} {noun}" + ("" if n == 1 else "s")

@@ -1,0 +1,127 @@
+"""The pages' only door to the services: one engine a process, and answers kept for some seconds.
+
+What a page shows may therefore be `FRESH` old; a page asks again by itself every `REFRESH`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.errors import NotFoundError
+from app.services import read_models
+from app.services.checks import all_checks
+from app.services.read_models import activity, histogram, model_view, series
+from app.services.read_models.activity import RetrainingRequest, Undelivered
+from app.services.read_models.fleet import ModelCard
+from app.services.read_models.histogram import Comparison
+from app.services.read_models.model_view import ModelView
+from app.services.read_models.series import HeatMap, Series
+from app.settings import Settings, SettingsError
+from app.storage import migrate
+from app.storage.engine import open_engine
+
+FRESH = timedelta(seconds=20)
+REFRESH = timedelta(seconds=30)
+MOST_ANSWERS = 500
+
+
+@st.cache_resource(show_spinner=False)
+def _engine() -> Engine:
+    return open_engine(Settings.from_environment(os.environ))
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def database_problem() -> tuple[str, str] | None:
+    """What is wrong with the database and the command that mends it; None when nothing is."""
+    try:
+        current, head = migrate.current(_engine()), migrate.head()
+    except SettingsError as error:
+        return f"The settings are wrong: {error}", "watchkeeper doctor"
+    except (SQLAlchemyError, OSError) as error:
+        # The first line alone: what follows quotes the address, which may hold a password.
+        return f"The database cannot be reached: {type(error).__name__}.", "watchkeeper doctor"
+    if current == head:
+        return None
+    what = "is empty" if current is None else f"is at schema {current}, and this program needs {head}"
+    return f"The database {what}.", "watchkeeper db upgrade"
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def overview() -> list[ModelCard]:
+    """One card per model, the worst first."""
+    return read_models.overview(_engine(), datetime.now(UTC))
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def model(name: str, version: str | None) -> ModelView | None:
+    """The model's page in short; None when there is no such model or version."""
+    try:
+        return model_view.model_view(_engine(), name, version)
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def check_series(
+    version_id: int, check: str, since: datetime, until: datetime, subjects: Sequence[str] | None = None
+) -> list[Series]:
+    """The check's series in [since, until)."""
+    return series.series(_engine(), version_id, check, since=since, until=until, subjects=subjects)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def heat_map(version_id: int, check: str, since: datetime, until: datetime) -> HeatMap:
+    """The check's worst subjects, window by window."""
+    return series.heat_map(_engine(), version_id, check, since=since, until=until)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def features(version_id: int) -> tuple[str, ...]:
+    """The features of the version's reference."""
+    return histogram.features_of(_engine(), version_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def comparison(version_id: int, feature: str, since: datetime, until: datetime) -> Comparison | None:
+    """The feature's reference against what was served; None when the reference does not have it."""
+    try:
+        return histogram.compare(_engine(), version_id, feature, since=since, until=until)
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def open_alerts(model: str, version: str) -> list[dict[str, Any]]:
+    """The firing alerts of one version."""
+    return [row for row in read_models.alerts(_engine(), model=model) if row["version"] == version]
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def retraining_requests(model: str) -> list[RetrainingRequest]:
+    """The model's latest retraining requests."""
+    return activity.retraining_requests(_engine(), model)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def undelivered(model: str) -> list[Undelivered]:
+    """Messages about the model that no channel has accepted yet."""
+    return activity.undelivered(_engine(), model)
+
+
+def question(check: str) -> str:
+    """What the check asks; empty when it is not installed (any more)."""
+    plugin = all_checks().get(check)
+    return plugin.question if plugin else ""
+
+
+def advice(check: str) -> str:
+    """What to do about a breach of the check."""
+    plugin = all_checks().get(check)
+    return plugin.advice if plugin else ""

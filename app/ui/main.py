@@ -1,0 +1,32 @@
+"""The dashboard's frame: what every page has in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.ui import data, theme
+from app.ui.components import empty
+
+HERE = Path(__file__).parent
+
+
+def _frame() -> None:
+    st.set_page_config(page_title="Watchkeeper", page_icon=str(HERE / "static" / "icon.png"), layout="wide")
+    st.html(f"<style>{theme.css_variables(theme.current())}</style>")
+    st.html(HERE / "static" / "style.css")
+    st.logo(str(HERE / "static" / "icon.png"), size="large")
+    pages = [
+        st.Page("views/overview.py", title="Overview", default=True),
+        st.Page("views/model.py", title="Model", url_path="model"),
+    ]
+    page = st.navigation(pages, position="top")
+    problem = data.database_problem()
+    if problem:
+        empty.database(*problem)
+    else:
+        page.run()
+
+
+_frame()

@@ -1,0 +1,76 @@
+"""Start the dashboard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from app.settings import PREFIX, Settings
+from app.ui import theme
+
+MAIN = Path(__file__).with_name("main.py")
+
+
+def serve(settings: Settings) -> None:
+    """Serve the dashboard in this process until it is stopped. `/healthz` says that it lives."""
+    _export(settings)
+    st.App(MAIN, routes=[Route("/healthz", _healthz)]).run(config=options(settings))
+
+
+def options(settings: Settings) -> Mapping[str, Any]:
+    """Streamlit's options: our look, the address to listen on, and nothing that leaves this machine."""
+    return {
+        **theme.options(),
+        "server.address": settings.dashboard_host,
+        "server.port": settings.dashboard_port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.allowedHosts": _allowed_hosts(settings),
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "viewer",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "logger.hideWelcomeMessage": True,
+    }
+
+
+def _export(settings: Settings) -> None:
+    """Hand the settings to the pages, which read them from the environment as any entry point does."""
+    for spec in fields(settings):
+        name = PREFIX + spec.name.upper()
+        os.environ.pop(name + "_FILE", None)
+        os.environ[name] = str(getattr(settings, spec.name))
+    os.environ["DO_NOT_TRACK"] = "1"
+
+
+def _allowed_hosts(settings: Settings) -> list[str]:
+    """On loopback only this machine's own names are answered, or any web page could read along (DNS rebinding).
+
+    Elsewhere every name is answered, since only the proxy in front knows them.
+    """
+    host = settings.dashboard_host
+    if host != "localhost" and not _is_loopback(host):
+        return []
+    public = urlsplit(settings.public_url).hostname
+    return sorted({"localhost", "127.0.0.1", "[::1]", host} | ({public} if public else set()))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _healthz(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ok\n")

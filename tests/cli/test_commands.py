@@ -1,0 +1,188 @@
+"""Every command explains itself, and the way from a file to measurements works without a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli import cli, main
+from tests.docs.generated import _walk
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A `watchkeeper` with an empty data folder of its own."""
+    monkeypatch.setenv("WATCHKEEPER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("WATCHKEEPER_DATABASE_URL", raising=False)
+
+    def call(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli, arguments)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    return call
+
+
+ALL = list(_walk("watchkeeper", cli))
+
+
+@pytest.mark.parametrize(("path", "command"), ALL, ids=[path for path, _ in ALL])
+def test_every_command_and_option_has_help(path: str, command: click.Command) -> None:
+    assert command.help, path
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{path} {parameter.name}"
+
+
+def flights(days: int, first: datetime, shift: float = 0.0, per_day: int = 100) -> pd.DataFrame:
+    """Rows with one number, one category, a score that is calibrated by construction, and its label."""
+    rng = np.random.default_rng(7)
+    n = days * per_day
+    x = rng.normal(shift, 1, n)
+    score = 1 / (1 + np.exp(-x))
+    return pd.DataFrame(
+        {
+            "id": [f"{first:%Y%m%d}-{i}" for i in range(n)],
+            "at": [first + timedelta(days=i // per_day, minutes=i % per_day) for i in range(n)],
+            "x": x,
+            "kind": rng.choice(["a", "b"], n),
+            "score": score,
+            "label": (rng.uniform(size=n) < score).astype(int),
+        }
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A reference of 40 days, and five days of production whose `x` has moved by one standard deviation."""
+    reference, served = tmp_path / "reference.csv", tmp_path / "served.parquet"
+    flights(40, datetime(2026, 3, 1, tzinfo=UTC)).to_csv(reference, index=False)
+    flights(5, datetime(2026, 4, 10, tzinfo=UTC), shift=1.0).to_parquet(served)
+    return reference, served
+
+
+COLUMNS = ("--id-column", "id", "--timestamp-column", "at", "--score-column", "score", "--label-column", "label")
+
+
+def test_from_a_file_of_predictions_to_measurements_without_a_server(run: Run, files: tuple[Path, Path]) -> None:
+    reference, served = files
+    run("model", "add", "m", "--task", "binary")
+    run("version", "add", "m", "1")
+    of = ("--model", "m", "--version", "1", *COLUMNS)
+    assert "40" in run("import", "reference", str(reference), *of, "--out-of-sample").output
+    summary = json.loads(run("import", "predictions", str(served), *of, "--json").stdout)
+    assert (summary[0]["accepted"], summary[0]["rejected"]) == (500, 0)
+    run("run", "--until", "2026-04-15")
+
+    rows = json.loads(run("measurements", "--model", "m", "--format", "json").stdout)
+    skew = [row for row in rows if (row["check"], row["subject"]) == ("training_serving_skew", "x")]
+    assert [row["outcome"] for row in skew] == ["ok", "breach", "breach", "breach", "breach"]
+    assert all(abs(row["value"] - 1.0) < 0.25 for row in skew)  # a shift of one standard deviation
+    kind = [row["outcome"] for row in rows if (row["check"], row["subject"]) == ("training_serving_skew", "kind")]
+    assert kind == ["ok"] * 5
+    assert set(rows[0]) >= {
+        *("model", "version", "check", "subject", "segment", "window_start", "window_end"),
+        *("value", "limit", "outcome", "reason", "statistic"),
+    }
+    accuracy = [row for row in rows if (row["check"], row["subject"]) == ("performance", "accuracy")]
+    truth = pd.read_parquet(served)
+    by_hand = ((truth["score"] >= 0.5) == (truth["label"] == 1)).groupby(truth["at"].dt.date).mean()
+    assert [row["value"] for row in accuracy] == pytest.approx(by_hand.tolist())
+
+    alerts = json.loads(run("alert", "list", "--json").stdout)
+    assert ("training_serving_skew", "x") in {(row["check"], row["subject"]) for row in alerts}
+    again = run("import", "predictions", str(served), *of)
+    assert "nothing was added" in again.output
+    run("run", "--until", "2026-04-15")
+    assert json.loads(run("measurements", "--model", "m", "--format", "json").stdout) == rows
+
+
+def test_a_dry_run_stores_nothing_and_shows_errors_by_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("id,at,x,score\na,2026-03-01T10:00:00Z,1,0.5\nb,yesterday,2,0.6\n")
+    run("model", "add", "m", "--task", "binary")
+    run("version", "add", "m", "1")
+    of = ("--model", "m", "--version", "1", "--id-column", "id", "--timestamp-column", "at", "--score-column", "score")
+    output = run("import", "predictions", str(file), *of, "--dry-run").output
+    assert "2 rows read, 1 would be rejected; nothing was stored" in output
+    assert "yesterday" in output
+    assert "3" in next(line for line in output.splitlines() if "yesterday" in line)  # the line of the file
+    run("run")
+    assert run("measurements", "--model", "m", "--json").stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("measurements", "--model", "nobody"), "no model 'nobody'"),
+        (("version", "add", "nobody", "1"), "no model 'nobody'"),
+        (("rebuild", "--model", "nobody"), "no model 'nobody'"),
+        (("alert", "list", "--model", "nobody"), "no model 'nobody'"),
+        (("key", "revoke", "7"), "no key '7'"),
+        (("channel", "test", "nobody"), "no channel 'nobody'"),
+        (("policy", "show", "nobody"), "no model 'nobody'"),
+    ],
+)
+def test_an_unknown_name_is_said_with_exit_code_1(
+    run: Run, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("model", "add", "known", "--task", "binary")
+    monkeypatch.setattr("sys.argv", ["watchkeeper", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("model", "add", "m", "--task", "ranking"), "'ranking'"),
+        (("model", "add", "m", "--task", "binary", "--label-delay", "soon"), "'soon' is no duration"),
+        (("run", "--until", "2026-04-15T10:00:00"), "has no zone"),
+        (("run", "--until", "tomorrow"), "'tomorrow' is no time"),
+        (("version", "add", "m", "1", "--dependency", "numpy"), "NAME==VERSION"),
+        (("channel", "add", "c", "--kind", "slack", "--set", "url"), "FIELD=VALUE"),
+    ],
+)
+def test_a_wrong_word_is_a_usage_error(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    assert said in run(*arguments, code=2).output
+
+
+def test_a_database_that_needs_an_upgrade_says_the_command(run: Run, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    run("db", "downgrade", "base", "--yes")
+    assert "empty" in run("db", "check", code=1).output
+    assert "bad   database" in run("doctor", code=1).output
+    run("db", "upgrade")
+    assert "newest" in run("db", "check").output
+    assert run("doctor").output.count("ok") >= 5
+
+
+def test_keys_are_shown_once_and_never_again(run: Run) -> None:
+    secret = run("key", "create", "svc").stdout.strip()
+    listed = run("key", "list", "--json").output
+    assert secret.startswith("wk_")
+    assert secret not in listed
+    run("key", "revoke", "1")
+    assert json.loads(run("key", "list", "--json").stdout)[0]["revoked_at"] is not None
+
+
+def test_wrong_settings_are_all_said_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHKEEPER_PORT", "many")
+    monkeypatch.setenv("WATCHKEEPER_REQUIRE_KEYS", "perhaps")
+    output = run("doctor", code=1).output
+    assert "WATCHKEEPER_PORT" in output
+    assert "WATCHKEEPER_REQUIRE_KEYS" in output

@@ -1,0 +1,152 @@
+"""The demo's figures once more, from its raw rows, with pandas, scikit-learn and scipy alone.
+
+Nothing of `app.core` is used, and no bins: distances are scipy's on raw values, the calibration is scikit-learn's on
+raw scores. The definitions are those of the documentation: limit = max(floor, 1.25 x the largest leave-one-out
+deviation of the reference's days), wider by sqrt(smallest / rows) for a day smaller than any of them; breach = beyond
+the limit on two of the last three days.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import wasserstein_distance
+from sklearn.isotonic import IsotonicRegression
+
+Floats: TypeAlias = NDArray[np.float64]
+
+CATEGORICAL = ["carrier", "origin", "dest"]
+ENOUGH = 30
+
+
+def served_rows(database: Path) -> pd.DataFrame:
+    """What the collector stored: `day`, `score`, `predicted`, `label` (NaN without ground truth or audit), features."""
+    with sqlite3.connect(database) as connection:
+        rows = pd.read_sql(
+            "SELECT prediction_id, event_time, features, predicted_class, score FROM prediction", connection
+        )
+        said = pd.read_sql(
+            "SELECT prediction_id, label_class FROM correction"
+            " WHERE label_class IS NOT NULL AND source IN ('ground_truth', 'audit') ORDER BY source",
+            connection,
+        )
+    # Where both spoke, ground truth counts: it is the last in the alphabet.
+    label = said.drop_duplicates("prediction_id", keep="last").set_index("prediction_id")["label_class"].astype(float)
+    features = pd.DataFrame(json.loads("[" + ",".join(rows["features"]) + "]"))
+    served = pd.DataFrame(
+        {
+            "day": pd.to_datetime(rows["event_time"], utc=True).dt.floor("D"),
+            "score": rows["score"].astype(float),
+            "predicted": rows["predicted_class"].astype(float),
+            "label": rows["prediction_id"].map(label),
+        }
+    )
+    return pd.concat([served, features], axis=1)
+
+
+def reference_rows(classified: pd.DataFrame) -> pd.DataFrame:
+    """The reference in the same shape, from the rows that were uploaded."""
+    return classified.assign(
+        day=classified["departure"].dt.floor("D"), predicted=classified["prediction"].astype(float)
+    ).rename(columns={"late": "label"})
+
+
+def measured(database: Path, check: str, subject: str) -> pd.DataFrame:
+    """What Watchkeeper stored: value, limit and outcome by day."""
+    query = 'SELECT window_start, value, "limit", outcome FROM measurement WHERE "check" = ? AND subject = ?'
+    with sqlite3.connect(database) as connection:
+        rows = pd.read_sql(query, connection, params=(check, subject))
+    rows.index = pd.DatetimeIndex(pd.to_datetime(rows.pop("window_start"), utc=True), name="day")
+    return rows.sort_index()
+
+
+def by_day(rows: pd.DataFrame, value: pd.Series[float]) -> pd.DataFrame:
+    """Daily mean and number of the rows where `value` is known."""
+    known = value.dropna()
+    days = known.groupby(rows.loc[known.index, "day"]).agg(["mean", "size"])
+    return days.set_axis(["value", "rows"], axis=1)
+
+
+def hits(rows: pd.DataFrame) -> pd.Series[float]:
+    """1.0 where the prediction was right, NaN without a label."""
+    return (rows["predicted"] == rows["label"]).astype(float).where(rows["label"].notna())
+
+
+def chances(reference: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[float]:
+    """The calibrated probability that each prediction is right."""
+    known = reference["label"].notna()
+    calibrator = IsotonicRegression(out_of_bounds="clip").fit(
+        reference.loc[known, "score"], reference.loc[known, "label"]
+    )
+    late = calibrator.predict(rows["score"])
+    return pd.Series(np.where(rows["predicted"] == 1, late, 1 - late), index=rows.index)
+
+
+def judged(usual: pd.DataFrame, days: pd.DataFrame, *, harm: int, floor: float = 0.01) -> pd.DataFrame:
+    """`limit` and `breach` of a series; `harm` -1: a fall is bad, 0: either direction. Both frames as of `by_day`."""
+    values = usual["value"].to_numpy()
+    others = (values.sum() - values) / (values.size - 1)
+    tolerance = max(floor, 1.25 * float(np.abs(values - others).max())) * _wider(usual["rows"], days["rows"])
+    deviation = days["value"] - values.mean()
+    side = np.sign(deviation).replace(0, 1) if harm == 0 else harm
+    exceeds = deviation * side > tolerance
+    return days.assign(limit=values.mean() + side * tolerance, breach=_two_of_three(exceeds))
+
+
+def skew(reference: pd.DataFrame, rows: pd.DataFrame, feature: str) -> pd.DataFrame:
+    """Distance of each day from the whole reference, with `limit` and `breach`; no row for a day of few values."""
+    distance = (
+        _categorical(reference[feature]) if feature in CATEGORICAL else _numeric(reference[feature].to_numpy(float))
+    )
+    usual = reference[[feature, "day"]].dropna()
+    days = {day: part[feature] for day, part in usual.groupby("day") if len(part) >= ENOUGH}
+    normal = [distance(part, usual.loc[usual["day"] != day, feature]) for day, part in days.items()]
+    served = {day: part[feature].dropna() for day, part in rows.groupby("day")}
+    found = pd.DataFrame(
+        [(day, distance(part, usual[feature]), len(part)) for day, part in served.items() if len(part) >= ENOUGH],
+        columns=["day", "value", "rows"],
+    ).set_index("day")
+    smallest = pd.Series([len(part) for part in days.values()])
+    limit = max(0.1, 1.25 * max(normal)) * _wider(smallest, found["rows"])
+    exceeds = (found["value"] > limit).reindex(sorted(served), fill_value=False)
+    return found.assign(limit=limit, breach=_two_of_three(exceeds).reindex(found.index))
+
+
+def _numeric(reference: Floats) -> Callable[[pd.Series[float], pd.Series[float]], float]:
+    """Wasserstein distance in standard deviations of the reference, outliers beyond .1 % on either side pulled in."""
+    present = reference[~np.isnan(reference)]
+    scale = float(np.clip(present, *np.quantile(present, [0.001, 0.999])).std())
+
+    def distance(one: pd.Series[float], other: pd.Series[float]) -> float:
+        # Counted values instead of rows: the same distance, and much quicker for weather that comes in steps.
+        (x, n), (y, m) = (np.unique(part.to_numpy(float), return_counts=True) for part in (one, other))
+        return float(wasserstein_distance(x, y, n, m)) / scale
+
+    return distance
+
+
+def _categorical(reference: pd.Series[str]) -> Callable[[pd.Series[str], pd.Series[str]], float]:
+    """Jensen-Shannon distance in bits, over the reference's categories and one for all others."""
+    known = pd.Index(sorted(reference.dropna().unique()))
+
+    def shares(part: pd.Series[str]) -> Floats:
+        counts = part.value_counts()
+        return np.append(counts.reindex(known, fill_value=0).to_numpy(float), counts[~counts.index.isin(known)].sum())
+
+    return lambda one, other: float(jensenshannon(shares(one), shares(other), base=2))
+
+
+def _wider(usual_rows: pd.Series[int], rows: pd.Series[int]) -> pd.Series[float]:
+    return (usual_rows.min() / rows).clip(lower=1.0) ** 0.5
+
+
+def _two_of_three(exceeds: pd.Series[bool]) -> pd.Series[bool]:
+    return exceeds.astype(int).rolling(3, min_periods=1).sum() >= 2

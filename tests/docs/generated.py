@@ -1,0 +1,98 @@
+"""The parts of the documentation that the program itself knows best: commands, settings, checks, channels.
+
+`python -m tests.docs.generated` writes them; a test says when they are out of date.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+import app.channels
+import app.core.checks
+from app.cli import cli
+from app.core.registry import plugins
+from app.settings import PREFIX, Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def commands() -> str:
+    """Every command with its help, as a person sees it."""
+    parts = [_help(path, command) for path, command in _walk("watchkeeper", cli)]
+    return "# Commands\n\nEach answers `--help` with the same text.\n\n" + "\n".join(parts)
+
+
+def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from _walk(f"{path} {name}", child)
+
+
+def _help(path: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    text = re.sub(r"[ \t]+$", "", command.get_help(context), flags=re.MULTILINE)
+    return f"## `{path}`\n\n```text\n{text}\n```\n"
+
+
+def settings_table() -> str:
+    """Every setting with its default and meaning."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        default = "the user's data folder" if field.name == "data_dir" else f"`{field.default}`"
+        shown = "" if default == "``" else default
+        rows.append(f"| `{PREFIX}{field.name.upper()}` | {shown} | {field.metadata['help']} |")
+    return "\n".join(rows)
+
+
+def checks_table() -> str:
+    """Every check with its question, and what to do about a breach."""
+    rows = ["| check | question | on a breach |", "|---|---|---|"]
+    rows += [f"| `{name}` | {check.question} | {check.advice} |" for name, check in plugins(app.core.checks).items()]
+    return "\n".join(rows)
+
+
+def channels_table() -> str:
+    """Every kind of channel with its fields."""
+    rows = ["| kind | field | default | meaning |", "|---|---|---|---|"]
+    for kind, plugin in plugins(app.channels).items():
+        for field in dataclasses.fields(plugin):
+            needed = field.default is dataclasses.MISSING
+            secret = "; a secret, given as `env:NAME` or `file:PATH`" if field.metadata.get("secret") else ""
+            default = "needed" if needed else f"`{field.default}`".replace("``", "")
+            rows.append(f"| `{kind}` | `{field.name}` | {default} | {field.metadata['help']}{secret} |")
+    return "\n".join(rows)
+
+
+SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
+    ("operating.md", "settings"): settings_table,
+    ("checks.md", "checks"): checks_table,
+    ("alerts.md", "channels"): channels_table,
+}
+"""(document, marker) -> what stands between `<!-- marker -->` and `<!-- /marker -->`."""
+
+
+def expected() -> dict[Path, str]:
+    """Every generated document as it should be."""
+    found = {DOCS / "commands.md": commands()}
+    for (document, marker), table in SECTIONS.items():
+        path = DOCS / document
+        text = found.get(path, path.read_text())
+        pattern = rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)"
+        if not re.search(pattern, text, flags=re.DOTALL):
+            raise ValueError(f"{document} has no <!-- {marker} --> ... <!-- /{marker} -->")
+        found[path] = re.sub(pattern, lambda m: f"{m[1]}{table()}\n{m[2]}", text, flags=re.DOTALL)  # noqa: B023
+    return found
+
+
+if __name__ == "__main__":
+    for path, text in expected().items():
+        path.write_text(text)

@@ -1,0 +1,199 @@
+"""What each page says, on a fleet in every state and on databases that cannot be used yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, text
+from streamlit.testing.v1 import AppTest
+
+from app.storage import migrate
+from app.storage.engine import engine_for
+from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
+
+MAIN = Path(__file__).parents[2] / "app" / "ui" / "main.py"
+
+Use = Callable[[Path | None], None]
+
+
+def opened(page: str | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=30)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    if page:
+        app.switch_page(f"views/{page}.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def html(app: AppTest) -> str:
+    """All markup of the page, its style left out."""
+    bodies = [element.proto.body for element in app.get("html")]
+    return "\n".join(body for body in bodies if not body.startswith("<style>"))
+
+
+def code(app: AppTest) -> str:
+    return "\n".join(element.value for element in app.code)
+
+
+class TestOverview:
+    def test_every_model_is_there_the_worst_first(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened())
+
+        assert "1 of 4 models needs a look. About 2 of them nothing can be told yet." in shown
+        words = ["Breach", "Cannot tell yet", "No data", "Within limits"]
+        assert sorted(words, key=shown.index) == words
+
+    def test_the_state_is_a_word_and_a_shape(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened())
+
+        for shape, word in (("◆", "Breach"), ("◌", "Cannot tell yet"), ("●", "Within limits")):
+            assert f'aria-hidden="true">{shape}</span>{word}' in shown
+
+    def test_an_empty_database_says_how_to_begin(self, use_database: Use, sqlite_template: Path) -> None:
+        use_database(sqlite_template)
+
+        app = opened()
+
+        assert "Nothing to watch yet" in html(app)
+        assert "watchkeeper model add" in code(app)
+        assert "watchkeeper demo" in code(app)
+
+
+class TestDatabase:
+    def test_an_empty_one_names_the_command_that_mends_it(self, use_database: Use) -> None:
+        use_database(None)
+
+        app = opened()
+
+        assert "The database is empty" in html(app)
+        assert "watchkeeper db upgrade" in code(app)
+
+    def test_so_does_an_old_one(self, use_database: Use, sqlite_template: Path, tmp_path: Path) -> None:
+        use_database(sqlite_template)
+        engine = engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        engine.dispose()
+
+        app = opened()
+
+        assert f"is at schema 0000, and this program needs {migrate.head()}" in html(app)
+
+    def test_one_that_cannot_be_reached_shows_no_password(
+        self, use_database: Use, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use_database(None)
+        monkeypatch.setenv("WATCHKEEPER_DATABASE_URL", "postgresql://watch:hunter2@127.0.0.1:9/none")
+
+        app = opened()
+
+        assert "cannot be reached" in html(app)
+        assert "hunter2" not in html(app) + code(app)
+
+    def test_wrong_settings_are_named(self, use_database: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+        use_database(None)
+        monkeypatch.setenv("WATCHKEEPER_PORT", "http")
+
+        assert "WATCHKEEPER_PORT: must be a whole number" in html(opened())
+
+
+class TestModel:
+    def test_the_headline_says_what_happened_since_when_and_what_to_do(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay"))
+
+        assert "Accuracy fell from 0.7" in shown
+        assert "4 features look different from training since" in shown
+        assert shown.count("What to do: ") == 5
+        assert "beyond the limit in 3 of the last 3 windows" in shown
+
+    def test_a_message_that_did_not_arrive_is_told_with_its_error(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay"))
+
+        assert "Not delivered to on-call after 1 attempt: smtp://127.0.0.1:9" in shown
+        assert "Retraining requests" in shown
+        assert "cannot connect" in shown
+
+    def test_a_link_chooses_version_check_feature_and_range(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="arrival-delay", version="2", check="missing_values", feature="hour", days="30")
+
+        assert app.selectbox(key="model").value == "arrival-delay"
+        assert app.button_group(key="feature check").value == "missing_values"
+        assert [box.value for box in app.selectbox] == ["arrival-delay", "2", "hour"]
+        assert "Missing values: 1 of 9 features out of range" in html(app)
+
+    def test_the_address_follows_the_choices(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+        app = opened("model", model="arrival-delay")
+
+        app.selectbox(key="model").select("churn").run()
+
+        assert app.query_params["model"] == ["churn"]
+        assert app.query_params["version"] == ["2026.10"]
+        assert "Nothing is out of its normal range." in html(app)
+
+    def test_what_cannot_be_told_is_not_called_healthy(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="house-price")
+
+        assert "Cannot tell yet" in html(app)
+        assert "Within limits" not in html(app)
+        assert "watchkeeper import reference" in code(app)
+
+    def test_a_model_without_data_says_how_to_send_it(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model=HOSTILE)
+
+        assert "No predictions have been counted yet." in html(app)
+        assert "client.log(" in code(app)
+
+    def test_an_unknown_model_is_named_and_the_known_ones_offered(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="<b>gone</b>")
+
+        assert "There is no model “&lt;b&gt;gone&lt;/b&gt;”" in html(app)
+        assert app.selectbox(key="model").value == "arrival-delay"
+
+    @pytest.mark.parametrize(
+        "query", [{"days": "x"}, {"version": "9"}, {"check": "x"}, {"feature": "x"}, {"days": "-1"}]
+    )
+    def test_nonsense_in_a_link_falls_back(
+        self, use_database: Use, fleet_template: Path, query: dict[str, str]
+    ) -> None:
+        use_database(fleet_template)
+
+        assert "Accuracy fell" in html(opened("model", model="arrival-delay", **query))
+
+
+def test_names_are_text_and_never_markup(use_database: Use, fleet_template: Path) -> None:
+    use_database(fleet_template)
+
+    shown = html(opened("model", model=HOSTILE)) + html(opened("model", model="arrival-delay"))
+
+    assert HOSTILE not in shown
+    assert escape(HOSTILE) in shown
+    assert HOSTILE_FEATURE not in shown
+    assert escape(HOSTILE_FEATURE) in shown
