@@ -24,7 +24,8 @@ def channel() -> None:
 Examples:
   watchkeeper channel add ops-slack --kind slack --set url=env:SLACK_WEBHOOK_URL
   watchkeeper channel add ops-mail --kind email --set host=smtp.example.org --set sender=watch@example.org \\
-      --set recipients=oncall@example.org --set password=file:/run/secrets/smtp_password
+      --set recipients=oncall@example.org --set username=watch \
+      --set password=file:/run/secrets/smtp_password
 
 Secrets are given by reference, env:NAME or file:PATH, and are read when a message is sent; they are never stored.""",
 )
@@ -156,6 +157,7 @@ def policy_show(model: str, format_: str) -> None:
         "secret": status.policy.secret,
         "last_request": last.get("created_at"),
         "last_state": last.get("state"),
+        "last_error": last.get("last_error"),
     }
     show([row], format_)
 

@@ -165,6 +165,7 @@ correction = Table(
     Column("shown", Boolean, nullable=False),
     Column("digest", String(32), nullable=False, unique=True),  # of all the above: the same said twice is one
     Index("ix_correction_model_id_prediction_id", "model_id", "prediction_id"),
+    Index("ix_correction_model_id_said_at", "model_id", "said_at"),
 )
 
 profile = Table(

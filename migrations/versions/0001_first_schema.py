@@ -173,6 +173,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_correction_batch_id"), "correction", ["batch_id"], unique=False)
     op.create_index("ix_correction_model_id_prediction_id", "correction", ["model_id", "prediction_id"], unique=False)
+    op.create_index("ix_correction_model_id_said_at", "correction", ["model_id", "said_at"], unique=False)
     op.create_table(
         "measurement",
         sa.Column("id", BIG_ID, nullable=False),
@@ -390,6 +391,7 @@ def downgrade() -> None:
     op.drop_table("notification")
     op.drop_index("ix_measurement_version_id_window_start", table_name="measurement")
     op.drop_table("measurement")
+    op.drop_index("ix_correction_model_id_said_at", table_name="correction")
     op.drop_index("ix_correction_model_id_prediction_id", table_name="correction")
     op.drop_index(op.f("ix_correction_batch_id"), table_name="correction")
     op.drop_table("correction")

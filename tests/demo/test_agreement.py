@@ -12,8 +12,10 @@ from tests.demo.conftest import Demo
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 EXACT = 1e-9
-BINNED_ACCURACY = 0.002
-"""128 equal-mass bins against raw scores; .0005 were measured in simulations."""
+BINNED_ACCURACY = 0.003
+"""128 bins of about 400 reference rows each against raw scores, on days of about 900 flights."""
+
+BINNED_ACCURACY_MEAN = 0.0005
 
 BINNED_DISTANCE = 0.01
 """In standard deviations: each bin's mass at its mean against raw values."""
@@ -73,6 +75,7 @@ def test_estimated_accuracy(demo: Demo, served: pd.DataFrame, reference: pd.Data
     days = independent.judged(usual, estimates, harm=-1)
     ours = independent.measured(demo.database, "estimated_performance", "accuracy")
     compare(ours, days, BINNED_ACCURACY)
+    assert (ours["value"] - days["value"]).abs().mean() <= BINNED_ACCURACY_MEAN
     assert breach_months(days, demo) == said_months(demo, "estimated accuracy")
 
 

@@ -24,8 +24,6 @@ def fleet_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFacto
     shutil.copy(sqlite_template, path)
     engine = engine_for(URL.create("sqlite", database=str(path)))
     fleet.build(engine, NOW)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it into the file that is copied
     engine.dispose()
     return path
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 
 from app.core.codec import encode_counts
 from app.core.fold import UNKNOWN, Rows, Truth, fold
@@ -207,5 +207,7 @@ def _store_profiles(engine: Engine, version: Version, profiles: Mapping[datetime
         }
         for start, part in profiles.items()
     ]
+    counted = update(tables.version).where(tables.version.c.id == version.id).values(rebuild_position=None)
     with write(engine) as connection:
         connection.execute(insert(tables.profile), values)
+        connection.execute(counted)  # the new reference asked for a rebuild from raw rows, and there are none

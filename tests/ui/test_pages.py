@@ -146,8 +146,8 @@ class TestModel:
 
         app.selectbox(key="model").select("churn").run()
 
-        assert app.query_params["model"] == ["churn"]
-        assert app.query_params["version"] == ["2026.10"]
+        assert app.query_params["model"] == "churn"
+        assert app.query_params["version"] == "2026.10"
         assert "Nothing is out of its normal range." in html(app)
 
     def test_what_cannot_be_told_is_not_called_healthy(self, use_database: Use, fleet_template: Path) -> None:

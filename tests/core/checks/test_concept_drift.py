@@ -83,7 +83,9 @@ def test_a_net_shift_of_the_truth_is_found() -> None:
     given = drifting(0)
     rng = np.random.default_rng(91)
     shifted = (given.served.index >= 6 * 400) & (rng.uniform(size=len(given.served)) < 0.25)
-    found = by_day(PLUGIN, given.but(served=given.served.assign(label=given.served["label"].where(~shifted, "1"))).case())
+    found = by_day(
+        PLUGIN, given.but(served=given.served.assign(label=given.served["label"].where(~shifted, "1"))).case()
+    )
     assert set(found.outcome[:6]) == {Outcome.OK}
     assert Outcome.BREACH in set(found.outcome[6:9])
 

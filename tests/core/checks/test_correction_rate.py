@@ -98,7 +98,7 @@ def test_the_audited_error_is_the_prediction_powered_one_of_the_last_30_windows(
 @pytest.mark.parametrize("calibrated", [True, False], ids=["with a reference", "without one"])
 def test_the_interval_holds_the_true_error_19_times_of_20_even_when_the_calibration_is_wrong(calibrated: bool) -> None:
     rng = np.random.default_rng(72)
-    reference = binary(days(40, 200), rng) if calibrated else None
+    reference = binary(days(30, 60), rng) if calibrated else None
     covered = []
     for _ in range(100):
         truth = binary(days(5, 400, LIVE), rng)
@@ -129,7 +129,9 @@ def test_too_few_audits_say_how_to_get_more() -> None:
     served = audited(binary(days(3, 200, LIVE), rng), rng, 0.01)
     found = by_day(PLUGIN, Given(None, served, count=3).case(), "audited_error")
     assert found.value.isna().all()
-    assert found.reason.str.endswith("send reviews of randomly chosen predictions as corrections with source audit").all()
+    assert found.reason.str.endswith(
+        "send reviews of randomly chosen predictions as corrections with source audit"
+    ).all()
 
 
 def test_regression_has_no_audited_error() -> None:

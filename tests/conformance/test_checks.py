@@ -1,0 +1,287 @@
+"""What every check of the registry must hold, whatever it is given. Numpy's warnings are errors here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.core.case import Case, Check
+from app.core.model import Measurement, Model, Outcome, Task
+from app.services.checks import advice_for, all_checks
+from tests.core.checks.cases import DAY, LIVE, START, Given, days, features_of, usual
+
+CHECKS = list(all_checks().values())
+JUDGED_WITHOUT_DATA = {"staleness"}  # the age of training data needs no prediction
+COUNTS_ROWS = {"volume"}
+
+
+def no_rows(given: Given) -> Given:
+    return given.but(served=given.served[:0])
+
+
+def no_reference(given: Given) -> Given:
+    return given.but(reference=None)
+
+
+def no_labels(given: Given) -> Given:
+    assert given.reference is not None
+    return given.but(served=given.served.drop(columns="label"), reference=given.reference.drop(columns="label"))
+
+
+def one_class(given: Given) -> Given:
+    if given.task is Task.REGRESSION:
+        return _both(given, label=0.0, predicted=0.0)
+    name = "ant" if given.task is Task.MULTICLASS else "1"
+    return _both(given, label=name, predicted=name, score=1.0)
+
+
+def one_window(given: Given) -> Given:
+    return given.but(served=given.served[given.served["time"] < pd.Timestamp(LIVE + DAY)], count=1)
+
+
+def one_row(given: Given) -> Given:
+    assert given.reference is not None
+    return given.but(served=given.served[:1], reference=given.reference[:1])
+
+
+def features_missing(given: Given) -> Given:
+    served = given.served.astype(dict.fromkeys(features_of(given.served), object)).copy()
+    served[features_of(served)] = None
+    return given.but(served=served)
+
+
+def features_missing_everywhere(given: Given) -> Given:
+    assert given.reference is not None
+    kept = [name for name in given.served.columns if name not in features_of(given.served)]
+    return given.but(served=given.served[kept], reference=given.reference[kept])
+
+
+def not_a_number(given: Given) -> Given:
+    return given.but(served=_filled(given, float("nan")))
+
+
+def infinite(given: Given) -> Given:
+    return given.but(served=_filled(given, float("inf")))
+
+
+def huge(given: Given) -> Given:
+    return given.but(served=_filled(given, 1.7e308))
+
+
+def reference_without_times(given: Given) -> Given:
+    return given.but(timed=False)
+
+
+def short_reference(given: Given) -> Given:
+    assert given.reference is not None
+    return given.but(reference=given.reference[given.reference["time"] < pd.Timestamp(START + 12 * DAY)])
+
+
+def nothing_decided(given: Given) -> Given:
+    empty = float("nan") if given.task is Task.REGRESSION else None
+    return given.but(served=given.served.assign(predicted=pd.Series([empty] * len(given.served), dtype=object)))
+
+
+def _both(given: Given, **columns: object) -> Given:
+    assert given.reference is not None
+    return given.but(served=given.served.assign(**columns), reference=given.reference.assign(**columns))
+
+
+def _filled(given: Given, value: float) -> pd.DataFrame:
+    numeric = ["x", "predicted" if given.task is Task.REGRESSION else "score"]
+    return given.served.assign(**dict.fromkeys(numeric, value))
+
+
+SITUATIONS: list[Callable[[Given], Given]] = [
+    no_rows,
+    no_reference,
+    no_labels,
+    one_class,
+    one_window,
+    one_row,
+    features_missing,
+    features_missing_everywhere,
+    not_a_number,
+    infinite,
+    huge,
+    reference_without_times,
+    short_reference,
+    nothing_decided,
+]
+PAIRS = [
+    pytest.param(check, task, id=f"{check.name}-{task}") for check in CHECKS for task in Task if task in check.tasks
+]
+
+
+@pytest.fixture(autouse=True)
+def _warnings_are_errors() -> Iterator[None]:
+    with np.errstate(divide="raise", invalid="raise", over="raise"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def healthy() -> dict[Task, Given]:
+    model = {task: Model("m", task, max_staleness=timedelta(days=400)) for task in Task}
+    return {task: usual(task, seed=7, count=6, rows=80).but(model=model[task]) for task in Task}
+
+
+def evaluated(check: Check, case: Case) -> list[Measurement]:
+    return list(check.evaluate(case))
+
+
+def assert_well_formed(check: Check, case: Case, found: list[Measurement]) -> None:
+    """The contract of a measurement."""
+    assert len({(one.window, one.subject, one.segment) for one in found}) == len(found)
+    assert {one.window for one in found} == {case.windows[i] for i in case.judged}
+    for one in found:
+        assert one.check == check.name
+        assert one.statistic
+        numbers = (one.value, one.limit, one.lower, one.upper, one.normal, one.expected_rate)
+        assert all(number is None or math.isfinite(number) for number in numbers), one
+        if one.outcome is Outcome.NOT_EVALUATED:
+            assert len(one.reason) > 10, one
+        else:
+            assert one.value is not None, one
+            assert one.limit is not None, one
+        if one.value is None:
+            assert one.outcome is Outcome.NOT_EVALUATED, one
+        if one.outcome is Outcome.BREACH:
+            assert one.reason, one
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=[check.name for check in CHECKS])
+def test_every_check_says_what_it_asks_and_what_to_do(check: Check) -> None:
+    assert re.fullmatch("[a-z_]+", check.name)
+    assert check.question.endswith("?")
+    assert check.advice.endswith(".")
+    assert advice_for(check.name) == check.advice
+    assert check.tasks <= set(Task)
+    assert check.tasks
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_whatever_happens_the_answer_is_well_formed(
+    healthy: dict[Task, Given], check: Check, task: Task, situation: Callable[[Given], Given]
+) -> None:
+    case = situation(healthy[task]).case()
+    found = evaluated(check, case)
+    assert_well_formed(check, case, found)
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+def test_a_healthy_model_is_never_in_breach(healthy: dict[Task, Given], check: Check, task: Task) -> None:
+    found = evaluated(check, healthy[task].case())
+    assert Outcome.BREACH not in {one.outcome for one in found}
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+def test_without_any_row_nothing_is_ok(healthy: dict[Task, Given], check: Check, task: Task) -> None:
+    if check.name in JUDGED_WITHOUT_DATA:
+        pytest.skip("looks at what the owner declared")
+    found = evaluated(check, no_rows(healthy[task]).case())
+    assert Outcome.OK not in {one.outcome for one in found}
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+@pytest.mark.parametrize("situation", [no_reference, short_reference, reference_without_times])
+def test_while_normal_is_not_known_nothing_is_ok(
+    healthy: dict[Task, Given], check: Check, task: Task, situation: Callable[[Given], Given]
+) -> None:
+    if check.name in JUDGED_WITHOUT_DATA:
+        pytest.skip("its limit is declared, not learnt")
+    found = evaluated(check, situation(healthy[task]).case())
+    assert {one.outcome for one in found} == {Outcome.NOT_EVALUATED}
+    learning = [one.reason for one in found if one.reason.startswith("learning: ")]
+    assert all(re.search(r"\d+ of 30 .* ready on \d{4}-\d\d-\d\d", reason) for reason in learning)
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+def test_the_windows_that_normal_is_learnt_from_are_not_judged(check: Check, task: Task) -> None:
+    if check.name in JUDGED_WITHOUT_DATA:
+        pytest.skip("its limit is declared, not learnt")
+    given = usual(task, seed=8, count=34, rows=60).but(timed=False)
+    found = evaluated(check, given.case())
+    early = [one for one in found if one.window.start < LIVE + 30 * DAY]
+    assert {one.outcome for one in early} == {Outcome.NOT_EVALUATED}
+    later = {one.outcome for one in found} - {Outcome.NOT_EVALUATED}
+    assert later == ({Outcome.OK} if check.name != "correction_rate" else set())  # nobody reviewed anything
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+def test_the_same_rows_in_another_order_give_the_same_answer(
+    healthy: dict[Task, Given], check: Check, task: Task
+) -> None:
+    given, rng = healthy[task], np.random.default_rng(9)
+    assert given.reference is not None
+    shuffled = given.but(
+        served=given.served.iloc[rng.permutation(len(given.served))],
+        reference=given.reference.iloc[rng.permutation(len(given.reference))],
+    )
+    for one, other in zip(evaluated(check, given.case()), evaluated(check, shuffled.case()), strict=True):
+        assert (one.subject, one.window, one.outcome, one.reason) == (
+            other.subject,
+            other.window,
+            other.outcome,
+            other.reason,
+        )
+        assert (one.value or 0.0, one.limit or 0.0) == pytest.approx((other.value or 0.0, other.limit or 0.0))
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+def test_asking_twice_gives_the_same_answer_and_touches_nothing(
+    healthy: dict[Task, Given], check: Check, task: Task
+) -> None:
+    case, untouched = healthy[task].case(), healthy[task].case()
+    assert evaluated(check, case) == evaluated(check, case) == evaluated(check, untouched)
+    for mine, theirs in (
+        (case.outcomes, untouched.outcomes),
+        (case.features, untouched.features),
+        (case.early.features, untouched.early.features),
+    ):
+        for name, array in mine.arrays().items():
+            np.testing.assert_array_equal(array, theirs.arrays()[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+def test_a_window_judged_alone_is_judged_as_in_the_run(healthy: dict[Task, Given], check: Check, task: Task) -> None:
+    given = healthy[task]
+    moved = given.served.assign(x=given.served["x"] + 3.0, time=given.served["time"] + 6 * DAY)
+    given = given.but(served=pd.concat([given.served, moved], ignore_index=True), count=12)
+    in_run = [one for one in evaluated(check, given.case()) if one.window.start >= LIVE + 7 * DAY]
+    alone = [
+        one
+        for day in range(7, 12)
+        for one in evaluated(check, given.but(first=day, count=day + 1, now=LIVE + 12 * DAY).case())
+    ]
+    key = lambda one: (one.window, one.subject)  # noqa: E731  two sorts, one order
+    assert sorted(alone, key=key) == sorted(in_run, key=key)
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_an_empty_window_between_full_ones_is_told_by_volume_alone(task: Task) -> None:
+    given = usual(task, seed=10, count=34, rows=60)
+    gap = (given.served["time"] >= pd.Timestamp(LIVE + 32 * DAY)) & (
+        given.served["time"] < pd.Timestamp(LIVE + 33 * DAY)
+    )
+    case = given.but(served=given.served[~gap]).case()
+    for check in CHECKS:
+        if task in check.tasks and check.name not in JUDGED_WITHOUT_DATA:
+            outcomes = {one.outcome for one in evaluated(check, case) if one.window.start == LIVE + 32 * DAY}
+            expected = Outcome.BREACH if check.name in COUNTS_ROWS else Outcome.NOT_EVALUATED
+            # Nothing is missing, and nobody reviewed anything, in a window that holds nothing.
+            assert outcomes == {expected}, check.name
+            after = {one.outcome for one in evaluated(check, case) if one.window.start == LIVE + 33 * DAY}
+            assert Outcome.BREACH not in after, check.name
+
+
+def test_days_builds_what_it_says() -> None:
+    """The other tests stand on it."""
+    frame = days(2, [3, 0], START)
+    assert frame["time"].dt.floor("D").tolist() == [pd.Timestamp(START)] * 3
