@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -47,7 +48,7 @@ class Guard:
                 421, f"Host: {host!r} is not this collector; without keys it answers to loopback names only"
             )
         origin = headers.get("origin")
-        if origin is not None and not is_loopback(urlsplit(origin).hostname or ""):
+        if origin is not None and not is_loopback(_host_name(origin.partition("//")[2])):
             return _refusal(403, f"Origin: {origin!r} is not allowed; without keys no web page may use the collector")
         return None
 
@@ -58,7 +59,10 @@ class Guard:
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not secret.strip():
             return _refusal(401, "an API key is needed: Authorization: Bearer wk_...")
-        granted = await self._granted(secret.strip())
+        try:
+            granted = await self._granted(secret.strip())
+        except SQLAlchemyError:
+            return _refusal(503, "the database does not answer, so no key can be checked")
         if granted is None:
             return _refusal(401, "the API key is unknown or revoked")
         if granted is Scope.INGEST and path not in INGEST_PATHS:
@@ -76,9 +80,11 @@ class Guard:
         return held.get(wanted)
 
 
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+
+
 def _refusal(status: int, error: str) -> JSONResponse:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    return JSONResponse({"error": error}, status, headers)
+    return JSONResponse({"error": error}, status, _HEADERS.get(status))
 
 
 def is_loopback(host: str) -> bool:

@@ -101,7 +101,7 @@ Examples:
 def demo(no_serve: bool, data_dir: Path) -> None:
     """Watch a flight-delay classifier degrade on the real flights of a year."""
     try:
-        from app.demo import run_demo
+        from app.demo import listening, run_demo
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"{error.name} is missing; install the demo with `pip install watchkeeper[demo]`"
@@ -111,4 +111,5 @@ def demo(no_serve: bool, data_dir: Path) -> None:
     if not no_serve:
         from app.cli.supervisor import supervise
 
-        sys.exit(supervise(["collect", "work", "dashboard"], chosen))
+        with listening(chosen) as chosen:
+            sys.exit(supervise(["collect", "work", "dashboard"], chosen))

@@ -27,6 +27,8 @@ def supervise(commands: Sequence[str], settings: Settings) -> int:
     """
     stopping = _Stop()
     environment = {**os.environ, PREFIX + "DATA_DIR": str(settings.data_dir)}
+    if settings.allow_private_targets:
+        environment[PREFIX + "ALLOW_PRIVATE_TARGETS"] = "true"
     if not settings.database_url:
         environment.pop(PREFIX + "DATABASE_URL", None)
     running = {command: _start(command, environment) for command in commands}

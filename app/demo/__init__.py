@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,11 +17,12 @@ from sqlalchemy import Engine
 from app.demo import report
 from app.demo.classifier import classified
 from app.demo.collector import collecting
+from app.demo.errors import DemoError
 from app.demo.flights import PRODUCTION_START, YEAR_END, is_training, load_flights, moved, whole_weeks_until
 from app.demo.folder import Folder, State
 from app.demo.receivers import Ports, receiving
 from app.demo.registration import register, tell_somebody
-from app.demo.replay import ROUND_HOUR, replay, rounds
+from app.demo.replay import ROUND_HOUR, Step, replay, rounds
 from app.demo.reviews import corrections
 from app.settings import Settings
 from app.storage import migrate
@@ -33,8 +35,8 @@ ALL_MONTHS = 10
 def run_demo(settings: Settings, *, months: int = ALL_MONTHS, console: Console | None = None) -> None:
     """Train, register, replay and report, in `settings.data_dir`; a demo that is finished there is only reported.
 
-    `months`: how many, from March on, are replayed. An interrupted demo starts over. Raises DemoError when it cannot go
-    on, or the folder holds another database.
+    `months`: how many, from March on, are replayed; 1 to 10. An interrupted demo starts over. Raises DemoError when it
+    cannot go on, or the folder holds another database.
     """
     console = console or Console()
     settings, folder = _demo_settings(settings), Folder(settings.data_dir)
@@ -56,13 +58,13 @@ def run_demo(settings: Settings, *, months: int = ALL_MONTHS, console: Console |
 def listening(settings: Settings) -> Iterator[Settings]:
     """While a finished demo is served: its receivers listen again where its channels send to.
 
-    Yields the settings that the worker needs to reach them.
+    Yields the settings that the worker needs to reach them. Raises DemoError when there is no demo, or its ports are
+    taken.
     """
     folder = Folder(settings.data_dir)
     state = folder.state()
     if state is None:
-        yield settings
-        return
+        raise DemoError(f"there is no demo in {settings.data_dir}")
     with receiving(folder.received, state.ports, folder.secrets.retraining.read_text()):
         yield _demo_settings(settings)
 
@@ -81,42 +83,47 @@ def _demo_settings(settings: Settings) -> Settings:
 
 def _live_through(settings: Settings, folder: Folder, engine: Engine, months: int, console: Console) -> State:
     """The whole story: a model is trained, goes live, and serves `months` months."""
-    with console.status("Reading 336,776 flights; training on January and February"):
+    with console.status("Reading the flights of a year; training on January and February"):
         flights = classified(load_flights())
     shift = whole_weeks_until(datetime.now(UTC), YEAR_END + ROUND_HOUR)
     state = State(months=months, weeks=shift // timedelta(weeks=1), ports=Ports.free())
     folder.save(state)
     migrate.upgrade(engine)
     reference, production = _split(moved(flights, shift), shift, months)
+    deployed, end = PRODUCTION_START + shift, _end(months) + shift
     secret = folder.secrets.retraining.read_text()
     with receiving(folder.received, state.ports, secret), collecting(settings) as collector:
-        deployed = PRODUCTION_START + shift
         stored = register(collector, reference, deployed)
         tell_somebody(engine, deployed, state.ports, folder.secrets)
         console.print(
             f"Model registered with {stored['rows']:,} rows of reference in {stored['windows']} daily windows, "
             f"{stored['features']} features. All times are moved by {state.weeks} weeks."
         )
-        times = rounds(deployed, _end(months) + shift)
-        with _progress(console) as progress:
-            task = progress.add_task("replay", total=len(times), day="", rate=0.0)
-            records, start = 0, time.monotonic()
-            for step in replay(engine, settings, collector, production, corrections(production), times):
-                for finding in step.findings:
-                    report.found(console, finding)
-                records += step.records
-                rate = records / (time.monotonic() - start)
-                progress.update(task, advance=1, day=f"{step.now:%Y-%m-%d}", rate=rate)
-    console.print(f"{records:,} records in {time.monotonic() - start:.0f} s.")
-    state = State(state.months, state.weeks, state.ports, finished=True)
+        times = rounds(deployed, end)
+        steps = replay(engine, settings, collector, production, corrections(production), times)
+        _watch(steps, len(times), console)
+    state = msgspec.structs.replace(state, finished=True)
     folder.save(state)
     return state
 
 
+def _watch(steps: Iterable[Step], total: int, console: Console) -> None:
+    """Say what is found while the days go by."""
+    records, start = 0, time.monotonic()
+    with _progress(console) as progress:
+        task = progress.add_task("replay", total=total, day="", rate=0.0)
+        for step in steps:
+            for finding in step.findings:
+                report.found(console, finding)
+            records += step.records
+            rate = records / (time.monotonic() - start)
+            progress.update(task, advance=1, day=f"{step.now:%Y-%m-%d}", rate=rate)
+    console.print(f"{records:,} records in {time.monotonic() - start:.0f} s.")
+
+
 def _end(months: int) -> datetime:
     """Where production ends, at original times."""
-    month = PRODUCTION_START.month + months
-    return YEAR_END if month > YEAR_END.month + 11 else PRODUCTION_START.replace(month=month)
+    return YEAR_END if months == ALL_MONTHS else PRODUCTION_START.replace(month=PRODUCTION_START.month + months)
 
 
 def _split(flights: pd.DataFrame, shift: timedelta, months: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -14,17 +14,13 @@ from typing import Any
 import httpx
 import msgspec
 
-from app.core.errors import WatchkeeperError
+from app.demo.errors import DemoError
 from app.demo.receivers import Ports
 from app.settings import PREFIX, Settings
 
 BATCH = 1_000
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-
-
-class DemoError(WatchkeeperError):
-    """The demo cannot go on; the text says why and where to look."""
 
 
 class Collector:

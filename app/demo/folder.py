@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.demo.collector import DemoError
+from app.demo.errors import DemoError
 from app.demo.receivers import Ports
 from app.demo.registration import SecretFiles
 

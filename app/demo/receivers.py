@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,10 +17,12 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from app.demo.errors import DemoError
+
 HOST = "127.0.0.1"
 SLACK_PATH, RETRAINING_PATH = "/slack", "/retraining"
-SLACK, EMAIL, RETRAINING = "slack-*.json", "email-*.eml", "retraining-*.json"
-"""The names under which messages are kept, numbered in the order of their arrival."""
+SLACK, EMAIL, RETRAINING, SIGNATURES = "slack-*.json", "email-*.eml", "retraining-*.json", "retraining-*.headers"
+"""The names under which messages are kept as they arrived, numbered in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +43,45 @@ class Ports:
 def receiving(folder: Path, ports: Ports, secret: str) -> Iterator[None]:
     """Listen on the ports and keep what arrives in `folder`. `secret` (whsec_...) is what requests are signed with.
 
-    Raises OSError when a port is taken.
+    Raises DemoError when a port is taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
     inbox = _Inbox(folder)
-    server = _Server((HOST, ports.http), inbox, base64.b64decode(secret.removeprefix("whsec_")))
-    mail = Controller(_Mailbox(inbox), hostname=HOST, port=ports.smtp)
+    with _http(inbox, ports.http, base64.b64decode(secret.removeprefix("whsec_"))), _mail(inbox, ports.smtp):
+        yield
+
+
+@contextmanager
+def _http(inbox: _Inbox, port: int, key: bytes) -> Iterator[None]:
+    try:
+        server = _Server((HOST, port), inbox, key)
+    except OSError as error:
+        raise _taken(port, error) from None
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        mail.start()
         yield
     finally:
-        mail.stop(no_assert=True)
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def _mail(inbox: _Inbox, port: int) -> Iterator[None]:
+    controller = Controller(_Mailbox(inbox), hostname=HOST, port=port)
+    try:
+        controller.start()
+    except OSError as error:
+        raise _taken(port, error) from None
+    try:
+        yield
+    finally:
+        controller.stop()
+
+
+def _taken(port: int, error: OSError) -> DemoError:
+    return DemoError(f"cannot listen on port {port} ({error.strerror}); is this demo being served already?")
 
 
 def newest(folder: Path, names: str) -> Path | None:
@@ -99,9 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif not self._is_signed(body):
             self._answer(HTTPStatus.UNAUTHORIZED)
         else:
-            headers = {name: value for name, value in self.headers.items() if name.lower().startswith("webhook-")}
-            kept = {"headers": headers, "body": json.loads(body)}
-            self.server.inbox.keep(RETRAINING, json.dumps(kept, indent=2).encode())
+            self.server.inbox.keep(RETRAINING, body)
+            self.server.inbox.keep(SIGNATURES, str(self.headers).encode())
             self._answer(HTTPStatus.NO_CONTENT)
 
     def _is_signed(self, body: bytes) -> bool:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, select
 
-from app.demo.collector import Collector, DemoError
+from app.demo.collector import Collector
+from app.demo.errors import DemoError
 from app.demo.flights import FEATURES
 from app.demo.registration import MODEL, VERSION
 from app.services.rounds import run_round
@@ -93,7 +94,7 @@ class _Feed:
 
 
 def _predictions(rows: pd.DataFrame) -> list[Mapping[str, Any]]:
-    features = [dict(zip(FEATURES, values, strict=True)) for values in zip(*map(_values, _columns(rows)), strict=True)]
+    features = [dict(zip(FEATURES, values, strict=True)) for values in _rows(rows[FEATURES])]
     served = zip(rows["id"], _texts(rows["departure"]), features, rows["prediction"], rows["score"], strict=True)
     return [
         {
@@ -110,28 +111,26 @@ def _predictions(rows: pd.DataFrame) -> list[Mapping[str, Any]]:
 
 
 def _corrections(rows: pd.DataFrame) -> list[Mapping[str, Any]]:
-    value = [None if label is None else int(label) for label in _values(rows["value"])]
-    said = zip(rows["prediction_id"], _texts(rows["said_at"]), value, *_said(rows), strict=True)
+    said = zip(
+        _rows(rows[["prediction_id", "value", "source", "author", "shown"]]), _texts(rows["said_at"]), strict=True
+    )
     return [
         {
             "model": MODEL,
             "prediction_id": identity,
             "timestamp": time,
-            "value": label,
+            "value": None if value is None else int(value),
             "source": source,
             "author": author,
             "shown": shown,
         }
-        for identity, time, label, source, author, shown in said
+        for (identity, value, source, author, shown), time in said
     ]
 
 
-def _columns(rows: pd.DataFrame) -> list[pd.Series[Any]]:
-    return [rows[name] for name in FEATURES]
-
-
-def _said(rows: pd.DataFrame) -> list[list[Any]]:
-    return [_values(rows[name]) for name in ("source", "author", "shown")]
+def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """The rows as plain values, None where missing."""
+    return zip(*(_values(frame[name]) for name in frame), strict=True)
 
 
 def _values(column: pd.Series[Any]) -> list[Any]:

@@ -8,7 +8,6 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -45,11 +44,11 @@ def show(console: Console, engine: Engine, folder: Folder, state: State) -> None
 
 
 def _table(rows: Sequence[summary.Month]) -> Table:
-    table = Table(title="Days in breach (d), month by month", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="Days in breach (d), month by month", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("flights\nof", no_wrap=True)
     table.add_column("replayed\nfrom", no_wrap=True)
     table.add_column("predic-\ntions", justify="right")
-    for name in summary.SERIES:
+    for name in (summary.REALISED, summary.ESTIMATED, summary.CONCEPT, summary.SKEW):
         table.add_column(name.replace(" ", "\n"))
     for month in rows:
         days = month.breach_days
@@ -59,8 +58,8 @@ def _table(rows: Sequence[summary.Month]) -> Table:
             f"{month.predictions:,}",
             f"{month.realised:.3f} {_days(days[summary.REALISED])}",
             f"{month.estimated:.3f} {_days(days[summary.ESTIMATED])}",
-            f"{_days(days[summary.SKEW])} {', '.join(month.skewed)}",
             _days(days[summary.CONCEPT]),
+            f"{_days(days[summary.SKEW])} {', '.join(month.skewed)}",
         )
     return table
 
@@ -104,4 +103,5 @@ def _mail(path: Path) -> RenderableType:
 
 
 def _request(path: Path) -> RenderableType:
-    return Text("\n".join(path.read_text().splitlines()[: 2 * MOST_LINES]))
+    lines = json.dumps(json.loads(path.read_bytes()), indent=2).splitlines()
+    return Text("\n".join([*lines[: 2 * MOST_LINES], "  ..."] if len(lines) > 2 * MOST_LINES else lines))

@@ -6,6 +6,7 @@ rests on has changed meanwhile.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -179,3 +180,15 @@ def saving(engine: Engine, lease: Lease) -> Iterator[Connection]:
         if not lease.acquire():
             raise LostRaceError("the turn to fold was lost with the database session")
         yield connection
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Leave the search for cycles until later: tens of thousands of rows hold none, and it takes an eighth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -12,18 +12,19 @@ from sqlalchemy import Connection, Engine
 
 from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, FEATURE_LOOKBACK, LOOKBACK, Case, Series
 from app.core.distances import enough_rows
-from app.core.layout import Layout, default_layout
+from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.services.checks import all_checks
 from app.storage import evaluations
 from app.storage.catalogue import list_models, list_versions
-from app.storage.engine import read, write
-from app.storage.references import find_reference, reference_profiles
+from app.storage.engine import read, snapshot, write
+from app.storage.recipes import Recipe, Stamp, load_recipes, unchanged
+from app.storage.references import reference_profiles
 
 MOST_REFERENCE_WINDOWS = 168
 """A week of hours; of a longer reference the newest windows count."""
-ROWS_PER_COMMIT = 5_000
+ROWS_PER_COMMIT = 2_000
 """Measurements written at a time, so that no writer waits long for us."""
 
 
@@ -59,15 +60,23 @@ def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
 def _evaluate_version(engine: Engine, model: Model, version: Version, now: datetime) -> EvaluationSummary:
     with read(engine) as connection:
         progress = evaluations.progress(connection, version.id, model.window.start_of(now))
-        if progress.first is None or evaluations.is_rebuilding(connection, version.id):
-            return EvaluationSummary()
-        due = _due(model, progress.first, progress, now)
-        subject = _Subject(model, version, progress.first, _baseline(connection, engine, model, version), now)
-    summary = EvaluationSummary(versions=1 if due else 0)
+        recipe = load_recipes(connection, [version.id]).get(version.id)
+    if progress.first is None or recipe is None or recipe.stamp.rebuild_position is not None:
+        return EvaluationSummary()
+    due = _due(model, progress.first, progress, now)
+    subject = _Subject(model, version, recipe, progress.first, _baseline(engine, recipe), now)
+    return _judge(engine, subject, due) if due else EvaluationSummary()
+
+
+def _judge(engine: Engine, subject: _Subject, due: Sequence[Window]) -> EvaluationSummary:
+    """Measure and store a run of windows, portion by portion."""
+    with read(engine) as connection:
+        early = _early(connection, subject)
+    summary = EvaluationSummary(versions=1)
     revisions: dict[datetime, int] = {}
-    for windows in _portions(due, subject.baseline.layout):
-        with read(engine) as connection:
-            case, seen = _case(connection, subject, windows)
+    for windows in _portions(due, subject.recipe.layout):
+        with snapshot(engine) as connection:
+            case, seen = _case(connection, subject, windows, early)
         revisions |= seen
         found = _measure(case)
         # Revisions are marked with the last portion: a run that breaks off is done again from its start.
@@ -108,7 +117,6 @@ def _portions(due: Sequence[Window], layout: Layout) -> Iterator[Sequence[Window
 class _Baseline:
     """What does not change from round to round: see the fields of the same names in Case."""
 
-    layout: Layout
     reference: Series | None = None
     calibration: OutcomeCounts | None = None
     training: FeatureCounts | None = None
@@ -116,35 +124,29 @@ class _Baseline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Subject:
-    """Whom a round is about: a version, its baseline, and `first`, the start of its first window in production."""
+    """Whom a round is about: a version, how it is counted, and `first`, the start of its first window in production."""
 
     model: Model
     version: Version
+    recipe: Recipe
     first: datetime
     baseline: _Baseline
     now: datetime
 
 
-def _baseline(connection: Connection, engine: Engine, model: Model, version: Version) -> _Baseline:
-    reference = find_reference(connection, version.id)
-    if reference is not None:
-        return _stored_baseline(engine, version.id, model.window, reference.created_at)
-    layout = default_layout(
-        model.task,
-        positive_label=model.positive_label,
-        threshold=version.decision_threshold,
-        confident=model.confident_threshold,
+def _baseline(engine: Engine, recipe: Recipe) -> _Baseline:
+    """Empty without a reference. Cached: it costs a decode per reference window."""
+    return (
+        _Baseline()
+        if recipe.stamp.digest is None
+        else _stored_baseline(engine, recipe.version_id, recipe.window, recipe.stamp)
     )
-    return _Baseline(layout)
 
 
 @lru_cache(maxsize=8)
-def _stored_baseline(engine: Engine, version_id: int, length: WindowLength, _created_at: datetime) -> _Baseline:
-    """Cached: it costs a decode per reference window, and only a new reference changes it."""
+def _stored_baseline(engine: Engine, version_id: int, length: WindowLength, _stamp: Stamp) -> _Baseline:
     with read(engine) as connection:
-        reference = find_reference(connection, version_id)
         stored = reference_profiles(connection, version_id)
-    assert reference is not None
     outcomes = OutcomeCounts.stack([part.profile.outcomes for part in stored]).sum()
     # Windows that hold less than half of the usual rows, such as a first or last day cut short, say more about
     # chance than about the model.
@@ -152,13 +154,13 @@ def _stored_baseline(engine: Engine, version_id: int, length: WindowLength, _cre
     timed = [(part.window_start, part.profile) for part in stored if part.window_start is not None]
     full = [(start, part) for start, part in timed if part.rows >= usual / 2][-MOST_REFERENCE_WINDOWS:]
     if not full:
-        return _Baseline(reference.layout, None, outcomes, stored[0].profile.features)
+        return _Baseline(None, outcomes, stored[0].profile.features)
     series = Series(
         tuple(Window(start, start + length.delta) for start, _ in full),
         OutcomeCounts.stack([part.outcomes for _, part in full]),
         FeatureCounts.stack([part.features for _, part in full]),
     )
-    return _Baseline(reference.layout, series, outcomes, series.features.sum())
+    return _Baseline(series, outcomes, series.features.sum())
 
 
 def _measure(case: Case) -> list[Measurement]:
@@ -173,17 +175,19 @@ def _store(
     found: Sequence[Measurement],
     revisions: Mapping[datetime, int],
 ) -> bool:
-    """Keep what was found; False when a rebuild began meanwhile: what we looked at is no more."""
+    """Keep what was found; False when a rebuild or a new reference came meanwhile: what we looked at is no more."""
     version_id = subject.version.id
     with write(engine) as connection:
-        if evaluations.is_rebuilding(connection, version_id):
+        if not unchanged(connection, {version_id: subject.recipe.stamp}):
             return False
         evaluations.replace_measurements(connection, version_id, found, windows[0].start, windows[-1].end, subject.now)
         evaluations.mark_judged(connection, version_id, revisions)
     return True
 
 
-def _case(connection: Connection, subject: _Subject, due: Sequence[Window]) -> tuple[Case, dict[datetime, int]]:
+def _case(
+    connection: Connection, subject: _Subject, due: Sequence[Window], early: Series
+) -> tuple[Case, dict[datetime, int]]:
     """The case of a run of windows, and the revisions of the profiles that it rests on."""
     baseline, version_id, length = subject.baseline, subject.version.id, subject.model.window
     begin = max(subject.first, due[0].start - LOOKBACK * length.delta)
@@ -195,16 +199,16 @@ def _case(connection: Connection, subject: _Subject, due: Sequence[Window]) -> t
     case = Case(
         model=subject.model,
         version=subject.version,
-        layout=baseline.layout,
+        layout=subject.recipe.layout,
         windows=tuple(windows),
         first=(due[0].start - begin) // length.delta,
-        outcomes=_stack_outcomes(baseline.layout, windows, outcomes),
-        features=_stack_features(baseline.layout, windows[first_features:], features),
+        outcomes=_stack_outcomes(subject.recipe.layout, windows, outcomes),
+        features=_stack_features(subject.recipe.layout, windows[first_features:], features),
         first_features=first_features,
         reference=baseline.reference,
         calibration=baseline.calibration,
         training=baseline.training,
-        early=_early(connection, subject),
+        early=early,
         now=subject.now,
     )
     return case, {start: revision for start, (revision, _) in outcomes.items() if start >= due[0].start}
@@ -219,8 +223,8 @@ def _early(connection: Connection, subject: _Subject) -> Series:
     features = evaluations.features_between(connection, subject.version.id, begin, end) if short else {}
     return Series(
         tuple(windows),
-        _stack_outcomes(baseline.layout, windows, outcomes),
-        _stack_features(baseline.layout, windows, features),
+        _stack_outcomes(subject.recipe.layout, windows, outcomes),
+        _stack_features(subject.recipe.layout, windows, features),
     )
 
 

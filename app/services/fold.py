@@ -19,19 +19,21 @@ from app.services.counting import (
     pack,
     save,
     saving,
+    without_garbage_collection,
 )
 from app.services.rebuild import recount
 from app.storage.engine import read, snapshot
 from app.storage.lease import Lease
 from app.storage.rebuilds import rebuilding
 from app.storage.recipes import load_recipes
-from app.storage.stored_rows import corrections_of, counted_predictions, fresh_predictions
+from app.storage.stored_rows import corrections_of, corrections_of_batches, counted_predictions, fresh_predictions
 from app.storage.unfolded import Batches, mark_folded, newest_batch, next_batches, rows_waiting
 
 SLICE_ROWS = 20_000
 CORRECTION_WEIGHT = 3
 """What a correction costs, in predictions: the fold writes to its prediction, while every other writer waits."""
 MOST_RACES = 20
+"""Lost in one fold; after so many it is plainly another process that folds."""
 
 Report: TypeAlias = Callable[[int, int], None]
 """Told after every slice: rows done, and rows there were in all."""
@@ -83,9 +85,7 @@ def _fold(engine: Engine, lease: Lease, now: datetime, slice_rows: int, progress
             found = _fold_slice(engine, lease, now, slice_rows, newest)
         except LostRaceError:
             races += 1
-            if races > MOST_RACES:
-                raise
-            if not lease.acquire():
+            if races > MOST_RACES or not lease.acquire():
                 return summary + FoldSummary(busy=True)
             continue
         if found is None:
@@ -98,7 +98,7 @@ def _fold(engine: Engine, lease: Lease, now: datetime, slice_rows: int, progress
 def _fold_slice(engine: Engine, lease: Lease, now: datetime, slice_rows: int, newest: int) -> FoldSummary | None:
     """Count the oldest batches that wait; None when there are none."""
     recounted = _finish_rebuilds(engine, lease, now, slice_rows)
-    with snapshot(engine) as connection:
+    with snapshot(engine) as connection, without_garbage_collection():
         batches = next_batches(connection, slice_rows, correction_weight=CORRECTION_WEIGHT, up_to=newest)
         if not batches.ids:
             return recounted if recounted.recounted else None
@@ -127,9 +127,13 @@ def _count(connection: Connection, batches: Batches) -> Packed:
     for version_id, rows in fresh.items():
         # Corrections count with their prediction, whichever came first: so all of them are looked up here, not only
         # those of these batches, and those of these batches need nothing while their prediction waits.
-        count_predictions(tally, recipes[version_id], rows, corrections_of(connection, rows.ids))
+        recipe = recipes[version_id]
+        said = corrections_of_batches(connection, recipe.model_id, version_id, batches.ids)
+        count_predictions(tally, recipe, rows, said)
     for version_id, rows in counted.items():
-        count_corrections(tally, recipes[version_id], rows, corrections_of(connection, rows.ids))
+        recipe = recipes[version_id]
+        said = corrections_of(connection, recipe.model_id, version_id, rows.ids)
+        count_corrections(tally, recipe, rows, said)
     if any(recipe.stamp.rebuild_position is not None for recipe in recipes.values()):
         raise LostRaceError("a rebuild was requested")
     return pack(connection, tally)

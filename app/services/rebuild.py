@@ -15,7 +15,16 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine
 
-from app.services.counting import LostRaceError, Tally, count_predictions, fold_turn, pack, save, saving
+from app.services.counting import (
+    LostRaceError,
+    Tally,
+    count_predictions,
+    fold_turn,
+    pack,
+    save,
+    saving,
+    without_garbage_collection,
+)
 from app.storage.catalogue import find_model, find_version, list_models, list_versions
 from app.storage.engine import read, snapshot, write
 from app.storage.lease import Lease
@@ -124,14 +133,14 @@ def _recount_slice(
     engine: Engine, lease: Lease, version_id: int, now: datetime, slice_rows: int
 ) -> RebuildSummary | None:
     """Count the next rows; None when no rebuild is under way any more."""
-    with snapshot(engine) as connection:
+    with snapshot(engine) as connection, without_garbage_collection():
         recipe = load_recipes(connection, [version_id]).get(version_id)
         if recipe is None or recipe.stamp.rebuild_position is None:
             return None
         position = recipe.stamp.rebuild_position
         rows = folded_predictions(connection, version_id, position, slice_rows)
         tally = Tally()
-        count_predictions(tally, recipe, rows, corrections_of(connection, rows.ids))
+        count_predictions(tally, recipe, rows, corrections_of(connection, recipe.model_id, version_id, rows.ids))
         packed = pack(connection, tally)
     reached = rows.ids[-1] if len(rows.ids) == slice_rows else None
     with saving(engine, lease) as connection:

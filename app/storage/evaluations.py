@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 from app.core.codec import decode_counts
 from app.core.model import Measurement
 from app.core.profile import FeatureCounts, OutcomeCounts
-from app.storage.tables import measurement, profile, version
+from app.storage.tables import measurement, profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,6 @@ def progress(connection: Connection, version_id: int, before: datetime) -> Progr
     )
     judged = connection.execute(newest).one_or_none()
     return Progress(first, changed, judged and judged.window_start, judged and judged.evaluated_at)
-
-
-def is_rebuilding(connection: Connection, version_id: int) -> bool:
-    """True while the version's profiles are being counted anew, and say nothing."""
-    position = connection.scalar(select(version.c.rebuild_position).where(version.c.id == version_id))
-    return position is not None
 
 
 def outcomes_between(

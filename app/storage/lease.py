@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO
@@ -39,6 +40,10 @@ class Lease:
             self._file.close()
             self._file = None
         if self._connection is not None:
+            if not self._connection.invalidated:
+                # The server notices a closed session only after a moment, in which nobody else could have the lock.
+                with suppress(DBAPIError):
+                    self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
             self._connection.invalidate()  # closes the session, and with it the lock, even mid-failure
             self._connection.close()
             self._connection = None

@@ -30,6 +30,7 @@ class Recipe:
     """How the rows of one version become profiles."""
 
     version_id: int
+    model_id: int
     window: WindowLength
     decision: Decision
     layout: Layout
@@ -65,6 +66,7 @@ def _load(connection: Connection, version_id: int) -> Recipe | None:
         .join(model, model.c.id == version.c.model_id)
         .where(version.c.id == version_id)
         .add_columns(
+            version.c.model_id,
             model.c.task,
             model.c.window,
             model.c.positive_label,
@@ -89,7 +91,8 @@ def _load(connection: Connection, version_id: int) -> Recipe | None:
         )
     )
     stamp = Stamp(row["rebuild_position"], row["digest"], row["created_at"])
-    return Recipe(version_id, WindowLength(row["window"]), Decision(task, row["positive_label"]), layout, stamp)
+    decision = Decision(task, row["positive_label"])
+    return Recipe(version_id, row["model_id"], WindowLength(row["window"]), decision, layout, stamp)
 
 
 @lru_cache(maxsize=32)

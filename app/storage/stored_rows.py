@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from app.core.model import Source
 from app.core.truth import Correction, RowTruth
 from app.storage.row_ids import among_sql, bound
 
-_PREDICTION = "p.id, p.version_id, p.event_time, p.predicted_class, p.predicted_value, p.score, p.latency_ms"
+_PREDICTION = "p.id, p.version_id, {time}, p.predicted_class, p.predicted_value, p.score, p.latency_ms"
 _TRUTH = "p.label_class, p.label_value, p.label_source, p.shown, p.corrected, p.audited"
 _TRUTH_WIDTH = 6
 _NOT_WAITING = "NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.id = p.batch_id AND b.folded_at IS NULL)"
@@ -60,52 +59,77 @@ class StoredPredictions:
 
 def fresh_predictions(connection: Connection, batch_ids: Sequence[int]) -> dict[int, StoredPredictions]:
     """The predictions of the batches by version, with features."""
-    query = f"SELECT {_PREDICTION}, p.features FROM prediction AS p WHERE {among_sql(connection, 'p.batch_id', 'ids')}"  # noqa: S608
-    rows = connection.execute(text(query), {"ids": bound(connection, batch_ids)}).fetchall()
-    return {version_id: _columns(mine, features=True) for version_id, mine in _by_version(rows).items()}
+    query = f"""
+        SELECT {_prediction(connection)}, p.features FROM prediction AS p
+        WHERE {among_sql(connection, "p.batch_id", "ids")}
+    """  # noqa: S608
+    rows = _fetch(connection, query, ids=bound(connection, batch_ids))
+    return {version_id: _columns(mine, features=True) for version_id, mine in _by_version(rows)}
 
 
 def counted_predictions(connection: Connection, batch_ids: Sequence[int]) -> dict[int, StoredPredictions]:
     """Predictions folded before that corrections of the batches concern, by version, with what is counted for them."""
     # CROSS JOIN keeps SQLite to this order, from the few corrections to their predictions.
     query = f"""
-        SELECT DISTINCT {_PREDICTION}, {_TRUTH}
+        SELECT DISTINCT {_prediction(connection)}, {_TRUTH}
         FROM correction AS c CROSS JOIN version AS v CROSS JOIN prediction AS p
         WHERE {among_sql(connection, "c.batch_id", "ids")}
           AND v.model_id = c.model_id AND (c.version_id IS NULL OR c.version_id = v.id)
           AND p.version_id = v.id AND p.prediction_id = c.prediction_id AND {_NOT_WAITING}
     """  # noqa: S608
-    rows = connection.execute(text(query), {"ids": bound(connection, batch_ids)}).fetchall()
-    return {version_id: _columns(mine, truth=True) for version_id, mine in _by_version(rows).items()}
+    rows = _fetch(connection, query, ids=bound(connection, batch_ids))
+    return {version_id: _columns(mine, truth=True) for version_id, mine in _by_version(rows)}
 
 
 def folded_predictions(connection: Connection, version_id: int, after: int, most: int) -> StoredPredictions:
     """Up to `most` folded predictions of the version with an id above `after`, in the order of their ids."""
     query = f"""
-        SELECT {_PREDICTION}, {_TRUTH}, p.features FROM prediction AS p
+        SELECT {_prediction(connection)}, {_TRUTH}, p.features FROM prediction AS p
         WHERE p.version_id = :version_id AND p.id > :after AND {_NOT_WAITING} ORDER BY p.id LIMIT :most
     """  # noqa: S608
-    values = {"version_id": version_id, "after": after, "most": most}
-    return _columns(connection.execute(text(query), values).fetchall(), truth=True, features=True)
+    rows = _fetch(connection, query, version_id=version_id, after=after, most=most)
+    return _columns(rows, truth=True, features=True)
 
 
-def corrections_of(connection: Connection, prediction_ids: Sequence[int]) -> dict[int, list[Correction]]:
-    """Everything said about the predictions, by the prediction's id; those of which nothing was said are left out."""
+def corrections_of(
+    connection: Connection, model_id: int, version_id: int, prediction_ids: Sequence[int]
+) -> dict[int, list[Correction]]:
+    """Everything said about these predictions of the version, by the prediction's id; where nothing was, it is left out."""
+    return _corrections(connection, model_id, version_id, "p.id", prediction_ids)
+
+
+def corrections_of_batches(
+    connection: Connection, model_id: int, version_id: int, batch_ids: Sequence[int]
+) -> dict[int, list[Correction]]:
+    """The same for all predictions of the version that came with these batches."""
+    return _corrections(connection, model_id, version_id, "p.batch_id", batch_ids)
+
+
+def _corrections(
+    connection: Connection, model_id: int, version_id: int, column: str, ids: Sequence[int]
+) -> dict[int, list[Correction]]:
     query = f"""
-        SELECT p.id, c.id, c.said_at, c.source, c.label_class, c.label_value, c.shown
-        FROM prediction AS p CROSS JOIN version AS v CROSS JOIN correction AS c
-        WHERE {among_sql(connection, "p.id", "ids")} AND v.id = p.version_id AND c.model_id = v.model_id
-          AND c.prediction_id = p.prediction_id AND (c.version_id IS NULL OR c.version_id = p.version_id)
+        SELECT p.id, c.id, {_time(connection, "c.said_at")}, c.source, c.label_class, c.label_value, c.shown
+        FROM prediction AS p CROSS JOIN correction AS c
+        WHERE {among_sql(connection, column, "ids")} AND p.version_id = :version_id
+          AND c.model_id = :model_id AND c.prediction_id = p.prediction_id
+          AND (c.version_id IS NULL OR c.version_id = :version_id)
     """  # noqa: S608
-    rows = connection.execute(text(query), {"ids": bound(connection, prediction_ids)}).fetchall()
+    rows = _fetch(connection, query, ids=bound(connection, ids), model_id=model_id, version_id=version_id)
     if not rows:
         return {}
-    about, ids, said_at, sources, classes, values, shown = zip(*rows, strict=True)
+    about, ids, times, sources, classes, values, shown = zip(*rows, strict=True)
+    columns = (
+        ids,
+        _microseconds(times).tolist(),
+        map(_SOURCES.__getitem__, sources),
+        classes,
+        values,
+        map(bool, shown),
+    )
     found: dict[int, list[Correction]] = defaultdict(list)
-    columns = zip(about, ids, microseconds(said_at).tolist(), sources, classes, values, shown, strict=True)
-    for prediction_id, id_, at, source, label_class, label_value, was_shown in columns:
-        value = None if label_value is None else float(label_value)
-        found[prediction_id].append(Correction(id_, at, _SOURCES[source], label_class, value, bool(was_shown)))
+    for prediction_id, said in zip(about, map(Correction, *columns), strict=True):
+        found[prediction_id].append(said)
     return found
 
 
@@ -142,20 +166,35 @@ _SAVE_POSTGRES = """
 """
 
 
-def microseconds(times: Sequence[datetime] | Sequence[str]) -> NDArray[np.int64]:
-    """Times as a driver gives them, as microseconds since 1970 in UTC."""
-    if times and isinstance(times[0], str):  # SQLite, in UTC
-        return np.array(times, "datetime64[us]").astype(np.int64)
-    # Seconds as a double are off by less than a quarter of a microsecond, so that rounding gives the exact one.
-    seconds = np.fromiter((time.timestamp() for time in times), np.float64, len(times))  # type: ignore[union-attr]
-    return np.rint(seconds * 1e6).astype(np.int64)
+def _prediction(connection: Connection) -> str:
+    return _PREDICTION.format(time=_time(connection, "p.event_time"))
 
 
-def _by_version(rows: Iterable[Any]) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[row[1]].append(row)
-    return found
+def _time(connection: Connection, column: str) -> str:
+    """A time as `_microseconds` reads it: text from SQLite, a whole number from PostgreSQL, never an object per row."""
+    return column if connection.dialect.name == "sqlite" else f"CAST(extract(epoch FROM {column}) * 1000000 AS bigint)"
+
+
+def _microseconds(times: Sequence[str] | Sequence[int]) -> NDArray[np.int64]:
+    """Microseconds since 1970 in UTC."""
+    stored = np.array(times, "datetime64[us]" if isinstance(times[0], str) else np.int64)
+    return stored.astype(np.int64)
+
+
+def _fetch(connection: Connection, query: str, **values: object) -> list[tuple[Any, ...]]:
+    """All rows as the driver makes them: a tuple each costs half of what SQLAlchemy's row objects do."""
+    result = connection.execute(text(query), values)
+    assert result.cursor is not None
+    rows: list[tuple[Any, ...]] = result.cursor.fetchall()  # type: ignore[assignment]
+    result.close()
+    return rows
+
+
+def _by_version(rows: list[tuple[Any, ...]]) -> Iterable[tuple[int, list[tuple[Any, ...]]]]:
+    versions = {row[1] for row in rows}
+    if len(versions) == 1:
+        return [(versions.pop(), rows)]
+    return [(version_id, [row for row in rows if row[1] == version_id]) for version_id in sorted(versions)]
 
 
 def _columns(rows: Sequence[Any], *, truth: bool = False, features: bool = False) -> StoredPredictions:
@@ -164,7 +203,7 @@ def _columns(rows: Sequence[Any], *, truth: bool = False, features: bool = False
     ids, _version, times, classes, values, scores, latencies, *others = zip(*rows, strict=True)
     truths = list(map(_truth, *others[:_TRUTH_WIDTH])) if truth else ()
     texts = others[-1] if features else ()
-    return StoredPredictions(ids, microseconds(times), classes, values, scores, latencies, texts, truths)
+    return StoredPredictions(ids, _microseconds(times), classes, values, scores, latencies, texts, truths)
 
 
 def _truth(

@@ -90,7 +90,8 @@ def test_limits_lie_on_the_side_of_the_value_and_normal_between_them() -> None:
 
 def test_a_distance_has_no_normal_and_its_band_starts_at_zero() -> None:
     (found,) = judged([0.3], [0.05] * 29 + [0.2], Rule(0.1, Harm.HIGHER, distance=True))
-    assert (found.limit, found.normal) == (pytest.approx(0.25), None)
+    assert found.limit == pytest.approx(0.25)
+    assert found.normal is None
 
 
 def test_the_floor_holds_where_normal_hardly_varies() -> None:
@@ -124,6 +125,17 @@ def test_below_30_known_windows_there_is_no_verdict_and_no_limit_but_the_value()
         None,
     )
     assert found.reason.startswith("learning: 29 of 30 windows of normal variation are known")
+
+
+def test_windows_that_normal_is_learnt_from_have_no_verdict_and_count_against_no_later_one() -> None:
+    case = a_case(4)
+    readings = Readings(
+        "check", "statistic", [""], np.array([[9.0], [9.0], [0.0], [9.0]]), why_not=lambda _row, _subject: ""
+    )
+    usual_ones = NormalWindows(case.early, learnt_until=LIVE + 2 * DAY, lacking=2)
+    found = list(judge(case, readings, learn(usual_ones, np.array([[1.0], [-1.0]] * 15)), Rule(0.1)))
+    assert [one.outcome for one in found] == [UNKNOWN, UNKNOWN, OK, OK]
+    assert [one.reason for one in found][2:] == ["", FIRST_TIME]
 
 
 def test_a_value_that_is_withheld_is_shown_and_counts_for_nothing() -> None:

@@ -16,7 +16,7 @@ def covered(labels: list[int], *, rows: int = 100, delay: timedelta = timedelta(
     """The reasons for windows of `rows` predictions of which so many are labelled, `late` after the last window."""
     frame = days(len(labels), rows, LIVE).assign(score=0.5, predicted="1")
     known = np.concatenate([np.arange(rows) < count for count in labels])
-    frame["label"] = np.where(known, "1", None)
+    frame["label"] = ["1" if one else None for one in known]
     given = Given(None, frame, count=len(labels), model=Model("m", Task.BINARY, label_delay=delay))
     return missing_labels(given.but(now=LIVE + len(labels) * DAY + late).case())
 
@@ -31,7 +31,11 @@ def covered(labels: list[int], *, rows: int = 100, delay: timedelta = timedelta(
         ([50, 50, 39], "labels are late: 39% of the predictions have one, 50% are usual", "below that they are late"),
         ([50, 50, 90], "", "more than usual is fine"),
         ([90, 50, 50, 10, 10, 40], "", "usual is the median of the windows that had labels enough"),
-        ([0, 0, 0, 35], "", "windows without labels do not say what is usual"),
+        (
+            [50, 0, 0, 0, 35],
+            "labels are late: 35% of the predictions have one, 50% are usual",
+            "windows without labels do not say what is usual",
+        ),
         ([80] * 16 + [40] * 31, "", "what is usual is forgotten after 30 windows"),
     ],
 )
@@ -39,10 +43,17 @@ def test_coverage(labels: list[int], last: str, sentence: str) -> None:
     assert covered(labels)[-1] == last, sentence
 
 
+def test_the_bound_is_80_percent_and_not_a_prediction_less() -> None:
+    assert covered([500, 400], rows=1000) == ["", ""]
+    assert covered([500, 399], rows=1000)[1].startswith("labels are late")
+
+
 def test_labels_are_due_a_delay_after_the_end_of_the_window_and_not_before() -> None:
     found = covered([50, 50, 50], delay=timedelta(days=2), late=timedelta(hours=1))
-    assert found == ["", "provisional: labels are due until 2026-04-05 00:00 UTC"] + [
-        "provisional: labels are due until 2026-04-06 00:00 UTC"
+    assert found == [
+        "",
+        "provisional: labels are due until 2026-04-05 00:00 UTC",
+        "provisional: labels are due until 2026-04-06 00:00 UTC",
     ]
     assert covered([50, 50, 50], delay=timedelta(days=2), late=timedelta(days=2)) == ["", "", ""]
 

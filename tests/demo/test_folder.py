@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.collector import DemoError
+from app.demo.errors import DemoError
 from app.demo.folder import DATABASE, Folder, State
 from app.demo.receivers import Ports
 

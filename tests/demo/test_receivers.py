@@ -16,6 +16,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.demo import receivers
+from app.demo.errors import DemoError
 from app.demo.receivers import Ports, newest, receiving
 
 SECRET = "whsec_" + base64.b64encode(b"a key of the tests, 24 b").decode()
@@ -65,9 +66,8 @@ def test_a_request_signed_by_the_reference_library_is_kept_with_its_headers(port
     assert answer.status_code == 204
     kept = newest(tmp_path, receivers.RETRAINING)
     assert kept is not None
-    content = json.loads(kept.read_bytes())
-    assert content["body"] == json.loads(body)
-    assert content["headers"]["webhook-id"] == "msg_1"
+    assert kept.read_text() == body
+    assert "webhook-id: msg_1" in kept.with_suffix(".headers").read_text()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,14 @@ def test_a_request_is_refused(ports: Ports, tmp_path: Path, headers: dict[str, s
     answer = httpx.post(f"http://127.0.0.1:{ports.http}/retraining", content="{}", headers=headers)
     assert answer.status_code == 401
     assert newest(tmp_path, receivers.RETRAINING) is None
+
+
+@pytest.mark.parametrize("which", ["http", "smtp"])
+def test_a_taken_port_is_named(ports: Ports, tmp_path: Path, which: str) -> None:
+    free = Ports.free()
+    wanted = Ports(ports.http, free.smtp) if which == "http" else Ports(free.http, ports.smtp)
+    with pytest.raises(DemoError, match=str(getattr(ports, which))), receiving(tmp_path, wanted, SECRET):
+        pytest.fail("listening on a port that is taken")
 
 
 def test_nothing_else_is_there(ports: Ports) -> None:

@@ -6,17 +6,19 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import URL, Engine, func, select, text
 
 from app.core.model import Model, Task, Version
 from app.services.catalogue import register_model, register_version
 from app.services.commit import MOST_RECORDS, Committer, NotStoredError, QueueFullError, StoppedError
 from app.storage import tables
-from app.storage.engine import read, write
+from app.storage.engine import engine_for, read, write
 from app.storage.ingest import Inserted, PredictionRow, Rows
 
+Start: TypeAlias = Callable[[Committer], Committer]
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 
@@ -27,7 +29,7 @@ def version(engine: Engine) -> Version:
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[[Committer], Committer]]:
+def started() -> Iterator[Start]:
     """Starts committers, and closes them when the test is over."""
     running: list[Committer] = []
 
@@ -69,9 +71,7 @@ class Held:
         self._holding.__exit__(None, None, None)
 
 
-def test_a_future_is_done_only_after_the_commit(
-    engine: Engine, version: Version, started: Callable[..., Committer]
-) -> None:
+def test_a_future_is_done_only_after_the_commit(engine: Engine, version: Version, started: Start) -> None:
     committer = started(Committer(engine, capacity=10))
 
     with Held(engine):
@@ -84,7 +84,7 @@ def test_a_future_is_done_only_after_the_commit(
 
 
 def test_senders_who_wait_are_committed_together_and_counted_apart(
-    engine: Engine, version: Version, started: Callable[..., Committer]
+    engine: Engine, version: Version, started: Start
 ) -> None:
     sizes: list[int] = []
     committer = started(Committer(engine, capacity=100, committed=lambda records, _seconds: sizes.append(records)))
@@ -102,9 +102,7 @@ def test_senders_who_wait_are_committed_together_and_counted_apart(
     assert count(engine) == 4
 
 
-def test_a_full_queue_says_so_and_takes_rows_again_later(
-    engine: Engine, version: Version, started: Callable[..., Committer]
-) -> None:
+def test_a_full_queue_says_so_and_takes_rows_again_later(engine: Engine, version: Version, started: Start) -> None:
     committer = started(Committer(engine, capacity=3))
 
     with Held(engine):
@@ -119,16 +117,14 @@ def test_a_full_queue_says_so_and_takes_rows_again_later(
     assert committer.submit(rows(version, "d")).result(10).total == 1
 
 
-def test_a_sender_larger_than_the_queue_is_let_in_alone(
-    engine: Engine, version: Version, started: Callable[..., Committer]
-) -> None:
+def test_a_sender_larger_than_the_queue_is_let_in_alone(engine: Engine, version: Version, started: Start) -> None:
     committer = started(Committer(engine, capacity=3))
 
     assert committer.submit(rows(version, *"abcdef")).result(10).total == 6
 
 
 def test_a_sender_larger_than_a_transaction_is_one_transaction(
-    engine: Engine, version: Version, started: Callable[..., Committer]
+    engine: Engine, version: Version, started: Start
 ) -> None:
     sizes: list[int] = []
     committer = started(Committer(engine, capacity=1, committed=lambda records, _seconds: sizes.append(records)))
@@ -139,7 +135,7 @@ def test_a_sender_larger_than_a_transaction_is_one_transaction(
 
 
 def test_rows_that_the_database_refuses_cost_their_sender_only(
-    engine: Engine, version: Version, started: Callable[..., Committer]
+    engine: Engine, version: Version, started: Start
 ) -> None:
     committer = started(Committer(engine, capacity=100))
 
@@ -155,9 +151,7 @@ def test_rows_that_the_database_refuses_cost_their_sender_only(
     assert count(engine) == 4
 
 
-def test_a_failing_database_fails_its_senders_and_no_others(
-    engine: Engine, version: Version, started: Callable[..., Committer]
-) -> None:
+def test_a_failing_database_fails_its_senders_and_no_others(engine: Engine, version: Version, started: Start) -> None:
     committer = started(Committer(engine, capacity=100))
     with write(engine) as connection:
         connection.execute(text("ALTER TABLE batch RENAME TO elsewhere"))
@@ -171,12 +165,8 @@ def test_a_failing_database_fails_its_senders_and_no_others(
     assert committer.alive
 
 
-def test_a_lost_connection_is_made_up_for(
-    postgres_url: object, request: pytest.FixtureRequest, started: Callable[..., Committer]
-) -> None:
-    from app.storage.engine import engine_for
-
-    engine = engine_for(postgres_url)  # type: ignore[arg-type]
+def test_a_lost_connection_is_made_up_for(postgres_url: URL, started: Start) -> None:
+    engine = engine_for(postgres_url)
     register_model(engine, Model("fraud", Task.BINARY), NOW)
     version = register_version(engine, "fraud", Version(0, "1"), NOW)
     committer = started(Committer(engine, capacity=100))

@@ -39,9 +39,7 @@ def decided(task: Task, **values: Any) -> tuple[str | None, float | None, float 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        pytest.param(
-            {"predicted_class": "0", "score": 0.9}, "0", id="a class that was sent stands, whatever the score"
-        ),
+        pytest.param({"predicted_class": "0", "score": 0.9}, "0", id="a class stands, whatever the score"),
         pytest.param({"score": 0.4}, "1", id="a score at the threshold is positive"),
         pytest.param({"score": 0.39}, "0", id="a score below the threshold is negative"),
         pytest.param({"score": math.inf}, "1", id="an infinite score still decides"),
@@ -68,9 +66,7 @@ def test_the_positive_class_has_its_own_name() -> None:
         pytest.param({"class_scores": '{"a": 0.2, "b": 0.7}'}, ("b", None, 0.7), id="the highest score decides"),
         pytest.param({"class_scores": '{"a": 0.2, "True": 0.7}'}, ("1", None, 0.7), id="in the canonical spelling"),
         pytest.param({"class_scores": '{"a": 0.2, "b": "NaN"}'}, ("a", None, 0.2), id="NaN is never the highest"),
-        pytest.param(
-            {"predicted_class": "a", "class_scores": '{"b": 0.7}'}, ("a", None, 0.7), id="a class sent stands"
-        ),
+        pytest.param({"predicted_class": "a", "class_scores": '{"b": 0.7}'}, ("a", None, 0.7), id="a class stands"),
         pytest.param({"predicted_class": "a"}, ("a", None, None), id="a class alone"),
         pytest.param({"predicted_class": "a", "score": 0.5}, ("a", None, 0.5), id="a class and its probability"),
     ],
@@ -99,12 +95,8 @@ def test_a_regression_keeps_the_number_and_no_class() -> None:
         pytest.param(Task.REGRESSION, {"predicted_class": "high"}, "prediction", id="regression: a word"),
         pytest.param(Task.REGRESSION, {"score": 0.5}, "prediction", id="regression: no number"),
         pytest.param(Task.BINARY, {"predicted_class": "x" * 201}, "prediction", id="a class of 201 characters"),
-        pytest.param(
-            Task.BINARY, {"score": 0.5, "event_time": NOW + timedelta(minutes=6)}, "timestamp", id="the future"
-        ),
-        pytest.param(
-            Task.BINARY, {"score": 0.5, "event_time": datetime(1970, 1, 1, tzinfo=UTC)}, "timestamp", id="epoch"
-        ),
+        pytest.param(Task.BINARY, {"score": 0.5, "event_time": NOW + timedelta(minutes=6)}, "timestamp", id="future"),
+        pytest.param(Task.BINARY, {"score": 0.5, "event_time": datetime(1970, 1, 1, tzinfo=UTC)}, "timestamp", id="0"),
         pytest.param(Task.BINARY, {"score": 0.5, "version": "2"}, "version", id="an unknown version"),
         pytest.param(Task.BINARY, {"score": 0.5, "model": "nobody"}, "model", id="an unknown model"),
     ],
@@ -171,7 +163,7 @@ def test_a_correction_that_the_model_cannot_take_is_rejected(values: dict[str, A
 
 def test_the_same_thing_said_again_has_the_same_digest_and_anything_else_another() -> None:
     berlin = datetime.fromisoformat("2026-11-20T11:00:00+01:00")
-    different = [
+    different: list[dict[str, Any]] = [
         {"label": 0},
         {"label": None},
         {"author": "ann"},

@@ -409,8 +409,8 @@ class TestHistogram:
         assert found.now.shares.sum() == pytest.approx(1)
 
     def test_new_categories_are_others_and_missing_values_stand_apart(self, engine: Engine) -> None:
-        before: list[Scalar] = ["UA"] * 60 + ["DL"] * 40
-        now: list[Scalar] = ["UA"] * 30 + ["NK"] * 50 + [None] * 20
+        before: list[Scalar] = [*["UA"] * 60, *["DL"] * 40]
+        now: list[Scalar] = [*["UA"] * 30, *["NK"] * 50, *[None] * 20]
 
         found = self.compare(engine, "carrier", before, now)
 

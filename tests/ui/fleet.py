@@ -38,7 +38,7 @@ CLOSED_PORT = 9  # of the discard service, which nobody runs
 SECRET = "env:WATCHKEEPER_TEST_WEBHOOK_SECRET"
 ENVIRONMENT = {"WATCHKEEPER_TEST_WEBHOOK_SECRET": "whsec_" + "c2VjcmV0" * 4}
 
-Columns = dict[str, Sequence[Scalar] | NDArray[np.float64]]
+Columns = dict[str, Sequence[Scalar]]
 
 
 def build(engine: Engine, now: datetime) -> None:
@@ -132,13 +132,13 @@ def _flights(
         for gone, v in zip(rng.random(n) < 0.02 + 0.2 * shift, rng.uniform(1, 10, n), strict=True)
     ]
     columns: Columns = {
-        "temperature": temperature,
-        HOSTILE_FEATURE: wind,
-        "distance": distance,
-        "hour": hour,
+        "temperature": temperature.tolist(),
+        HOSTILE_FEATURE: wind.tolist(),
+        "distance": distance.tolist(),
+        "hour": hour.tolist(),
         "visibility": visibility,
-        "humidity": rng.beta(4, 3, n) * 100,
-        "pressure": rng.normal(1013, 7, n),
+        "humidity": (rng.beta(4, 3, n) * 100).tolist(),
+        "pressure": rng.normal(1013, 7, n).tolist(),
         "carrier": carrier.tolist(),
         "origin": rng.choice(["EWR", "JFK", "LGA"], n).tolist(),
     }

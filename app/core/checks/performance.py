@@ -19,6 +19,9 @@ HARM = {"mae": Harm.HIGHER, "rmse": Harm.HIGHER, "bias": Harm.EITHER}
 """Errors hurt when they grow, a bias in either direction; every other measure hurts when it falls."""
 
 
+UNDEFINED = "undefined: the labelled rows are all of one class, or without a score"
+
+
 @dataclass(frozen=True, slots=True)
 class Performance:
     """Realised quality by event time; provisional, and not judged, until the labels are in."""
@@ -45,9 +48,7 @@ class Performance:
                 measure,
                 [measure],
                 values=values[:, None],
-                why_not=lambda window, _subject: (
-                    reasons[window] or "undefined: the labelled rows lack a class or score"
-                ),
+                why_not=lambda window, _subject: reasons[window] or UNDEFINED,
                 rows=counts.astype(np.float64)[:, None],
                 lower=lower,
                 upper=upper,

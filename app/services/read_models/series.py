@@ -24,8 +24,9 @@ _measurement = tables.measurement.c
 class Series:
     """One subject of one check over W windows, oldest first. NaN marks what there is none of.
 
-    `low` and `high` bound what is normal, `lower` and `upper` the uncertainty of the value; all [W], in the unit of
-    `statistic`. `expected_rate` is the newest known chance per window of a false breach.
+    `limits` are what the values are held against, `low` and `high` bound what is normal, `lower` and `upper` the
+    uncertainty of the value; all [W], in the unit of `statistic`. `expected_rate` is the newest known chance per window
+    of a false breach.
     """
 
     check: str
@@ -33,6 +34,7 @@ class Series:
     statistic: str
     starts: tuple[datetime, ...]
     values: FloatArray
+    limits: FloatArray
     low: FloatArray
     high: FloatArray
     lower: FloatArray
@@ -125,6 +127,7 @@ def _series(check: str, subject: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
         rows[-1].statistic,
         tuple(row.window_start for row in rows),
         floats("value"),
+        limit,
         np.where(distance, np.where(np.isnan(limit), np.nan, 0.0), normal - tolerance),
         np.where(distance, limit, normal + tolerance),
         floats("lower"),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.ui.components import wording
 from app.ui.components.html import Html, element, table
-
-MOST_ROWS = 12
 
 
 def section(alerts: Sequence[Mapping[str, Any]], advice: Callable[[str], str]) -> Html:
@@ -24,21 +23,39 @@ def _notice(check: str, rows: list[Mapping[str, Any]], advice: str) -> Html:
     rows = sorted(rows, key=_excess, reverse=True)
     starts = [row["since"] for row in rows if row["since"] is not None]
     what = "feature" if check in wording.FEATURE_CHECKS else "measure"
-    title = wording.check_title(check) + (f": {wording.plural(len(rows), what)}" if len(rows) > 1 else "")
     return element(
         "div",
-        element("h4", element("span", "◆ ", aria_hidden="true"), title),
-        element("p", f"since {wording.start_of_window(min(starts))}" if starts else None, class_="wk-since"),
-        _table(check, rows[:MOST_ROWS]),
-        element("p", f"and {len(rows) - MOST_ROWS} more", class_="wk-quiet") if len(rows) > MOST_ROWS else None,
-        element("p", element("b", "What to do: "), advice, class_="wk-advice") if advice else None,
+        element(
+            "h4",
+            element("span", "◆ ", aria_hidden="true"),
+            wording.check_title(check) + (f": {wording.plural(len(rows), what)}" if len(rows) > 1 else ""),
+            element("span", f" since {wording.start_of_window(min(starts))}", class_="wk-since") if starts else None,
+        ),
+        element("p", _why(check, rows[0])),
+        _others(check, rows),
+        element("p", element("b", "What to do: "), advice) if advice else None,
         *_delivery_lines(rows),
         class_="wk-alert",
     )
 
 
+def _why(check: str, row: Mapping[str, Any]) -> str:
+    """One alert in a line."""
+    value, limit = (wording.number(check, row["subject"], row[name]) for name in ("value", "limit"))
+    return f"{_subject(check, row)} {value}, limit {limit}: {row['reason']}"
+
+
+def _others(check: str, rows: Sequence[Mapping[str, Any]]) -> Html | None:
+    """All of several alerts, to unfold."""
+    if len(rows) == 1:
+        return None
+    return element("details", element("summary", f"All {len(rows)}, the worst first"), _table(check, rows))
+
+
 def _excess(row: Mapping[str, Any]) -> float:
-    return abs(row["value"] / row["limit"]) if row["value"] is not None and row["limit"] else 0.0
+    """How far the value lies from its limit, in either direction."""
+    value, limit = row["value"], row["limit"]
+    return abs(math.log(abs(value / limit))) if value and limit and math.isfinite(value) else math.inf
 
 
 def _table(check: str, rows: Sequence[Mapping[str, Any]]) -> Html:

@@ -31,13 +31,12 @@ def learnt_limit(view: ModelView, shown: Sequence[Series]) -> None:
     rates = [series.expected_rate for series in shown if series.expected_rate is not None]
     if not rates:
         return
-    windows = view.reference.windows if view.reference else 0
-    source = f"the reference's {wording.plural(windows, 'window')}" if windows else "the model's first windows"
-    st.html(
-        element(
-            "p",
-            f"Limits lie 25 % beyond anything seen in {source}; it takes two of the last three windows to breach. "
-            f"A false breach is expected in {wording.rate(max(rates))} of windows.",
-            class_="wk-facts",
+    expected = f"A false breach is expected in {wording.rate(max(rates))} of windows."
+    if shown[0].check not in figures.LOGARITHMIC:  # those accumulate evidence, against a limit that is not learnt
+        windows = view.reference.windows if view.reference else 0
+        source = f"the reference's {wording.plural(windows, 'window')}" if windows > 1 else "the model's first windows"
+        expected = (
+            f"Limits lie 25 % beyond anything seen in {source}, and a breach takes two of the last three windows. "
+            + expected
         )
-    )
+    st.html(element("p", expected, class_="wk-facts"))

@@ -13,6 +13,7 @@ from app.services.read_models.standings import CheckStanding
 from app.ui import data, theme
 from app.ui.components import charts, empty, figures, headline, link, wording
 from app.ui.components.html import Html, element, join, table, title
+from app.ui.theme import Palette
 
 NOW_WINDOWS = 7
 """How many of the newest windows stand for "now" in the comparison with the reference."""
@@ -58,7 +59,7 @@ def _heat_map(view: ModelView, standing: CheckStanding, since: datetime, until: 
     """Draw it, and give the subjects in its order."""
     found = data.heat_map(view.version.id, standing.check, since, until)
     said = headline.check(standing, features=True)
-    st.html(element("p", element("b", said), ". ", data.question(standing.check)))
+    st.html(join(element("p", element("b", said), ". ", data.question(standing.check)), _scale(theme.current())))
     if not found.subjects:
         st.html(element("p", "Nothing was measured in this range; choose a longer one.", class_="wk-quiet"))
         return ()
@@ -70,6 +71,16 @@ def _heat_map(view: ModelView, standing: CheckStanding, since: datetime, until: 
             )
         )
     return found.subjects
+
+
+def _scale(palette: Palette) -> Html:
+    """What the colours of the heat map mean."""
+    words = ("far below its limit", "close to it", "beyond it", "far beyond it")
+    keys = [
+        element("span", element("span", class_="wk-key", style=f"background:{colour}"), word)
+        for colour, word in zip(palette.scale, words, strict=True)
+    ]
+    return element("p", *keys, element("span", "◆ breach"), class_="wk-facts wk-scale")
 
 
 def _detail(view: ModelView, check: str, subjects: Sequence[str], since: datetime, until: datetime) -> None:
@@ -131,7 +142,7 @@ def _legend(span: str) -> Html:
     return element(
         "p",
         element("span", "■", class_="wk-key-reference", aria_hidden="true"),
-        "reference",
+        "reference ",
         element("span", "■", class_="wk-key-now", aria_hidden="true"),
         f"now, {span} UTC",
         class_="wk-facts",

@@ -53,22 +53,6 @@ def _texts(times: Sequence[datetime]) -> list[str]:
     return [f"{time:%Y-%m-%d %H:%M:%S}" for time in times]
 
 
-_COLOUR_BAR = {
-    "title": {"text": "value ÷ limit", "side": "top"},
-    "orientation": "h",
-    "x": 1.0,
-    "xanchor": "right",
-    "y": 1.0,
-    "yanchor": "bottom",
-    "len": 180,
-    "lenmode": "pixels",
-    "thickness": 8,
-    "outlinewidth": 0,
-    "tickvals": [0.0, 1.0, BEYOND],
-    "ticktext": ["0", "1", f"≥ {BEYOND:g}"],
-}
-
-
 def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Figure:
     """The value with its uncertainty, over the band of what is normal; breaches are diamonds."""
     times = _texts(series.starts)
@@ -183,7 +167,7 @@ def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
             ygap=1,
             customdata=_cells(found),
             hovertemplate="%{y}<br>%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
-            colorbar=_COLOUR_BAR,
+            showscale=False,
         )
     )
     figure.add_scatter(
@@ -193,7 +177,10 @@ def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
         marker={"symbol": "diamond", "size": 6, "color": palette.background},
         hoverinfo="skip",
     )
-    _layout(figure, palette, 130 + 24 * len(names))
+    _layout(figure, palette, 60 + 26 * len(names))
+    if len(times) > 1:  # whole cells at both ends
+        half = (found.starts[1] - found.starts[0]) / 2
+        figure.update_xaxes(range=_texts([found.starts[0] - half, found.starts[-1] + half]))
     figure.update_yaxes(autorange="reversed", showgrid=False, nticks=len(names) + 1, tickfont={"color": palette.text})
     return figure
 

@@ -61,9 +61,8 @@ def series(found: Series) -> str:
         return f"{name}: no value in this range"
     newest = known[-1]
     said = f"{name} {wording.number(found.check, found.subject, float(found.values[newest]))}"
-    if np.isfinite(found.high[newest]):
-        ends = (wording.number(found.check, found.subject, float(side[newest])) for side in (found.low, found.high))
-        said += " (normal: " + " to ".join(ends) + ")"
+    if np.isfinite(found.limits[newest]):
+        said += f", limit {wording.number(found.check, found.subject, float(found.limits[newest]))}"
     return f"{said}, {wording.outcome_text(found.outcomes[newest])}"
 
 

@@ -25,7 +25,7 @@ def show() -> None:
     wanted = st.query_params.get("model")
     if wanted is not None and wanted not in names:
         st.html(element("p", f"There is no model “{wanted}”. Choose one of these:", class_="wk-lead"))
-    choices = st.container(horizontal=True, vertical_alignment="bottom", key="choices")
+    choices = st.container(horizontal=True, vertical_alignment="top", key="choices")
     model = choices.selectbox("Model", names, names.index(link.asked("model", names, names[0])), key="model", width=280)
     newest = data.model(model, None)
     if newest is None:

@@ -73,7 +73,7 @@ def rows_of(frame: pd.DataFrame, task: Task) -> Rows:
     predicted = _column(frame, "predicted", None)
     regression = task is Task.REGRESSION
     return Rows(
-        times=frame["time"].astype("datetime64[us, UTC]").astype("int64").to_numpy(),
+        times=frame["time"].astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").astype(np.int64),
         predicted_class=[None] * size if regression else predicted,
         predicted_value=predicted if regression else [None] * size,
         score=_column(frame, "score", None),
@@ -121,6 +121,11 @@ def layout_of(reference: pd.DataFrame | None, model: Model, version: Version) ->
     )
 
 
+def folded(layout: Layout, frame: pd.DataFrame, task: Task) -> dict[datetime, Profile]:
+    """The profiles of the frame's days."""
+    return fold(layout, rows_of(frame, task), WindowLength.DAY) if len(frame) else {}
+
+
 def series(profiles: dict[datetime, Profile], windows: Iterable[Window], layout: Layout) -> Series:
     """The profiles of these windows, an empty one where there is none."""
     windows, empty = tuple(windows), Profile.empty(layout)
@@ -154,10 +159,12 @@ class Given:
         version = self.version or Version(1, "v")
         layout = layout_of(self.reference, model, version)
         windows = run_of_days(self.since, self.count)
-        served = series(fold(layout, rows_of(self.served, self.task), WindowLength.DAY), windows, layout)
+        profiles = folded(layout, self.served, self.task)
+        served = series(profiles, windows, layout)
+        now = self.now or windows[-1].end
         first_features = max(0, self.first - FEATURE_LOOKBACK)
         whole = None if self.reference is None else fold_whole(layout, rows_of(self.reference, self.task))
-        early = slice(0, EARLY_WINDOWS)
+        early = run_of_days(self.since, min(EARLY_WINDOWS, (now - self.since) // DAY))
         return Case(
             model=model,
             version=version,
@@ -168,16 +175,16 @@ class Given:
             features=served.features[slice(first_features, None)],
             first_features=first_features,
             reference=self._reference(layout),
-            calibration=whole and whole.outcomes,
-            training=whole and whole.features,
-            early=Series(windows[early], served.outcomes[early], served.features[early]),
-            now=self.now or windows[-1].end,
+            calibration=None if whole is None else whole.outcomes,
+            training=None if whole is None else whole.features,
+            early=series(profiles, early, layout),
+            now=now,
         )
 
     def _reference(self, layout: Layout) -> Series | None:
         if self.reference is None or not self.timed:
             return None
-        profiles = fold(layout, rows_of(self.reference, self.task), WindowLength.DAY)
+        profiles = folded(layout, self.reference, self.task)
         return series(profiles, [Window(start, start + DAY) for start in sorted(profiles)], layout)
 
     def but(self, **changes: Any) -> Given:
@@ -225,5 +232,5 @@ def two_of_three(exceeds: Sequence[bool]) -> list[Outcome]:
 
 def learnt(values: Sequence[float], floor: float) -> tuple[float, float]:
     """Mean, and tolerance max(floor, 1.25 max |x_r - mean of the others|), of a single series, by its text."""
-    deviations = [abs(x - np.mean([*values[:r], *values[r + 1 :]])) for r, x in enumerate(values)]
+    deviations = [abs(x - float(np.mean([*values[:r], *values[r + 1 :]]))) for r, x in enumerate(values)]
     return float(np.mean(values)), max(floor, 1.25 * max(deviations))

@@ -41,9 +41,9 @@ def evidence(columns: list[list[float]]) -> list[float]:
     found = []
     state = {(column, sign, rate): 0.0 for column in (0, 1) for sign in (1, -1) for rate in (0.25, 0.5, 1.0, 2.0)}
     for window in zip(*columns, strict=True):
-        for column, sign, rate in state:
+        for (column, sign, rate), before in state.items():
             growth = math.exp(rate * (sign * window[column] - 0.5) - rate**2 / 2)
-            state[column, sign, rate] = min(1e6, (state[column, sign, rate] + 1) * growth)
+            state[column, sign, rate] = min(1e6, (before + 1) * growth)
         found.append(sum(state.values()) / len(state))
     return found
 

@@ -13,7 +13,7 @@ from tests.core.checks.cases import LIVE, START, Given, by_day, days, learnt, me
 
 @pytest.fixture(scope="module")
 def given() -> Given:
-    """x is None more and more often, kind about as often as in training; a NaN is a value, though a bad one."""
+    """The feature x is None more and more often, kind about as often as in training; a NaN is not missing."""
     rng = np.random.default_rng(20)
 
     def rows(count: int, start: object, missing: list[float]) -> object:

@@ -167,10 +167,8 @@ def test_a_feature_that_few_reference_days_hold_is_said_to_need_a_longer_referen
     assert given.reference is not None
     seldom = given.reference["x"].where(given.reference["time"] >= pd.Timestamp(START + 20 * DAY), np.nan)
     found = by_day(PLUGIN, given.but(reference=given.reference.assign(x=seldom)).case(), "x")
-    assert set(found.reason) == {
-        "learning: 20 of 30 windows of normal variation are known; the reference shows no more of them: "
-        "store a longer one"
-    }
+    reason = "learning: 20 of 30 windows of normal variation are known; the reference shows no more of them: "
+    assert set(found.reason) == {reason + "store a longer one"}
 
 
 def test_the_expected_rate_is_that_of_two_in_three_when_a_window_is_the_largest_of_r_plus_one() -> None:

@@ -1,0 +1,202 @@
+"""How fast stored rows become profiles: 20 numeric features, one core, SQLite and PostgreSQL.
+
+    python -m benchmarks.fold [--rows 200000] [--sqlite-only]
+
+Rows are stored as the collector stores them and then folded. What is counted is the processor time of the folding process
+(without the PostgreSQL server's), so that other work on the machine does not blur it. For comparison the plain way: read
+the same rows, `json.loads` each, and `numpy.histogram` per feature and day.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+
+from app.core.layout import build_layout
+from app.core.model import Model, Source, Task, Version
+from app.core.profile import Profile
+from app.services.fold import fold
+from app.storage import ingest, migrate, references, tables
+from app.storage.catalogue import add_model, add_version
+from app.storage.engine import engine_for, read, write
+
+FEATURES = [f"feature_{i:02d}" for i in range(20)]
+START = datetime(2026, 3, 1, tzinfo=UTC)
+BATCH = 1_000
+
+
+class Measured(NamedTuple):
+    """Rows per second of processor time, ours and the plain way's, and the longest write transaction in ms."""
+
+    name: str
+    ours: float
+    plain: float
+    ratio: float
+    longest_write_ms: float
+
+
+def main(arguments: list[str] | None = None) -> list[Measured]:
+    """Measure, print the table and return its rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--sqlite-only", action="store_true")
+    chosen = parser.parse_args(arguments)
+    found: list[Measured] = []
+    for database in [_sqlite, *([] if chosen.sqlite_only else [_postgres])]:
+        for labelled in (False, True):
+            with database() as engine:
+                found.append(measure(engine, chosen.rows, labelled=labelled))
+    print(f"{'':34} {'rows/s':>9} {'plain way':>9} {'ratio':>6} {'longest write':>14}")
+    for one in found:
+        print(f"{one.name:34} {one.ours:9,.0f} {one.plain:9,.0f} {one.ratio:6.1f} {one.longest_write_ms:11.0f} ms")
+    return found
+
+
+def measure(engine: Engine, rows: int, *, labelled: bool) -> Measured:
+    """Fill the database, then count its rows in both ways."""
+    version_id = fill(engine, rows, labelled=labelled)
+    fold(engine, START)  # nothing is there yet: what this loads and prepares is no part of the measure
+    with write(engine) as connection:
+        connection.execute(tables.batch.update().values(folded_at=None))
+    with write_times() as writes:
+        ours = rows / processor_time(lambda: fold(engine, START))
+    plain = rows / processor_time(lambda: plain_way(engine, version_id))
+    name = f"{engine.dialect.name}, {'every row labelled' if labelled else 'no labels'}"
+    return Measured(name, ours, plain, ours / plain, max(writes) * 1e3)
+
+
+def processor_time(work: Callable[[], object]) -> float:
+    """Seconds of this process's processor time."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+@contextmanager
+def write_times() -> Iterator[list[float]]:
+    """Seconds that each write transaction of the fold took, waiting for the disk included."""
+    from unittest.mock import patch
+
+    from app.services import fold as module
+
+    taken: list[float] = []
+    saving = module.saving
+
+    @contextmanager
+    def timed(*arguments: object) -> Iterator[object]:
+        began = time.perf_counter()
+        with saving(*arguments) as connection:  # type: ignore[arg-type]
+            yield connection
+        taken.append(time.perf_counter() - began)
+
+    with patch.object(module, "saving", timed):
+        yield taken
+
+
+def fill(engine: Engine, rows: int, *, labelled: bool) -> int:
+    """A model of the last days with a reference, and batches of its predictions that are marked as folded."""
+    rng = np.random.default_rng(7)
+    sample = {name: rng.normal(size=20_000) for name in FEATURES}
+    scores = rng.uniform(size=20_000)
+    layout = build_layout(Task.BINARY, sample, scores=scores, classes=["0", "1"], threshold=0.5, confident=0.9)  # type: ignore[arg-type]
+    with write(engine) as connection:
+        model = add_model(connection, Model("bench", Task.BINARY), START)
+        version = add_version(connection, Version(model.id, "1"), START)
+        reference = references.Reference(layout, 0, False, True, "", START)
+        references.replace(
+            connection, version.id, reference, [references.ReferenceProfile(None, Profile.empty(layout))]
+        )
+    every = timedelta(days=3) / rows
+    for first in range(0, rows, BATCH):
+        size = min(BATCH, rows - first)
+        values, score = rng.normal(size=(size, len(FEATURES))).tolist(), rng.uniform(size=size).tolist()
+        keys = [uuid.UUID(bytes=rng.bytes(16)).hex for _ in range(size)]
+        texts = [json.dumps(dict(zip(FEATURES, row, strict=True))) for row in values]
+        predictions = [
+            (
+                *(
+                    version.id,
+                    keys[i],
+                    START + (first + i) * every,
+                    texts[i],
+                    str(int(score[i] >= 0.5)),
+                    None,
+                    score[i],
+                ),
+                *(None, 12.5, None, None, None),
+            )
+            for i in range(size)
+        ]
+        corrections = [
+            (model.id, None, key, START, Source.GROUND_TRUTH.value, "1", None, None, False, key[:32]) for key in keys
+        ]
+        with write(engine) as connection:
+            batch = ingest.Rows(predictions, corrections if labelled else ())
+            ingest.insert_rows(connection, [batch], START)
+            connection.execute(tables.batch.update().values(folded_at=START))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+    return version.id
+
+
+def plain_way(engine: Engine, version_id: int) -> None:
+    """What one writes first: a dictionary per row, a histogram per feature and day."""
+    edges = np.linspace(-4, 4, 128)
+    windows: dict[object, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    p = tables.prediction
+    with read(engine) as connection:
+        query = p.select().with_only_columns(p.c.event_time, p.c.features, p.c.score, p.c.label_class)
+        for row in connection.execute(query.where(p.c.version_id == version_id)):
+            columns = windows[row.event_time.date()]
+            for name, value in json.loads(row.features).items():
+                columns[name].append(value)
+            columns["score"].append(row.score)
+    for columns in windows.values():
+        for values in columns.values():
+            np.histogram(np.array(values), edges)
+
+
+@contextmanager
+def _sqlite() -> Iterator[Engine]:
+    with tempfile.TemporaryDirectory() as folder:
+        engine = engine_for(URL.create("sqlite", database=str(Path(folder) / "bench.sqlite3")))
+        migrate.upgrade(engine)
+        yield engine
+        engine.dispose()
+
+
+@contextmanager
+def _postgres() -> Iterator[Engine]:
+    server = make_url(
+        os.environ.get("WATCHKEEPER_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
+    )
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"watchkeeper_bench_{uuid.uuid4().hex[:12]}"
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine = engine_for(server.set(database=name))
+    try:
+        migrate.upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+        with admin.connect() as connection:
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        admin.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""A running dashboard and a headless Chromium to look at it with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60.0
+PATIENCE_MS = 20_000
+
+
+@contextmanager
+def dashboard(environment: Mapping[str, str]) -> Iterator[str]:
+    """`watchkeeper dashboard` with these settings on a free port; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app.cli", "dashboard", "--port", str(port)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WATCHKEEPER_")}
+    process = subprocess.Popen(command, cwd=ROOT, env={**clean, **environment})
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(address, process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the dashboard ended with {process.returncode}")
+        try:
+            if httpx.get(f"{address}/healthz").text == "ok\n":
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    raise TimeoutError(f"no answer from {address} within {PATIENCE_SECONDS:g} s")
+
+
+def system_chromium() -> str | None:
+    """The Chromium of this machine; None where only Playwright's own may be there."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium. Raises playwright's Error where there is none."""
+    with sync_playwright() as playwright:
+        # In a container root has no sandbox to put the browser into.
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=system_chromium(), args=arguments)
+        yield browser
+        browser.close()
+
+
+def settled(page: Page, *, charts: int = 0) -> None:
+    """Wait until the page stands, with at least that many charts: they mount after the script has ended."""
+    expect(page.locator(".wk-title").first).to_be_visible(timeout=PATIENCE_MS)
+    if charts:
+        expect(page.get_by_test_id("stPlotlyChart").nth(charts - 1)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(timeout=PATIENCE_MS)

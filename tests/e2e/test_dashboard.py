@@ -1,0 +1,200 @@
+"""The dashboard in a browser, on a fleet in every state, in both databases."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
+from sqlalchemy import URL, Engine, text
+
+from app.storage.engine import engine_for
+from tests.e2e.browser import PATIENCE_MS, chromium, dashboard, settled
+from tests.ui import fleet
+
+pytestmark = pytest.mark.browser
+
+# Streamlit looks for its server beneath the page's own path before it finds it at the root.
+PROBES = ("/model/_stcore/health", "/model/_stcore/host-config")
+NARROW, WIDE = 375, 1600
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    try:
+        with chromium() as found:
+            yield found
+    except Error as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI needs a Chromium: {error}")
+        pytest.skip("no Chromium: install one, or run `playwright install chromium`")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A dashboard on the fleet, once on each database."""
+    url = _sqlite(request, tmp_path_factory) if request.param == "sqlite" else _postgres(request)
+    engine = engine_for(url)
+    fleet.build(engine, datetime.now(UTC))
+    engine.dispose()
+    with dashboard({"WATCHKEEPER_DATABASE_URL": url.render_as_string(hide_password=False)}) as found:
+        yield found
+
+
+def _sqlite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
+    path = tmp_path_factory.mktemp("dashboard") / "watchkeeper.sqlite3"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return URL.create("sqlite", database=str(path))
+
+
+def _postgres(request: pytest.FixtureRequest) -> URL:
+    """A database of its own, since the fixture of that name lasts for one test only."""
+    admin: Engine = request.getfixturevalue("postgres_admin")
+    name, template = f"watchkeeper_test_{uuid.uuid4().hex[:12]}", request.getfixturevalue("postgres_template")
+
+    def run(statement: str) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(statement))
+
+    run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    request.addfinalizer(lambda: run(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    return admin.url.set(database=name)
+
+
+class Watched:
+    """A page, and everything about it that should not be."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.problems: list[str] = []
+        page.on("request", lambda request: self._check_target(request.url))
+        page.on("response", lambda response: self._check_status(response.url, response.status))
+        page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
+        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+
+    def _check_target(self, url: str) -> None:
+        if urlsplit(url).scheme in {"http", "https", "ws", "wss"} and urlsplit(url).hostname != "127.0.0.1":
+            self.problems.append(f"request to the outside: {url}")
+
+    def _check_status(self, url: str, status: int) -> None:
+        if status >= 400 and urlsplit(url).path not in PROBES:
+            self.problems.append(f"{status}: {url}")
+
+    def open(self, path: str, *, charts: int = 0) -> Page:
+        self.page.goto(self.address + path)
+        settled(self.page, charts=charts)
+        return self.page
+
+
+@pytest.fixture
+def watched(browser: Browser, address: str) -> Iterator[Watched]:
+    """A fresh visitor; at the end nothing may have gone wrong in its browser."""
+    context = browser.new_context(viewport={"width": WIDE, "height": 1000}, reduced_motion="reduce")
+    found = Watched(context.new_page(), address)
+    yield found
+    exceptions = found.page.get_by_test_id("stException").count()
+    context.close()
+    assert found.problems == []
+    assert exceptions == 0
+
+
+def test_a_click_on_the_worst_model_leads_to_why(watched: Watched) -> None:
+    page = watched.open("/")
+
+    page.get_by_role("link", name="arrival-delay").click()
+
+    expect(page.get_by_role("heading", name="arrival-delay", level=1)).to_be_visible(timeout=PATIENCE_MS)
+    settled(page, charts=6)
+    expect(page.get_by_text("Accuracy fell from")).to_be_visible()
+    expect(page.get_by_text("What to do:").first).to_be_visible()
+    assert parse_qs(urlsplit(page.url).query)["model"] == ["arrival-delay"]
+
+
+def test_a_link_restores_what_somebody_saw(watched: Watched) -> None:
+    page = watched.open("/model?model=arrival-delay&check=correction_rate&feature=hour&days=30", charts=3)
+
+    expect(page.get_by_text("Corrections: within limits")).to_be_visible()
+    expect(page.get_by_text("hour: mean")).to_be_visible()
+    expect(page.get_by_test_id("stButtonGroup").get_by_role("radio", name="30 days")).to_be_checked()
+
+
+def test_choosing_another_feature_and_check_changes_picture_and_address(watched: Watched) -> None:
+    page = watched.open("/model?model=arrival-delay", charts=6)
+
+    page.get_by_text("Estimated quality").click()
+    expect(page.get_by_text("Estimated quality: within limits")).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+    page.get_by_role("combobox", name="Feature").press_sequentially("humid")
+    page.get_by_role("option", name="humidity").click()
+    expect(page.get_by_text("humidity: mean")).to_be_visible(timeout=PATIENCE_MS)
+
+    query = parse_qs(urlsplit(page.url).query)
+    assert (query["check"], query["feature"]) == (["estimated_performance"], ["humidity"])
+
+
+def test_two_people_do_not_see_each_others_choices(browser: Browser, address: str, watched: Watched) -> None:
+    mine = watched.open("/model?model=arrival-delay", charts=6)
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(f"{address}/model?model=churn")
+    settled(other, charts=6)
+    context.close()
+
+    mine.get_by_text("1 year").click()
+
+    settled(mine, charts=6)
+    expect(mine.get_by_role("heading", name="arrival-delay", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/model?model=arrival-delay", "/model?model=house-price"])
+def test_every_page_fits_any_width_in_both_themes(watched: Watched, path: str) -> None:
+    page = watched.open(path)
+    app = page.get_by_test_id("stApp")
+
+    for scheme, background in (("light", "rgb(252, 251, 248)"), ("dark", "rgb(18, 24, 29)")):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        expect(app).to_have_css("background-color", background, timeout=PATIENCE_MS)
+        for width in (NARROW, WIDE):
+            page.set_viewport_size({"width": width, "height": 900})
+            settled(page)
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (scheme, width)
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(watched: Watched) -> None:
+    page = watched.open("/")
+
+    # A joiner behind each colon keeps `:smile:` from becoming an emoji; it has no width.
+    shown = page.get_by_role("link", name="onerror").inner_text().replace("\u2060", "")
+    assert shown == fleet.HOSTILE
+    page.get_by_role("link", name="onerror").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(fleet.HOSTILE, timeout=PATIENCE_MS)
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_an_empty_database_says_which_command_mends_it(browser: Browser, tmp_path: Path) -> None:
+    with dashboard({"WATCHKEEPER_DATA_DIR": str(tmp_path)}) as address:
+        found = Watched(browser.new_page(), address)
+        page = found.open("/")
+
+        expect(page.get_by_text("watchkeeper db upgrade")).to_be_visible()
+        assert found.problems == []
+        page.close()
+
+
+def test_a_page_of_another_name_is_refused_on_loopback(browser: Browser, address: str) -> None:
+    """A hostile web page whose name resolves to 127.0.0.1 must not read the dashboard (DNS rebinding)."""
+    port = urlsplit(address).port
+    page = browser.new_page()
+
+    with page.expect_console_message(lambda message: "WebSocket" in message.text) as refused:
+        page.goto(f"http://rebound.localhost:{port}/")
+
+    assert "403" in refused.value.text
+    assert page.locator(".wk-title").count() == 0
+    page.close()
