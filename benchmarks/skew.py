@@ -48,7 +48,7 @@ def ours(reference: pd.DataFrame, current: pd.DataFrame) -> float:
     sample = np.random.default_rng(1).choice(len(reference), min(len(reference), SAMPLE), replace=False)
     layout = build_layout(
         Task.REGRESSION,
-        {name: reference[name].to_numpy()[sample] for name in reference},
+        {name: reference[name].to_numpy()[sample] for name in map(str, reference)},
         scores=np.array([]),
         classes=[],
         threshold=0.5,
@@ -61,7 +61,7 @@ def ours(reference: pd.DataFrame, current: pd.DataFrame) -> float:
 
 def _profile(layout: Any, frame: pd.DataFrame) -> Any:
     """Slices on two threads: parts add to the whole exactly, and a slice's columns fit into the cache."""
-    columns = {name: frame[name].to_numpy() for name in frame}
+    columns = {name: frame[name].to_numpy() for name in map(str, frame)}
     slices = [slice(at, at + SLICE) for at in range(0, len(frame), SLICE)]
     with ThreadPoolExecutor(2) as threads:
         parts = threads.map(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.records import NON_FINITE, Scalar
+
+Column: TypeAlias = Sequence[Scalar] | NDArray[np.float64]
+"""Values in row order. In a list None marks a missing value; in an array of floats NaN is a NaN that was served."""
 
 
 class State(IntEnum):
@@ -48,7 +52,7 @@ class Numbers:
         return np.bincount(self.states[self.states != FINITE], minlength=len(State)).astype(np.int64)
 
 
-def is_numeric(column: Sequence[Scalar]) -> bool:
+def is_numeric(column: Column) -> bool:
     """True when the values that are present are numbers (booleans are categories), and there is at least one."""
     if isinstance(column, np.ndarray):
         return bool(np.issubdtype(column.dtype, np.number))
@@ -58,7 +62,7 @@ def is_numeric(column: Sequence[Scalar]) -> bool:
     return bool(types) and types <= {int, float}
 
 
-def parse_numbers(column: Sequence[Scalar] | NDArray[np.float64]) -> Numbers:
+def parse_numbers(column: Column) -> Numbers:
     """The column as floats with the state of everything that is not finite."""
     if isinstance(column, np.ndarray):
         return _with_states(column.astype(np.float64, copy=False), None)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from app.core.fold import Column
+from app.core.columns import Column
 from app.core.layout import Layout
 from app.core.records import Scalar
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.columns import FINITE, Numbers, categories_of, parse_numbers
+from app.core.columns import FINITE, Column, Numbers, categories_of, parse_numbers
 from app.core.layout import BINS, Layout
 from app.core.model import Source, Task, WindowLength
 from app.core.profile import (
@@ -23,9 +23,7 @@ from app.core.profile import (
     OutcomeCounts,
     Profile,
 )
-from app.core.records import Scalar
 
-Column: TypeAlias = Sequence[Scalar] | NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 Index: TypeAlias = slice | NDArray[np.intp]
 

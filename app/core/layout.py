@@ -10,9 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.columns import Numbers, categories_of, is_numeric, parse_numbers
+from app.core.columns import Column, Numbers, categories_of, is_numeric, parse_numbers
 from app.core.model import Task
-from app.core.records import Scalar
 from app.core.stats.quantiles import equal_mass_edges
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -142,7 +141,7 @@ def numeric_feature(name: str, numbers: Numbers) -> NumericFeature:
     )
 
 
-def categorical_feature(name: str, values: Sequence[Scalar]) -> CategoricalFeature:
+def categorical_feature(name: str, values: Column) -> CategoricalFeature:
     """The most frequent categories of the reference, ties broken by name so that the layout is reproducible."""
     names, counts = np.unique(
         np.array([c for c in categories_of(values) if c is not None], dtype=object), return_counts=True
@@ -153,7 +152,7 @@ def categorical_feature(name: str, values: Sequence[Scalar]) -> CategoricalFeatu
 
 def build_layout(
     task: Task,
-    features: Mapping[str, Sequence[Scalar]],
+    features: Mapping[str, Column],
     *,
     scores: FloatArray,
     classes: Sequence[str],

@@ -16,9 +16,9 @@ from types import MappingProxyType
 from sqlalchemy import Connection, Engine
 
 from app.core.codec import encode_counts
-from app.core.columns import parse_numbers
+from app.core.columns import Column, parse_numbers
 from app.core.feature_json import feature_columns
-from app.core.fold import Column, Rows, fold, fold_truth, negated
+from app.core.fold import Rows, fold, fold_truth, negated
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.truth import NOTHING_SAID, Correction, RowTruth, row_truth, truth_columns
 from app.storage.engine import write

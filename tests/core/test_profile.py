@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from app.core.codec import decode_counts, decode_layout, encode_counts, encode_layout
 from app.core.columns import State
@@ -16,6 +18,7 @@ from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_truth, fold_whole, ne
 from app.core.layout import Layout, build_layout
 from app.core.model import Task, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.core.records import Scalar
 
 HOUR = 3_600_000_000
 NUMBERS = st.one_of(
@@ -47,10 +50,10 @@ LAYOUT = layout()
 def rows(draw: st.DrawFn) -> Rows:
     n = draw(st.integers(1, 25))
 
-    def column(values: st.SearchStrategy[object]) -> list[object]:
+    def column(values: st.SearchStrategy[Any]) -> list[Any]:
         return draw(st.lists(values, min_size=n, max_size=n))
 
-    def flags() -> np.ndarray:
+    def flags() -> NDArray[np.bool_]:
         return np.array(column(st.booleans()), dtype=bool)
 
     labels = column(st.sampled_from([None, "0", "1"]))
@@ -67,9 +70,9 @@ def rows(draw: st.DrawFn) -> Rows:
     )
 
 
-def part(whole: Rows, index: np.ndarray) -> Rows:
-    def pick(column: object) -> object:
-        return column[index] if isinstance(column, np.ndarray) else [column[i] for i in index]  # type: ignore[index]
+def part(whole: Rows, index: NDArray[np.intp]) -> Rows:
+    def pick(column: Any) -> Any:
+        return column[index] if isinstance(column, np.ndarray) else [column[i] for i in index]
 
     truth = Truth(*(getattr(whole.truth, name)[index] for name in Truth.__slots__))
     return Rows(
@@ -153,7 +156,7 @@ def test_packing_loses_nothing(whole: Rows) -> None:
         ("three", State.INVALID),
     ],
 )
-def test_what_is_not_finite_is_counted_apart_by_kind(value: object, state: State) -> None:
+def test_what_is_not_finite_is_counted_apart_by_kind(value: Scalar, state: State) -> None:
     one = Rows(np.zeros(1, np.int64), ["1"], [None], [0.5], np.array([1.0]), Truth.unknown(1), {"x": [value]})
     counts = fold_whole(LAYOUT, one).features
     assert counts.states[0].tolist() == [int(s == state) for s in State]
