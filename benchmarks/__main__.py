@@ -1,0 +1,58 @@
+"""`python -m benchmarks [NAME ...]`: run the benchmarks one after the other and print their tables.
+
+`--write` keeps the tables in docs/benchmarks.md; the machine's load and cores stand above them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.table import markdown
+
+TITLES = {
+    "ingest": "Ingestion over HTTP",
+    "fold": "From stored rows to profiles",
+    "skew": "Skew in memory",
+    "import_csv": "Import of a large file",
+}
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+INTRODUCTION = """# Benchmarks
+
+What we claim, measured side by side with what a user would take instead. Single seconds depend on the machine; the
+ratios are of one run and hold better. `make bench` measures again, and `make bench ARGS=--write` renews this page.
+
+"""
+
+
+def main() -> None:
+    """Run the chosen benchmarks, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(TITLES)}; all by default")
+    parser.add_argument("--write", action="store_true", help="keep the tables in docs/benchmarks.md")
+    chosen = parser.parse_args()
+    unknown = set(chosen.names) - TITLES.keys()
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(TITLES)}")
+    sections = []
+    for name in chosen.names or TITLES:
+        sections.append(markdown(TITLES[name], import_module(f"benchmarks.{name}").main()))
+        print(sections[-1], flush=True)
+    if chosen.write:
+        PAGE.write_text(INTRODUCTION + _circumstances() + "\n" + "\n".join(sections))
+
+
+def _circumstances() -> str:
+    load = os.getloadavg()[0]
+    return (
+        f"Run on {datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores, {platform.machine()}, Python "
+        f"{platform.python_version()}; the load average was {load:.1f} at the end.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
