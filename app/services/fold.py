@@ -30,7 +30,7 @@ from app.storage.stored_rows import corrections_of, corrections_of_batches, coun
 from app.storage.unfolded import Batches, mark_folded, newest_batch, next_batches, rows_waiting
 
 SLICE_ROWS = 20_000
-CORRECTION_WEIGHT = 3
+CORRECTION_WEIGHT = 5
 """What a correction costs, in predictions: the fold writes to its prediction, while every other writer waits."""
 MOST_RACES = 20
 """Lost in one fold; after so many it is plainly another process that folds."""

@@ -83,9 +83,10 @@ def counted_predictions(connection: Connection, batch_ids: Sequence[int]) -> dic
 
 def folded_predictions(connection: Connection, version_id: int, after: int, most: int) -> StoredPredictions:
     """Up to `most` folded predictions of the version with an id above `after`, in the order of their ids."""
+    # The plus keeps SQLite from reading the whole version by its index, for every slice of it.
     query = f"""
         SELECT {_prediction(connection)}, {_TRUTH}, p.features FROM prediction AS p
-        WHERE p.version_id = :version_id AND p.id > :after AND {_NOT_WAITING} ORDER BY p.id LIMIT :most
+        WHERE +p.version_id = :version_id AND p.id > :after AND {_NOT_WAITING} ORDER BY p.id LIMIT :most
     """  # noqa: S608
     rows = _fetch(connection, query, version_id=version_id, after=after, most=most)
     return _columns(rows, truth=True, features=True)
@@ -94,7 +95,7 @@ def folded_predictions(connection: Connection, version_id: int, after: int, most
 def corrections_of(
     connection: Connection, model_id: int, version_id: int, prediction_ids: Sequence[int]
 ) -> dict[int, list[Correction]]:
-    """Everything said about these predictions of the version, by the prediction's id; where nothing was, it is left out."""
+    """Everything said about these predictions of the version, by the prediction's id."""
     return _corrections(connection, model_id, version_id, "p.id", prediction_ids)
 
 
@@ -108,10 +109,11 @@ def corrections_of_batches(
 def _corrections(
     connection: Connection, model_id: int, version_id: int, column: str, ids: Sequence[int]
 ) -> dict[int, list[Correction]]:
+    # The plus keeps SQLite from reading the whole version by its index; CROSS JOIN, from going through all corrections.
     query = f"""
         SELECT p.id, c.id, {_time(connection, "c.said_at")}, c.source, c.label_class, c.label_value, c.shown
         FROM prediction AS p CROSS JOIN correction AS c
-        WHERE {among_sql(connection, column, "ids")} AND p.version_id = :version_id
+        WHERE {among_sql(connection, column, "ids")} AND +p.version_id = :version_id
           AND c.model_id = :model_id AND c.prediction_id = p.prediction_id
           AND (c.version_id IS NULL OR c.version_id = :version_id)
     """  # noqa: S608

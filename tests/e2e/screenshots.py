@@ -1,20 +1,17 @@
-"""The pictures of the documentation: `make screenshots`, or with the data of a demo `... --data-dir D`."""
+"""The pictures of the documentation: `make screenshots`, or of a demo that was run already, `... --data-dir D`."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, FloatRect, Page
 
-from app.settings import Settings
-from app.storage import migrate
-from app.storage.engine import open_engine
 from tests.e2e.browser import ROOT, chromium, dashboard, settled
-from tests.ui import fleet
 
 IMAGES = ROOT / "docs" / "images"
 
@@ -34,13 +31,13 @@ class Shot:
 
 def shots(model: str) -> list[Shot]:
     """Every page, wide and narrow, light and dark."""
-    page = f"/model?model={model}"
+    page = f"/model?model={model}&days=365"
     return [
         Shot("overview-wide-light", "/", height=None),
         Shot("overview-wide-dark", "/", height=None, scheme="dark"),
         Shot("overview-narrow-light", "/", width=375, height=812),
-        Shot("model-wide-light", page, height=1400, charts=6),
-        Shot("model-wide-dark", page, height=1400, charts=6, scheme="dark"),
+        Shot("model-wide-light", page, height=1750, charts=6),
+        Shot("model-wide-dark", page, height=1750, charts=6, scheme="dark"),
         Shot("model-narrow-dark", page, width=375, height=812, charts=6, scheme="dark"),
         Shot("features-wide-light", page, height=1000, charts=6, section="Features"),
     ]
@@ -78,30 +75,31 @@ def _clip(page: Page, shot: Shot) -> FloatRect:
         top = box["y"] - 24
     viewport = page.viewport_size
     assert viewport is not None
-    bottom = viewport["height"] if shot.height is None else min(viewport["height"], top + shot.height)
+    content = page.get_by_test_id("stMainBlockContainer").evaluate("element => element.lastElementChild.scrollHeight")
+    bottom = min(viewport["height"], top + shot.height if shot.height else content + 110)
     return FloatRect(x=0, y=top, width=shot.width, height=bottom - top)
 
 
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, help="of a demo; without it a fleet of simulated models is shown")
-    parser.add_argument("--model", default="arrival-delay", help="the model whose page is shown")
+    parser.add_argument("--data-dir", type=Path, help="of a demo; without it one is run first")
+    parser.add_argument("--model", default="flight-delays", help="the model whose page is shown")
     parser.add_argument("--output", type=Path, default=IMAGES)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        data_dir = options.data_dir or _simulated(Path(scratch))
+        data_dir = options.data_dir or _demo(Path(scratch) / "demo")
         with dashboard({"WATCHKEEPER_DATA_DIR": str(data_dir)}) as address, chromium() as browser:
             for shot in shots(options.model):
                 take(browser, address, shot, options.output)
 
 
-def _simulated(folder: Path) -> Path:
-    engine = open_engine(Settings(data_dir=folder))
-    migrate.upgrade(engine)
-    fleet.build(engine, datetime.now(UTC))
-    engine.dispose()
+def _demo(folder: Path) -> Path:
+    """What `watchkeeper demo` leaves behind; it takes some minutes."""
+    subprocess.run(
+        [sys.executable, "-m", "app.cli", "demo", "--no-serve", "--data-dir", str(folder)], cwd=ROOT, check=True
+    )
     return folder
 
 

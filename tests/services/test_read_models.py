@@ -330,13 +330,14 @@ class TestSeries:
         measure(engine, version, "oo", subject="calm", value=0.01)
         measure(engine, version, "oo", subject="near", value=0.09)
         measure(engine, version, "ob", subject="moved", value=0.05)
+        measure(engine, version, "bo", subject="was", value=0.01)
         measure(engine, version, " ?", subject="silent", value=None, limit=None)
 
-        found = series.heat_map(engine, version, "training_serving_skew", since=START, until=NOW, most=3)
+        found = series.heat_map(engine, version, "training_serving_skew", since=START, until=NOW, most=4)
 
-        assert found.subjects == ("moved", "near", "calm")
+        assert found.subjects == ("moved", "was", "near", "calm")
         assert found.hidden == 1
-        np.testing.assert_allclose(found.ratio[1], [0.9, 0.9])
+        np.testing.assert_allclose(found.ratio[2], [0.9, 0.9])
         assert found.outcomes[0].tolist() == ["ok", "breach"]
 
     def test_an_empty_range_is_an_empty_picture(self, engine: Engine) -> None:

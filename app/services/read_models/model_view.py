@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -83,8 +83,8 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
         first, newest, measured = _span(connection, chosen.id)
         last = max((start for start in (newest, measured) if start is not None), default=None)
         since = {} if last is None else {chosen.id: last - (RECENT_WINDOWS - 1) * found.window.delta}
-        checks = check_standings(connection, since).get(chosen.id, [])
         open_alerts = _open_alerts(connection, chosen.id)
+        checks = [_with_alerts(check, open_alerts) for check in check_standings(connection, since).get(chosen.id, [])]
         return ModelView(
             model=found,
             version=chosen,
@@ -145,6 +145,12 @@ def _open_alerts(connection: Connection, version_id: int) -> dict[tuple[str, str
         alert.version_id == version_id, alert.state == State.FIRING.value
     )
     return {(row.check, row.subject): row.since for row in connection.execute(query)}
+
+
+def _with_alerts(check: CheckStanding, alerts: dict[tuple[str, str], datetime | None]) -> CheckStanding:
+    """The standing, with a breach as old as its alerts: they remember longer than the windows looked at."""
+    starts = [start for (name, _), start in alerts.items() if name == check.check and start is not None]
+    return replace(check, since=min(starts, default=check.since)) if check.since is not None else check
 
 
 def _breaches(

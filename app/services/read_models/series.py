@@ -83,7 +83,7 @@ def series(
 def heat_map(
     engine: Engine, version_id: int, check: str, *, since: datetime, until: datetime, most: int = 40
 ) -> HeatMap:
-    """The check's `most` worst subjects: in breach now first, then the nearest to its limit."""
+    """The check's `most` worst subjects: in breach now, then those most often in breach, then the nearest to its limit."""
     query = select(
         _measurement.subject, _measurement.window_start, _measurement.value, _measurement.limit, _measurement.outcome
     ).where(_of(version_id, check, since, until))
@@ -145,12 +145,12 @@ def _ratio(value: float | None, limit: float | None) -> float:
 
 
 def _worst_first(ratio: FloatArray, outcomes: NDArray[np.str_]) -> NDArray[np.intp]:
-    """Row numbers: a breach in the newest window with a verdict first, then by the ratio there, then as they stand."""
+    """Row numbers: breach in the newest window with a verdict, then breaches, then the ratio there, then the order."""
     if not ratio.size:
         return np.arange(len(ratio))
     judged = (outcomes == Outcome.OK.value) | (outcomes == Outcome.BREACH.value)
     newest = outcomes.shape[1] - 1 - np.argmax(judged[:, ::-1], axis=1)
     rows = np.arange(len(ratio))
-    breach = outcomes[rows, newest] == Outcome.BREACH.value
+    breaches = outcomes == Outcome.BREACH.value
     nearness = np.where(judged.any(axis=1), np.nan_to_num(ratio[rows, newest], nan=-1.0), -1.0)
-    return np.lexsort((rows, -nearness, ~breach))
+    return np.lexsort((rows, -nearness, -breaches.sum(axis=1), ~breaches[rows, newest]))

@@ -20,7 +20,7 @@ from app.ui.theme import Palette
 BEYOND = 2.0
 """Ratio of value to limit from which the heat map's colour grows no darker."""
 MOST_MARKED = 100
-"""Windows up to which breaches have room for a mark in the heat map; the colour says it too."""
+"""Windows up to which a cell of the heat map has room for a gap and a mark; the colour says it too."""
 LOGARITHMIC = {"concept_drift": 0.1}
 """Checks whose value grows by factors, with the smallest value that is drawn."""
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
@@ -65,7 +65,7 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
         x=times,
         y=values,
         mode="lines",
-        line={"color": palette.accent, "width": 2},
+        line={"color": palette.accent, "width": 2 if len(times) <= MOST_MARKED else 1.4},
         customdata=_hover(series),
         hovertemplate="%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
     )
@@ -84,6 +84,8 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
     _layout(figure, palette, height)
     if series.check in {"confident_share", "correction_rate", "missing_values"}:
         figure.update_yaxes(tickformat=".1%")
+    if series.check == "staleness":
+        figure.update_yaxes(rangemode="tozero")
     if floor is not None:
         figure.update_yaxes(type="log", dtick=1)
     if len(times) > 1:  # the same span in every chart: markers would widen it in some
@@ -152,7 +154,8 @@ def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
     names = [plain(name) for name in found.subjects]
     ratio = np.clip(found.ratio, 0.0, BEYOND)
     breaches = found.outcomes == Outcome.BREACH.value
-    rows, columns = np.nonzero(breaches if len(times) <= MOST_MARKED else np.zeros_like(breaches))
+    roomy = len(times) <= MOST_MARKED
+    rows, columns = np.nonzero(breaches if roomy else np.zeros_like(breaches))
     near, at, beyond = 0.0, 1.0 / BEYOND, 1.0
     scale = palette.scale
     figure = go.Figure(
@@ -163,7 +166,7 @@ def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
             zmin=0.0,
             zmax=BEYOND,
             colorscale=[[near, scale[0]], [at - 1e-6, scale[1]], [at, scale[2]], [beyond, scale[3]]],
-            xgap=1,
+            xgap=1 if roomy else 0,
             ygap=1,
             customdata=_cells(found),
             hovertemplate="%{y}<br>%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
@@ -174,7 +177,12 @@ def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
         x=[times[i] for i in columns],
         y=[names[i] for i in rows],
         mode="markers",
-        marker={"symbol": "diamond", "size": 6, "color": palette.background},
+        marker={
+            "symbol": "diamond",
+            "size": 7,
+            "color": palette.background,
+            "line": {"width": 1, "color": palette.breach},
+        },
         hoverinfo="skip",
     )
     _layout(figure, palette, 60 + 26 * len(names))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from app.core.model import Outcome
 from app.services.read_models.fleet import ModelCard
 from app.services.read_models.model_view import Judged, ModelView
 from app.services.read_models.series import Series
@@ -20,8 +21,12 @@ def fleet(cards: Sequence[ModelCard]) -> str:
     worst = sum(card.standing is Standing.BREACH for card in cards)
     untold = sum(card.standing in {Standing.CANNOT_TELL, Standing.NO_DATA} for card in cards)
     said = "No model is out of its normal range."
-    if worst:
+    if worst and len(cards) == 1:
+        said = "The model needs a look."
+    elif worst:
         said = f"{worst} of {wording.plural(len(cards), 'model')} {'needs' if worst == 1 else 'need'} a look."
+    if untold and len(cards) == 1:
+        return "Nothing can be told about the model yet."
     return said + (f" About {untold} of them nothing can be told yet." if untold else "")
 
 
@@ -63,7 +68,9 @@ def series(found: Series) -> str:
     said = f"{name} {wording.number(found.check, found.subject, float(found.values[newest]))}"
     if np.isfinite(found.limits[newest]):
         said += f", limit {wording.number(found.check, found.subject, float(found.limits[newest]))}"
-    return f"{said}, {wording.outcome_text(found.outcomes[newest])}"
+    outcome = found.outcomes[newest]
+    reason = f": {found.reasons[newest]}" if outcome is Outcome.NOT_EVALUATED and found.reasons[newest] else ""
+    return f"{said}, {wording.outcome_text(outcome)}{reason}"
 
 
 def _telling(check: str) -> tuple[bool, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import streamlit as st
 
 from app.services.read_models.model_view import ModelView
-from app.services.read_models.standings import CheckStanding
+from app.services.read_models.standings import CheckStanding, Standing
 from app.ui import data
 from app.ui.components import charts, headline, link, wording
 from app.ui.components.html import element, join, title
@@ -21,8 +22,8 @@ def section(view: ModelView, since: datetime, until: datetime) -> None:
     if not standings:
         return
     st.html(title("Over time", "Shaded: what is normal for this model. ◆ breach, ○ a value without a verdict."))
-    names = sorted(standings, key=lambda name: (standings[name].standing.urgency, wording.check_order(name)))
-    asked = link.asked("check", names, names[0])
+    names = sorted(standings, key=wording.check_order)
+    asked = link.asked("check", names, _most_telling(names, standings))
     chosen = st.pills(
         "Check",
         names,
@@ -34,6 +35,12 @@ def section(view: ModelView, since: datetime, until: datetime) -> None:
         on_change=_remember,
     )
     _charts(view, standings[chosen or asked], since, until)
+
+
+def _most_telling(names: list[str], standings: Mapping[str, CheckStanding]) -> str:
+    """The first check in breach; an age is a line that rises, and tells less than any other chart."""
+    breaching = (name for name in names if standings[name].standing is Standing.BREACH and name != "staleness")
+    return next(breaching, names[0])
 
 
 def _remember() -> None:
@@ -49,11 +56,12 @@ def _charts(view: ModelView, standing: CheckStanding, since: datetime, until: da
         )
     )
     found = data.check_series(view.version.id, standing.check, since, until)
+    found = sorted(found, key=lambda series: wording.subject_order(series.subject))
     shown = [series for series in found if charts.has_values(series)][:MOST_CHARTS]
     if not shown:
         st.html(element("p", "No value in this range; choose a longer one.", class_="wk-quiet"))
         return
-    with st.grid(columns=1 if len(shown) == 1 else 2, min_column_width=320, gap="medium") as grid:
+    with st.grid(columns=min(len(shown), 3), min_column_width=320, gap="medium") as grid:
         for series in shown:
             with grid.cell():
                 charts.chart(series)

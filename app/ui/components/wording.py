@@ -44,7 +44,7 @@ _STATES = {
 _OUTCOMES = {
     Outcome.BREACH: ("◆", "breach"),
     Outcome.OK: ("●", "ok"),
-    Outcome.NOT_EVALUATED: ("◌", "cannot tell"),
+    Outcome.NOT_EVALUATED: ("◌", "no verdict"),
 }
 _SHARES = {"missing_values", "confident_share", "correction_rate"}
 _QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}
@@ -66,6 +66,12 @@ def subject_title(check: str, subject: str) -> str:
     if check in FEATURE_CHECKS:
         return subject
     return _SUBJECTS.get(subject, subject.replace("_", " ").capitalize()) if subject else check_title(check)
+
+
+def subject_order(subject: str) -> tuple[int, str]:
+    """The measure that most people ask for first; features by name."""
+    known = ["accuracy", "rmse", "mae", "training_data", *_SUBJECTS]
+    return (known.index(subject) if subject in known else len(known), subject)
 
 
 def state_mark(standing: Standing) -> str:

@@ -1,0 +1,200 @@
+"""The small parts: escaping, wording, sparklines and headlines."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.model import Model, Task, Version
+from app.services.read_models.model_view import Judged, ModelView
+from app.services.read_models.standings import CheckStanding, Standing
+from app.ui.components import headline, wording
+from app.ui.components.html import Html, element, join, markdown_text, table
+from app.ui.components.sparkline import HEIGHT, WIDTH, sparkline
+from app.ui.theme import DARK, LIGHT, Palette
+
+DAY = datetime(2026, 7, 3, tzinfo=UTC)
+
+
+class TestHtml:
+    @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs"])))
+    def test_any_text_comes_back_as_it_was(self, text: str) -> None:
+        found = ElementTree.fromstring(element("p", text, title=text))
+
+        assert (found.text or "", found.get("title")) == (text, text)
+        assert len(found) == 0
+
+    def test_markup_of_our_own_stays_markup(self) -> None:
+        assert element("p", element("b", "a<b"), None, " & ") == "<p><b>a&lt;b</b> &amp; </p>"
+        assert isinstance(join("<i>"), Html)
+        assert join("<i>") == "&lt;i&gt;"
+
+    def test_a_table_escapes_its_cells_and_aligns_its_numbers(self) -> None:
+        found = table(("What", "Value"), [("<b>", "1")], numbers={1})
+
+        assert "<td>&lt;b&gt;</td>" in found
+        assert '<td class="wk-number">1</td>' in found
+
+    @pytest.mark.parametrize("text", ["**b**", "[a](http://x)", ":smile:", ":material/home:", "$x$", "<b>", "`c`"])
+    def test_markdown_finds_nothing_to_interpret(self, text: str) -> None:
+        shown = markdown_text(text)
+
+        assert shown.replace("\\", "").replace("\u2060", "") == text
+        assert all(before == "\\" for before, c in zip(" " + shown, shown, strict=False) if c in "*[]()<>`$_")
+        assert ":smile:" not in shown
+        assert ":material" not in shown
+
+
+class TestWording:
+    @pytest.mark.parametrize(
+        ("check", "subject", "value", "text"),
+        [
+            ("performance", "accuracy", 0.8612, "0.861"),
+            ("performance", "rmse", 34303.2, "34\u202f303"),
+            ("confident_share", "", 0.5, "50.0 %"),
+            ("missing_values", "wind", 0.0049, "0.5 %"),
+            ("staleness", "training_data", 7.04, "7.0 days"),
+            ("staleness", "training_data", 90.2, "90 days"),
+            ("volume", "", 12345.0, "12\u202f345"),
+            ("training_serving_skew", "wind", 0.1, "0.100"),
+            ("performance", "accuracy", None, "\u2013"),
+            ("performance", "accuracy", math.nan, "\u2013"),
+            ("training_serving_skew", "wind", math.inf, "∞"),
+        ],
+    )
+    def test_a_number_reads_as_its_check_does(self, check: str, subject: str, value: float | None, text: str) -> None:
+        assert wording.number(check, subject, value) == text
+
+    @pytest.mark.parametrize(
+        ("span", "text"),
+        [
+            (timedelta(days=12, hours=5), "12 days"),
+            (timedelta(days=1), "1 day"),
+            (timedelta(hours=3), "3 hours"),
+            (timedelta(seconds=59), "less than a minute"),
+        ],
+    )
+    def test_a_span_of_time_has_its_largest_unit(self, span: timedelta, text: str) -> None:
+        assert wording.duration(span) == text
+
+    def test_times_say_their_zone_and_days_need_none(self) -> None:
+        assert wording.start_of_window(DAY) == "3 Jul 2026"
+        assert wording.start_of_window(DAY + timedelta(hours=5)) == "3 Jul 2026, 05:00 UTC"
+
+    def test_every_state_has_its_own_shape_and_word(self) -> None:
+        assert len({wording.state_mark(one) for one in Standing}) == len(Standing)
+        assert len({wording.state_word(one) for one in Standing}) == len(Standing)
+
+
+class TestSparkline:
+    @staticmethod
+    def lines(image: Html) -> list[list[tuple[float, float]]]:
+        source = ElementTree.fromstring(f"{image[:-1]}/>").get("src")
+        assert source is not None
+        svg = ElementTree.fromstring(unquote(source.removeprefix("data:image/svg+xml,")))
+        return [
+            [(float(x), float(y)) for x, y in (p.split(",") for p in line.get("points", "").split())] for line in svg
+        ]
+
+    def test_high_values_are_up_and_time_runs_to_the_right(self) -> None:
+        found = sparkline([1.0, 3.0, 2.0], LIGHT)
+
+        assert found is not None
+        ((first, second, third),) = self.lines(found)
+        assert (first[0], third[0]) == (0, WIDTH)
+        assert second[1] < third[1] < first[1]
+
+    def test_a_window_without_a_value_breaks_the_line(self) -> None:
+        found = sparkline([1.0, 2.0, None, 2.0, math.nan, 1.0, 2.0], LIGHT)
+
+        assert found is not None
+        assert [len(line) for line in self.lines(found)] == [2, 2, 2]
+
+    def test_a_limit_far_away_does_not_flatten_the_line(self) -> None:
+        near, far = sparkline([1.0, 2.0], LIGHT, limit=2.5), sparkline([1.0, 2.0], LIGHT, limit=100.0)
+
+        assert near is not None
+        assert far is not None
+        assert (len(self.lines(near)), len(self.lines(far))) == (2, 1)
+
+    @pytest.mark.parametrize("values", [[], [1.0], [None, None], [None, 1.0]])
+    def test_one_value_is_no_trend(self, values: list[float | None]) -> None:
+        assert sparkline(values, LIGHT) is None
+
+    @given(st.lists(st.none() | st.floats(), max_size=40), st.none() | st.floats(allow_nan=False))
+    def test_every_point_is_inside_the_picture(self, values: list[float | None], limit: float | None) -> None:
+        found = sparkline(values, LIGHT, limit=limit)
+
+        for line in self.lines(found) if found else []:
+            assert all(-1 <= x <= WIDTH + 1 and 0 <= y <= HEIGHT for x, y in line)
+
+
+def view(*breaches: Judged, standing: Standing = Standing.BREACH, untold: dict[str, str] | None = None) -> ModelView:
+    model = Model("delay", Task.BINARY)
+    checks = tuple(CheckStanding(check, 0, 0, 1, None, None, ()) for check in untold or {})
+    return ModelView(model, Version(0, "1"), ("1",), None, DAY, DAY, standing, 0, checks, breaches, untold or {})
+
+
+def judged(check: str, subject: str = "", value: float = 0.69, normal: float | None = 0.86) -> Judged:
+    return Judged(check, subject, value, 0.8, normal, "", "", DAY, DAY)
+
+
+class TestHeadline:
+    @pytest.mark.parametrize(
+        ("shown", "text"),
+        [
+            (view(judged("performance", "accuracy")), "Accuracy fell from 0.860 to 0.690 since 3 Jul 2026."),
+            (
+                view(judged("performance", "auc"), judged("performance", "accuracy")),
+                "Accuracy fell from 0.860 to 0.690 since 3 Jul 2026.",
+            ),
+            (view(judged("estimated_performance", "auc")), "Estimated AUC fell from 0.860 to 0.690 since 3 Jul 2026."),
+            (
+                view(judged("training_serving_skew", "wind")),
+                "1 feature looks different from training since 3 Jul 2026.",
+            ),
+            (
+                view(judged("training_serving_skew", "wind"), judged("training_serving_skew", "rain")),
+                "2 features look different from training since 3 Jul 2026.",
+            ),
+            (view(judged("missing_values", "wind")), "1 feature has more missing values than usual since 3 Jul 2026."),
+            (
+                view(judged("staleness", "training_data", 95.0, None)),
+                "Age of the training data is 95 days, beyond the limit of 0.8 days since 3 Jul 2026.",
+            ),
+            (view(standing=Standing.OK), "Nothing is out of its normal range."),
+            (
+                view(standing=Standing.OK, untold={"concept_drift": "no labels"}),
+                "Nothing is out of its normal range. 1 check cannot tell yet.",
+            ),
+            (
+                view(standing=Standing.CANNOT_TELL, untold={"staleness": "no limit", "volume": "learning"}),
+                "Cannot tell yet: learning.",
+            ),
+            (view(standing=Standing.NO_DATA), "No predictions have been counted yet."),
+        ],
+    )
+    def test_it_says_what_happened(self, shown: ModelView, text: str) -> None:
+        assert headline.model(shown) == text
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["text", "muted", "accent", "breach", "ok", "unknown"])
+def test_text_stands_out_from_every_background(palette: Palette, name: str) -> None:
+    """WCAG 2.2 AA: a contrast of at least 4.5."""
+    for background in (palette.background, palette.surface):
+        light, dark = sorted((luminance(getattr(palette, name)), luminance(background)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, background)
