@@ -31,6 +31,14 @@ NEEDED, OF = 2, 3
 NO_REFERENCE = "no reference: store training or validation rows of this version"
 NO_LABELS = "the reference has no labels: store one with a label column"
 
+SHARE = (0.0, 1.0)
+"""The span of shares and of quality measures that are rates."""
+
+BLIND = (
+    "cannot tell: normal windows vary so much that no possible value is beyond the limit; "
+    "longer windows, or more rows in each, vary less"
+)
+
 _Counts = TypeVar("_Counts", OutcomeCounts, FeatureCounts)
 
 
@@ -135,11 +143,15 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How far from normal is too far. `distance`: values are distances from normal already, and 0 is perfect."""
+    """How far from normal is too far. `distance`: values are distances from normal already, and 0 is perfect.
+
+    `span`: the values that the statistic can have at all; a limit beyond its end could never be passed.
+    """
 
     floor: float
     harm: Harm = Harm.EITHER
     distance: bool = False
+    span: tuple[float, float] = (-np.inf, np.inf)
     silent: BoolArray | None = field(default=None, compare=False)  # [W, S] silence: a breach whatever the rule says
 
 
@@ -150,6 +162,7 @@ class _Bounds:
     centre: FloatArray
     enough: BoolArray
     limits: FloatArray
+    blind: BoolArray
     learning: BoolArray
     told: BoolArray
     exceeds: BoolArray
@@ -195,7 +208,16 @@ def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Boun
     learning = np.array([until is not None and start < until for start in starts], dtype=np.bool_)[:, None]
     counts = exceedances(exceeds & told & ~learning, of=OF)
     enough = normal.known >= ENOUGH_WINDOWS
-    return _Bounds(centre, enough, centre + side * tolerance, learning, told, exceeds, counts)
+    limits = np.clip(centre + side * tolerance, *rule.span)
+    return _Bounds(centre, enough, limits, _blind(centre, tolerance, rule), learning, told, exceeds, counts)
+
+
+def _blind(centre: FloatArray, tolerance: FloatArray, rule: Rule) -> BoolArray:
+    """[W, S] where no possible value is beyond the limit on a side that matters."""
+    low, high = rule.span
+    below, above = centre - tolerance <= low, centre + tolerance >= high
+    sides = {Harm.LOWER: below, Harm.HIGHER: above, Harm.EITHER: below & above}
+    return np.asarray(sides[rule.harm])
 
 
 def _tolerance(readings: Readings, normal: Normal, rule: Rule) -> FloatArray:
@@ -220,6 +242,8 @@ def _verdict(
         return Outcome.NOT_EVALUATED, "learning: this window is one of those that normal is learnt from"
     if rule.silent is not None and rule.silent[row, s]:
         return Outcome.BREACH, "silence: no predictions, where every window had some before"
+    if bounds.blind[row, s]:
+        return Outcome.NOT_EVALUATED, BLIND
     if bounds.counts[row, s] >= NEEDED:
         return Outcome.BREACH, f"beyond the limit in {bounds.counts[row, s]} of the last {OF} windows"
     return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if bounds.exceeds[row, s] else ""

@@ -190,3 +190,24 @@ def test_when_production_had_its_chance_the_reason_says_what_else_helps() -> Non
         "learning: 7 of 30 windows of normal variation are known from the first 90 in production: "
         "late labels of theirs or a longer reference help"
     )
+
+
+@pytest.mark.parametrize(
+    ("harm", "value", "normal_value", "expected", "sentence"),
+    [
+        (Harm.LOWER, 0.0, 0.5, UNKNOWN, "no share is far enough below a normal that reaches over the whole span"),
+        (Harm.HIGHER, 1.0, 0.5, UNKNOWN, "nor above it"),
+        (Harm.EITHER, 1.0, 0.5, UNKNOWN, "nor on either side"),
+        (Harm.EITHER, 0.0, 0.9, BREACH, "but one side that can be passed is enough for a rule of both"),
+        (Harm.LOWER, 0.0, 0.9, BREACH, "and the harmful one for a rule of one"),
+    ],
+)
+def test_a_limit_that_no_value_can_pass_is_said_and_never_called_healthy(
+    harm: Harm, value: float, normal_value: float, expected: Outcome, sentence: str
+) -> None:
+    usual_values = [normal_value - 0.45, normal_value + 0.45] * 15  # a tolerance of .58
+    found = judged([value] * 3, usual_values, Rule(0.01, harm, span=(0.0, 1.0)))[-1]
+    assert found.outcome is expected, sentence
+    assert found.limit is not None
+    assert 0 <= found.limit <= 1
+    assert expected is BREACH or "no possible value" in found.reason

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.case import CLASSIFICATION, Case
 from app.core.distances import enough_rows
-from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows, too_few
+from app.core.judgement import SHARE, Harm, Readings, Rule, judge, learn, normal_windows, too_few
 from app.core.layout import Layout
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray, OutcomeCounts
@@ -40,7 +40,7 @@ class ConfidentShare:
             rows=scored.astype(np.float64)[:, None],
         )
         normal = learn(windows, _share(case.layout, usual), _scored(usual)[:, None])
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.EITHER))
+        yield from judge(case, readings, normal, Rule(self.floor, Harm.EITHER, span=SHARE))
 
 
 def _scored(outcomes: OutcomeCounts) -> IntArray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, BoolArray, Case
 from app.core.distances import enough_rows
-from app.core.judgement import OF, Harm, Readings, Rule, judge, learn, normal_windows, too_few
+from app.core.judgement import OF, SHARE, Harm, Readings, Rule, judge, learn, normal_windows, too_few
 from app.core.labels import labelled, realised_quality
 from app.core.model import Measurement, Task
 from app.core.profile import CORRECTED, RIGHT, SHOWN, WRONG, FloatArray, IntArray, OutcomeCounts
@@ -56,7 +56,7 @@ class CorrectionRate:
             rows=base.astype(np.float64)[:, None],
         )
         normal = learn(windows, _share(usual, subject), _base(usual, subject)[:, None])
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER))
+        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, span=SHARE))
 
     def _audited(self, case: Case) -> Iterator[Measurement]:
         start = max(0, case.first - (OF - 1))  # the rule looks at the windows before, too
@@ -76,7 +76,7 @@ class CorrectionRate:
             lower=estimates[:, 1:2],
             upper=estimates[:, 2:],
         )
-        yield from judge(case, readings, learn(windows, usual[:, None]), Rule(self.floor, Harm.HIGHER))
+        yield from judge(case, readings, learn(windows, usual[:, None]), Rule(self.floor, Harm.HIGHER, span=SHARE))
 
 
 def _base(outcomes: OutcomeCounts, subject: str) -> IntArray:

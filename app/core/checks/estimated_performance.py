@@ -13,6 +13,7 @@ from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_LABELS,
     NO_REFERENCE,
+    SHARE,
     Harm,
     Readings,
     Rule,
@@ -63,7 +64,7 @@ class EstimatedPerformance:
                 upper=np.clip(values + half, 0, 1)[:, None] if exact else None,
             )
             normal = learn(windows, usual[measure][:, None], usual_scored[:, None])
-            yield from judge(case, readings, normal, Rule(self.floor, Harm.LOWER))
+            yield from judge(case, readings, normal, Rule(self.floor, Harm.LOWER, span=SHARE))
 
 
 def _scored(outcomes: OutcomeCounts) -> IntArray:

@@ -13,6 +13,7 @@ from app.core.columns import State
 from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
+    SHARE,
     Harm,
     Readings,
     Rule,
@@ -57,7 +58,7 @@ class MissingValues:
         usual = windows.series
         usual_rows = usual.outcomes.rows
         normal = learn(windows, _missing_share(usual.features, usual_rows), usual_rows[:, None])
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER))
+        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, span=SHARE))
 
 
 def _missing_share(features: FeatureCounts, rows: IntArray) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
-from app.core.judgement import Harm, Normal, Readings, Rule, judge, learn, normal_windows
+from app.core.judgement import SHARE, Harm, Normal, Readings, Rule, judge, learn, normal_windows
 from app.core.labels import labelled, missing_labels, realised_quality
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray
@@ -55,14 +55,15 @@ class Performance:
                 withheld=np.array([bool(reason) for reason in reasons])[:, None],
             )
             normal = learn(windows, usual[measure][:, None], usual_counts[:, None])
-            yield from judge(case, readings, normal, Rule(self._floor(measure, normal), HARM.get(measure, Harm.LOWER)))
+            yield from judge(case, readings, normal, self._rule(measure, normal))
 
-    def _floor(self, measure: str, normal: Normal) -> float:
-        """A hundredth: of the unit interval for rates, of its usual size for an error in the target's unit."""
+    def _rule(self, measure: str, normal: Normal) -> Rule:
+        """The floor is a hundredth: of the unit interval for rates, of its usual size for an error in its own unit."""
         if measure not in HARM:
-            return self.floor
+            return Rule(self.floor, Harm.LOWER, span=SHARE)
         sizes = np.abs(normal.values[np.isfinite(normal.values)])
-        return self.floor * float(sizes.mean()) if sizes.size else self.floor
+        floor = self.floor * float(sizes.mean()) if sizes.size else self.floor
+        return Rule(floor, HARM[measure])
 
 
 def _sampling_interval(values: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:
