@@ -83,7 +83,7 @@ def series(
 def heat_map(
     engine: Engine, version_id: int, check: str, *, since: datetime, until: datetime, most: int = 40
 ) -> HeatMap:
-    """The check's `most` worst subjects: in breach now, then those most often in breach, then the nearest to its limit."""
+    """The check's `most` worst subjects: in breach now, then most often, then nearest to the limit."""
     query = select(
         _measurement.subject, _measurement.window_start, _measurement.value, _measurement.limit, _measurement.outcome
     ).where(_of(version_id, check, since, until))
