@@ -40,7 +40,7 @@ class Worker:
         self._engine, self._settings, self._environment = engine, settings, environment
         self._name = this_process()
         self._lease, self._lease_lock = Lease(engine), threading.Lock()
-        self._leading = False
+        self._leading: bool | None = None
         self._errors: dict[str, str] = {}
 
     def tick(self, jobs: Sequence[Job]) -> None:

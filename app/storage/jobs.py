@@ -33,7 +33,7 @@ def start_run(
     new = dialect.insert(job_run).values(job=job, slot=slot, **fresh)
     key = [job_run.c.job, job_run.c.slot]
     taken = new.on_conflict_do_update(index_elements=key, set_=fresh) if again else new.on_conflict_do_nothing()
-    return connection.execute(taken).rowcount == 1
+    return connection.execute(taken.returning(job_run.c.id)).first() is not None
 
 
 def finish_run(
