@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from app.core.model import Source
+from app.core.records import number
 from app.core.truth import Correction, RowTruth
 from app.storage.row_ids import among_sql, bound
 
@@ -126,7 +127,7 @@ def _corrections(
         _microseconds(times).tolist(),
         map(_SOURCES.__getitem__, sources),
         classes,
-        values,
+        map(number, values),  # SQLite holds NaN as a text
         map(bool, shown),
     )
     found: dict[int, list[Correction]] = defaultdict(list)

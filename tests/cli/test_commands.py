@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import cli, main
-from tests.docs.generated import _walk
+from tests.docs.generated import walk
 
 Run = Callable[..., Result]
 
@@ -35,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
-ALL = list(_walk("watchkeeper", cli))
+ALL = [(context.command_path, context.command) for context in walk()]
 
 
 @pytest.mark.parametrize(("path", "command"), ALL, ids=[path for path, _ in ALL])

@@ -91,14 +91,14 @@ def chances(reference: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def judged(usual: pd.DataFrame, days: pd.DataFrame, *, harm: int, floor: float = 0.01) -> pd.DataFrame:
-    """`limit` and `breach` of a series; `harm` -1: a fall is bad, 0: either direction. Both frames as of `by_day`."""
+    """`limit` and `breach` of a series of shares; `harm` -1: a fall is bad, 0: either direction. Both frames as of `by_day`."""
     values = usual["value"].to_numpy()
     others = (values.sum() - values) / (values.size - 1)
     tolerance = max(floor, 1.25 * float(np.abs(values - others).max())) * _wider(usual["rows"], days["rows"])
     deviation = days["value"] - values.mean()
     side = np.sign(deviation).replace(0, 1) if harm == 0 else harm
     exceeds = deviation * side > tolerance
-    return days.assign(limit=values.mean() + side * tolerance, breach=_two_of_three(exceeds))
+    return days.assign(limit=(values.mean() + side * tolerance).clip(0, 1), breach=_two_of_three(exceeds))
 
 
 def skew(reference: pd.DataFrame, rows: pd.DataFrame, feature: str) -> pd.DataFrame:

@@ -23,24 +23,27 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def commands() -> str:
     """Every command with its help, as a person sees it."""
-    parts = [_help(path, command) for path, command in _walk("watchkeeper", cli)]
+    parts = [_help(context) for context in walk()]
     return "# Commands\n\nEach answers `--help` with the same text.\n\n" + "\n".join(parts)
 
 
-def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
+def walk(
+    parent: click.Context | None = None, name: str = "watchkeeper", command: click.Command = cli
+) -> Iterator[click.Context]:
+    """A context for every command, each below its parent, whose settings it inherits."""
+    settings = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
+    context = click.Context(command, parent, info_name=name, **settings)
+    yield context
     if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            child = command.get_command(context, name)
-            assert child is not None
-            yield from _walk(f"{path} {name}", child)
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            assert found is not None
+            yield from walk(context, child, found)
 
 
-def _help(path: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
-    text = re.sub(r"[ \t]+$", "", command.get_help(context), flags=re.MULTILINE)
-    return f"## `{path}`\n\n```text\n{text}\n```\n"
+def _help(context: click.Context) -> str:
+    text = re.sub(r"[ \t]+$", "", context.get_help(), flags=re.MULTILINE)
+    return f"## `{context.command_path}`\n\n```text\n{text}\n```\n"
 
 
 def settings_table() -> str:

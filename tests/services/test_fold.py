@@ -366,3 +366,13 @@ def test_nothing_is_saved_after_the_turn_was_lost(postgres_url: Any) -> None:
     lease.release()
     assert fold(engine, NOW).predictions == 1
     engine.dispose()
+
+
+def test_a_label_that_is_no_number_is_no_truth_and_stops_nothing(engine: Engine) -> None:
+    served = serve(engine, Task.REGRESSION)
+    version_id = served.version_ids[0]
+    store(engine, [prediction(version_id, "p", 2.0), correction(served.model, "p", float("nan"))])
+    fold(engine, NOW)
+    store(engine, [correction(served.model, "p", 2.5, at=1)])
+    assert fold(engine, NOW).corrections == 1
+    assert [row[2] for row in truths(engine)] == [2.5]
