@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
@@ -152,22 +152,26 @@ _ROWS_PER_STATEMENT = 50
 
 
 def _insert_sqlite(connection: Connection, target: _Target[Any], batch_id: int, rows: Sequence[tuple[Any, ...]]) -> int:
-    values = list(target.for_sqlite(batch_id, rows))
+    columns = zip(("batch_id", *target.columns), zip(*target.for_sqlite(batch_id, rows), strict=True), strict=True)
+    # Most senders leave most optional columns out, and each would cost a binding per row.
+    used = {name: values for name, values in columns if any(value is not None for value in values)}
+    values = list(zip(*used.values(), strict=True))
+    names, table = tuple(used), target.table.name
     rest = len(values) % _ROWS_PER_STATEMENT
     new = 0
     for start in range(0, len(values) - rest, _ROWS_PER_STATEMENT):
         flat = tuple(chain.from_iterable(values[start : start + _ROWS_PER_STATEMENT]))
-        new += connection.exec_driver_sql(_sqlite_insert(target, _ROWS_PER_STATEMENT), flat).rowcount
+        new += connection.exec_driver_sql(_sqlite_insert(table, names, _ROWS_PER_STATEMENT), flat).rowcount
     if rest:
-        new += connection.exec_driver_sql(_sqlite_insert(target, 1), values[-rest:]).rowcount
+        new += connection.exec_driver_sql(_sqlite_insert(table, names, 1), values[-rest:]).rowcount
     return new
 
 
-@cache
-def _sqlite_insert(target: _Target[Any], rows: int) -> str:
-    row = f"({', '.join('?' * (1 + len(target.columns)))})"
+@lru_cache(maxsize=256)
+def _sqlite_insert(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
     values = ", ".join([row] * rows)
-    return f"INSERT INTO {target.table} (batch_id, {target.listed}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
 def _sqlite_predictions(batch_id: int, rows: Iterable[PredictionRow]) -> Iterator[tuple[Any, ...]]:

@@ -34,7 +34,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def sqlite_time(value: datetime) -> str:
     """The text under which SQLite holds a time; what UtcDateTime writes, for statements that go around SQLAlchemy."""
-    return value.astimezone(UTC).isoformat(" ", "microseconds")[:26]  # without the zone
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.isoformat(" ", "microseconds")[:26]  # without the zone
 
 
 class Number(TypeDecorator[float]):
