@@ -46,7 +46,7 @@ class TestOverview:
 
         shown = html(opened())
 
-        assert "1 of 4 models needs a look. About 2 of them nothing can be told yet." in shown
+        assert "1 of 4 models needs a look. Nothing can be told yet about 2 of them." in shown
         words = ["Breach", "Cannot tell yet", "No data", "Within limits"]
         assert sorted(words, key=shown.index) == words
 

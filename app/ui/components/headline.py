@@ -27,7 +27,7 @@ def fleet(cards: Sequence[ModelCard]) -> str:
         said = f"{worst} of {wording.plural(len(cards), 'model')} {'needs' if worst == 1 else 'need'} a look."
     if untold and len(cards) == 1:
         return "Nothing can be told about the model yet."
-    return said + (f" About {untold} of them nothing can be told yet." if untold else "")
+    return said + (f" Nothing can be told yet about {untold} of them." if untold else "")
 
 
 def model(view: ModelView) -> str:
