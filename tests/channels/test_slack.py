@@ -61,6 +61,12 @@ def test_without_a_link_there_is_no_button() -> None:
     assert [block["type"] for block in payload(replace(firing(), link=""))["blocks"]].count("actions") == 0
 
 
+def test_a_message_without_facts_holds_no_empty_text() -> None:
+    test_message = replace(firing(), since=None, window=None, expected_rate=None, advice="", link="")
+
+    assert [block["type"] for block in payload(test_message)["blocks"]] == ["header", "section"]
+
+
 @pytest.mark.parametrize("lines", [0, 1, 20, 500])
 @pytest.mark.parametrize("text", ["short", "long " * 400, "&<>" * 500, "wide ✓ " * 300])
 def test_slacks_limits_hold(lines: int, text: str) -> None:
