@@ -208,7 +208,7 @@ def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Boun
     learning = np.array([until is not None and start < until for start in starts], dtype=np.bool_)[:, None]
     counts = exceedances(exceeds & told & ~learning, of=OF)
     enough = normal.known >= ENOUGH_WINDOWS
-    limits = np.clip(centre + side * tolerance, *rule.span)
+    limits = np.where(np.isfinite(tolerance), np.clip(centre + side * tolerance, *rule.span), np.nan)
     return _Bounds(centre, enough, limits, _blind(centre, tolerance, rule), learning, told, exceeds, counts)
 
 

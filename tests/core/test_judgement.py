@@ -109,6 +109,12 @@ def test_limits_are_the_formula_unless_a_window_is_smaller_than_any_normal_one()
     assert found[5].limit is None  # without any rows no limit is wide enough
 
 
+def test_without_any_rows_there_is_no_limit_for_a_share_either() -> None:
+    rule = Rule(0.1, Harm.LOWER, span=(0.0, 1.0))
+    (found,) = judged([NAN], [0.9, 0.8] * 15, rule, rows=[0], usual_rows=[100] * 30)
+    assert (found.limit, found.reason) == (None, "nothing to see")
+
+
 def test_normal_windows_that_could_not_tell_are_passed_over() -> None:
     values, rows = [NAN] * 5 + [1.0, -1.0] * 15, [1] * 5 + [100] * 30
     (found,) = judged([0.0], values, Rule(0.1), rows=[50], usual_rows=rows)
