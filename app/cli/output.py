@@ -68,6 +68,10 @@ def text(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, timedelta):
         return f"{value.total_seconds() / 86400:g} d" if value >= timedelta(days=1) else str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={text(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(text, value))
     return str(value.value if isinstance(value, Enum) else value)
 
 

@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.model import Model, Task, Version
+from app.core.model import Model, Outcome, Task, Version
 from app.services.read_models.model_view import Judged, ModelView
+from app.services.read_models.series import Series
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui.components import headline, wording
+from app.ui.components.figures import time_series
 from app.ui.components.html import Html, element, join, markdown_text, table
 from app.ui.components.sparkline import HEIGHT, WIDTH, sparkline
 from app.ui.theme import DARK, LIGHT, Palette
@@ -90,6 +93,30 @@ class TestWording:
     def test_every_state_has_its_own_shape_and_word(self) -> None:
         assert len({wording.state_mark(one) for one in Standing}) == len(Standing)
         assert len({wording.state_word(one) for one in Standing}) == len(Standing)
+
+
+class TestFigures:
+    @pytest.mark.parametrize(("subject", "highest"), [("accuracy", 1.0), ("rmse", 1.9)])
+    def test_the_normal_range_of_a_rate_ends_where_rates_end(self, subject: str, highest: float) -> None:
+        few = np.array([0.9, 0.5])
+        found = Series(
+            check="performance",
+            subject=subject,
+            statistic=subject,
+            starts=(DAY, DAY + timedelta(days=1)),
+            values=few,
+            limits=np.array([0.8, -0.1]),
+            low=np.array([0.8, -0.1]),
+            high=np.array([1.0, 1.9]),
+            lower=few,
+            upper=few,
+            outcomes=(Outcome.OK, Outcome.NOT_EVALUATED),
+            reasons=("", "provisional"),
+            expected_rate=None,
+        )
+        band = time_series(found, LIGHT).data[0]
+
+        assert (min(band.y), max(band.y)) == (0.0 if highest == 1.0 else -0.1, highest)
 
 
 class TestSparkline:

@@ -22,12 +22,12 @@ def database(problem: str, command: str) -> None:
 
 def no_models() -> None:
     """Nothing is registered."""
-    _title("Nothing to watch yet", "Register a model and its version, and give it the data it was trained on:")
+    _title("Nothing to watch yet", "Register a model and its version, and show it what is normal: the rows it was validated on.")
     st.code(
         "watchkeeper model add churn --task binary --window day\n"
         "watchkeeper version add churn 1\n"
-        "watchkeeper import reference training.csv --model churn --version 1 \\\n"
-        "    --timestamp-column time --score-column score --label-column label",
+        "watchkeeper import reference validation.csv --model churn --version 1 \\\n"
+        "    --timestamp-column time --score-column score --label-column label --out-of-sample",
         language="bash",
     )
     st.text("Or see a real model degrade over a year of flights:")
@@ -68,7 +68,7 @@ def no_reference(model: str, version: str) -> None:
     """Skew needs something to compare with."""
     st.text("This version has no reference, so its features cannot be compared with training. Import it:")
     st.code(
-        f"watchkeeper import reference training.csv --model {quote(model)} --version {quote(version)} \\\n"
-        "    --timestamp-column time --score-column score --label-column label",
+        f"watchkeeper import reference validation.csv --model {quote(model)} --version {quote(version)} \\\n"
+        "    --timestamp-column time --score-column score --label-column label --out-of-sample",
         language="bash",
     )

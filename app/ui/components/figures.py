@@ -57,9 +57,12 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
     """The value with its uncertainty, over the band of what is normal; breaches are diamonds."""
     times = _texts(series.starts)
     floor = LOGARITHMIC.get(series.check)
-    low, values = (series.low, series.values) if floor is None else _raised(floor, series.low, series.values)
+    low, high = _normal_range(series)
+    values = series.values
+    if floor is not None:
+        low, values = _raised(floor, low, values)
     figure = go.Figure()
-    _band(figure, times, low, series.high, palette.band, "normal range")
+    _band(figure, times, low, high, palette.band, "normal range")
     _band(figure, times, series.lower, series.upper, _faded(palette.accent), "95 % interval")
     figure.add_scatter(
         x=times,
@@ -95,6 +98,13 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
     return figure
 
 
+def _normal_range(series: Series) -> tuple[FloatArray, FloatArray]:
+    """Both ends of what is normal, [W] each; a rate's within 0 to 1, where it can lie at all."""
+    if not wording.is_rate(series.check, series.subject):
+        return series.low, series.high
+    return np.clip(series.low, 0, 1), np.clip(series.high, 0, 1)
+
+
 def _raised(floor: float, *arrays: FloatArray) -> tuple[FloatArray, ...]:
     """The arrays with nothing below `floor`: a logarithmic axis has no zero."""
     return tuple(np.maximum(array, floor) for array in arrays)
@@ -126,7 +136,7 @@ def _stretches(known: Any) -> list[tuple[int, int]]:
 
 def _hover(series: Series) -> list[str]:
     """Each point in words: value, limit, verdict, reason."""
-    rows = zip(series.values, series.low, series.high, series.outcomes, series.reasons, strict=True)
+    rows = zip(series.values, *_normal_range(series), series.outcomes, series.reasons, strict=True)
     return [
         "<br>".join(
             part

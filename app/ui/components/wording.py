@@ -106,6 +106,11 @@ def number(check: str, subject: str, value: float | None) -> str:
     return f"{value:.1f}" if check == "concept_drift" and value < 1000 else short(value)
 
 
+def is_rate(check: str, subject: str) -> bool:
+    """True where no value lies below 0 or above 1."""
+    return check in _SHARES or subject in _QUALITY
+
+
 def share(value: float) -> str:
     """A share of the whole, in percent."""
     return f"{100 * value:.1f} %"
