@@ -53,7 +53,7 @@ Examples:
   watchkeeper demo                                    see a real model degrade on real data
   watchkeeper up                                      collector, worker and dashboard on this machine
   watchkeeper model add fraud --task binary           watch a model of your own
-  watchkeeper import predictions yesterday.csv --model fraud --version 1 --timestamp-column at
+  watchkeeper import predictions yesterday.csv --model fraud --version 1 --timestamp-column at --score-column score
   watchkeeper run && watchkeeper measurements --model fraud
 
 Settings are read from WATCHKEEPER_* variables; without any, a SQLite database in

@@ -24,7 +24,7 @@ def channel() -> None:
 Examples:
   watchkeeper channel add ops-slack --kind slack --set url=env:SLACK_WEBHOOK_URL
   watchkeeper channel add ops-mail --kind email --set host=smtp.example.org --set sender=watch@example.org \\
-      --set recipients=oncall@example.org --set username=watch \
+      --set recipients=oncall@example.org --set username=watch \\
       --set password=file:/run/secrets/smtp_password
 
 Secrets are given by reference, env:NAME or file:PATH, and are read when a message is sent; they are never stored.""",

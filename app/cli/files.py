@@ -121,7 +121,8 @@ def reference(
 Examples:
   watchkeeper import predictions monday.csv --model fraud --version 1 --id-column id --timestamp-column at \\
       --prediction-column decision --score-column score --latency-column ms --exclude customer_id
-  watchkeeper import predictions monday.csv --model fraud --version 1 --timestamp-column at --dry-run
+  watchkeeper import predictions monday.csv --model fraud --version 1 --timestamp-column at \\
+      --score-column score --dry-run
 
 Every column that is not named is a feature. Running the same import again adds nothing; an interrupted one goes on.""",
 )
@@ -156,7 +157,7 @@ def predictions(
             summary = imports.import_predictions(
                 engine, model, version, file, mapping, now=now(), progress=report, **options
             )
-    _summary(summary, format_)
+    _summary(summary, format_, model_name)
 
 
 @import_.command(
@@ -222,7 +223,7 @@ def corrections(
             summary = imports.import_corrections(
                 engine, model, version, file, mapping, now=now(), progress=report, **options
             )
-    _summary(summary, format_)
+    _summary(summary, format_, model_name)
 
 
 def _mapping(columns: dict[str, Any]) -> ColumnMapping:
@@ -244,16 +245,18 @@ def _bar(title: str, format_: str) -> Iterator[Callable[[Progress], None]]:
         yield lambda at: bar.update(task, completed=at.share, rows=at.rows)
 
 
-def _summary(summary: ImportSummary, format_: str) -> None:
+def _summary(summary: ImportSummary, format_: str, model: str) -> None:
     row = {name: value for name, value in asdict(summary).items() if name != "errors"}
     if format_ == "json":
         row["errors"] = [str(error) for error in summary.errors]
     show([row], format_)
     _say(summary.errors, summary.rejected)
+    if summary.read and summary.rejected == summary.read:
+        raise click.ClickException(f"all {summary.read} rows were rejected; nothing was stored")
     if summary.was_complete:
         click.echo("This file had been imported before: nothing was added.", err=True)
     else:
-        click.echo("Next: watchkeeper run && watchkeeper measurements --model ...", err=True)
+        click.echo(f"Next: watchkeeper run && watchkeeper measurements --model {model}", err=True)
 
 
 def _say(errors: list[Any], rejected: int) -> None:

@@ -107,7 +107,9 @@ def _agree(kind: str, stored: Model | Version, wanted: Model | Version) -> None:
 
 
 def _text(value: object) -> str:
-    return repr(str(value)) if isinstance(value, str | timedelta | datetime) else repr(value)
+    if isinstance(value, timedelta):
+        return f"{value / timedelta(days=1):g} d"
+    return repr(str(value)) if isinstance(value, str | datetime) else repr(value)
 
 
 def _check_model(new: Model) -> None:

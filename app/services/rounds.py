@@ -156,7 +156,8 @@ def _counts(summary: object) -> str:
         if is_dataclass(value):
             said.append(_counts(value))
         elif value:
-            said.append(f"{spec.name}={value}")
+            shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            said.append(f"{spec.name}={shown}")
     return " ".join(part for part in said if part)[:LONGEST_DETAIL]
 
 

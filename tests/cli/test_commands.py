@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import cli, main
+from app.core.errors import ConflictError
 from tests.docs.generated import walk
 
 Run = Callable[..., Result]
@@ -121,6 +122,24 @@ def test_a_dry_run_stores_nothing_and_shows_errors_by_line(run: Run, tmp_path: P
     assert "3" in next(line for line in output.splitlines() if "yesterday" in line)  # the line of the file
     run("run")
     assert run("measurements", "--model", "m", "--json").stdout.strip() == "[]"
+
+
+def test_an_import_fails_when_no_row_can_be_taken_and_not_when_one_can(run: Run, tmp_path: Path) -> None:
+    good, bad = "a,2026-03-01T10:00:00Z,1,0.5\n", "b,yesterday,2,0.6\n"
+    run("model", "add", "m", "--task", "binary")
+    run("version", "add", "m", "1")
+    of = ("--model", "m", "--version", "1", "--id-column", "id", "--timestamp-column", "at", "--score-column", "score")
+
+    for name, rows, code in (("bad.csv", bad, 1), ("mixed.csv", good + bad, 0)):
+        (tmp_path / name).write_text("id,at,x,score\n" + rows)
+        output = run("import", "predictions", str(tmp_path / name), *of, code=code).output
+        assert ("all 1 rows were rejected" in output) == (code == 1)
+
+
+def test_a_model_that_exists_with_another_label_delay_says_both(run: Run) -> None:
+    run("model", "add", "m", "--task", "binary", "--label-delay", "2d")
+    with pytest.raises(ConflictError, match=r"its label_delay is 2 d, not 0\.5 d"):
+        run("model", "add", "m", "--task", "binary", "--label-delay", "12h")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,10 @@ def database(problem: str, command: str) -> None:
 
 def no_models() -> None:
     """Nothing is registered."""
-    _title("Nothing to watch yet", "Register a model and its version, and show it what is normal: the rows it was validated on.")
+    _title(
+        "Nothing to watch yet",
+        "Register a model and its version, and show it what is normal: the rows it was validated on.",
+    )
     st.code(
         "watchkeeper model add churn --task binary --window day\n"
         "watchkeeper version add churn 1\n"
