@@ -11,6 +11,8 @@ from app.cli.parameters import TIME
 from app.cli.session import database
 from app.core.model import Outcome
 
+NONE_YET = "no measurement yet: a window is judged once it has closed (in UTC), by the worker or `watchkeeper run`"
+NONE_SUCH = "no measurement that all of these options fit"
 MEASUREMENT_COLUMNS = ["version", "check", "subject", "window_start", "value", "limit", "outcome", "reason"]
 ALERT_COLUMNS = ["model", "version", "check", "subject", "state", "since", "value", "limit", "reason"]
 
@@ -57,8 +59,8 @@ def measurements(
             outcome=outcome,
             limit=limit,
         )
-    empty = "no measurement yet; `watchkeeper run` judges every window that has closed"
-    show(rows, format_, columns=MEASUREMENT_COLUMNS, empty=empty)
+    narrowed = any((version, check, subject, since, until, outcome))
+    show(rows, format_, columns=MEASUREMENT_COLUMNS, empty=NONE_SUCH if narrowed else NONE_YET)
     if len(rows) == limit:
         click.echo(f"The first {limit} rows; narrow with --since and --check, or raise --limit.", err=True)
 

@@ -122,6 +122,8 @@ def test_a_dry_run_stores_nothing_and_shows_errors_by_line(run: Run, tmp_path: P
     assert "3" in next(line for line in output.splitlines() if "yesterday" in line)  # the line of the file
     run("run")
     assert run("measurements", "--model", "m", "--json").stdout.strip() == "[]"
+    assert "once it has closed" in run("measurements", "--model", "m").stdout
+    assert "all of these options" in run("measurements", "--model", "m", "--outcome", "breach").stdout
 
 
 def test_an_import_fails_when_no_row_can_be_taken_and_not_when_one_can(run: Run, tmp_path: Path) -> None:

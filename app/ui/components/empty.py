@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from shlex import quote
 
 import streamlit as st
 
+from app.ui.components import wording
 from app.ui.components.html import Html, element, join
 
 
@@ -61,9 +63,12 @@ def no_predictions(model: str, version: str) -> None:
     )
 
 
-def no_measurements() -> None:
+def no_measurements(closes: datetime) -> None:
     """Predictions are there, and no check has run."""
-    st.text("No window has been judged yet. The worker judges each one after it has closed; to do it now:")
+    st.text(
+        "No window has been judged yet. Each one is judged once it has closed, "
+        f"the newest from {wording.moment(closes)} on. Where no worker runs, this judges the closed ones:"
+    )
     st.code("watchkeeper run", language="bash")
 
 

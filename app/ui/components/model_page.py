@@ -69,7 +69,7 @@ def _content(model: str, version: str, days: int) -> None:
         quality.section(view, since, until)
         features.section(view, since, until)
     else:
-        empty.no_measurements()
+        empty.no_measurements(until)
     _done(view)
 
 
