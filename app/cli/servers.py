@@ -13,7 +13,7 @@ import click
 
 from app.cli.output import format_option, show
 from app.cli.parameters import TIME
-from app.cli.session import connect, database, now, settings
+from app.cli.session import connect, database, log_to_stderr, now, settings
 from app.settings import Settings
 
 HOST = click.option("--host", help="Address to listen on; anything but loopback asks for API keys.")
@@ -33,6 +33,8 @@ def collect(host: str | None, port: int | None) -> None:
     connect(chosen).dispose()
     from app.api.run import serve
 
+    log_to_stderr()
+    click.echo(f"collector  http://{chosen.host}:{chosen.port}   (API: /docs)")
     serve(chosen)
 
 
@@ -43,6 +45,7 @@ def work() -> None:
     connect(chosen).dispose()
     from app.jobs.worker import work as run_worker
 
+    log_to_stderr()
     run_worker(chosen)
 
 
@@ -53,7 +56,9 @@ def dashboard(host: str | None, port: int | None) -> None:
     """Run the dashboard."""
     from app.ui.run import serve
 
-    serve(_changed(settings(), dashboard_host=host, dashboard_port=port))
+    chosen = _changed(settings(), dashboard_host=host, dashboard_port=port)
+    click.echo(f"dashboard  http://{chosen.dashboard_host}:{chosen.dashboard_port}")
+    serve(chosen)
 
 
 @click.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,12 @@ from app.settings import Settings
 def settings() -> Settings:
     """The settings of this process's environment."""
     return Settings.from_environment(os.environ)
+
+
+def log_to_stderr() -> None:
+    """What long-lived processes log, with the time and the part that says it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # asking for the schema's revision is no news
 
 
 def now() -> datetime:

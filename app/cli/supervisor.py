@@ -33,7 +33,7 @@ def supervise(commands: Sequence[str], settings: Settings) -> int:
         environment.pop(PREFIX + "DATABASE_URL", None)
     running = {command: _start(command, environment) for command in commands}
     started = dict.fromkeys(commands, time.monotonic())
-    _announce(settings)
+    click.echo("Ctrl-C ends all of it.")
     code = 0
     while not stopping.asked and not code:
         time.sleep(0.2)
@@ -80,9 +80,3 @@ def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
             process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-def _announce(settings: Settings) -> None:
-    click.echo(f"collector  http://{settings.host}:{settings.port}   (API: /docs)")
-    click.echo(f"dashboard  http://{settings.dashboard_host}:{settings.dashboard_port}")
-    click.echo("Ctrl-C ends all of it.")

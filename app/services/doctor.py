@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.engine import open_engine, read
-from app.storage.tables import action, batch, delivery, job_run, model, reference, version
+from app.storage.tables import action, batch, channel, delivery, job_run, model, reference, version
 
 LEAST_FREE_BYTES = 1 << 30
 LATE = timedelta(minutes=15)
@@ -51,7 +51,11 @@ def diagnose(settings: Settings, now: datetime) -> list[Finding]:
         findings.append(_schema(engine))
         if findings[-1].level is Level.OK:
             with read(engine) as connection:
-                findings += [_backlog(connection, now), *(look(connection) for look in _LOOKS)]
+                findings += [
+                    _backlog(connection, now),
+                    _last_round(connection, now),
+                    *(look(connection) for look in _LOOKS),
+                ]
         engine.dispose()
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).strip()
@@ -89,6 +93,14 @@ def _backlog(connection: Connection, now: datetime) -> Finding:
     return _verdict("worker", not late, what, "start `watchkeeper work` (or `up`), or run `watchkeeper run` once")
 
 
+def _last_round(connection: Connection, now: datetime) -> Finding:
+    finished = connection.scalar(select(func.max(job_run.c.finished_at)))
+    recent = finished is not None and now - finished <= LATE
+    what = f"the last job finished at {finished:%Y-%m-%d %H:%M} UTC" if finished else "no job has run yet"
+    mend = "start `watchkeeper work` (or `up`), unless you call `watchkeeper run` yourself"
+    return _verdict("schedule", recent, what, mend, otherwise=Level.NOTE)
+
+
 def _jobs(connection: Connection) -> Finding:
     newest = select(job_run.c.job, func.max(job_run.c.id).label("id")).group_by(job_run.c.job).subquery()
     query = select(job_run.c.job, job_run.c.outcome, job_run.c.detail).join(newest, newest.c.id == job_run.c.id)
@@ -98,6 +110,10 @@ def _jobs(connection: Connection) -> Finding:
 
 
 def _deliveries(connection: Connection) -> Finding:
+    if not connection.scalar(select(func.count()).select_from(channel)):
+        return Finding(
+            "alerts", Level.NOTE, "no channel: alerts are only in the dashboard", "`watchkeeper channel add`"
+        )
     errors = _unsent(connection, delivery)
     mend = "see `watchkeeper channel list`, then `watchkeeper channel test NAME`"
     return _verdict("alerts", not errors, errors or "every alert reached its channels", mend)

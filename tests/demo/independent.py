@@ -91,7 +91,7 @@ def chances(reference: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[float]:
 
 
 def judged(usual: pd.DataFrame, days: pd.DataFrame, *, harm: int, floor: float = 0.01) -> pd.DataFrame:
-    """`limit` and `breach` of a series of shares; `harm` -1: a fall is bad, 0: either direction. Both frames as of `by_day`."""
+    """`limit` and `breach` of a series of shares, frames as of `by_day`; `harm` -1: a fall is bad, 0: either way."""
     values = usual["value"].to_numpy()
     others = (values.sum() - values) / (values.size - 1)
     tolerance = max(floor, 1.25 * float(np.abs(values - others).max())) * _wider(usual["rows"], days["rows"])
