@@ -25,6 +25,8 @@ from app.core.records import NON_FINITE, CorrectionRecord, PredictionRecord, Rej
 
 NAME_LENGTH = 200
 MOST_ENTRIES = 2_000
+MOST_RECORDS = 100_000
+"""Of one body. What is wrong with a record takes more room than the two bytes that may hold it."""
 _SHOWN = 200  # characters of a wrong value that an answer repeats
 
 Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=NAME_LENGTH)]
@@ -45,6 +47,10 @@ class UndecodableError(ValueError):
     """The body as a whole cannot be read, so that not even its records can be told apart."""
 
 
+class TooManyError(UndecodableError):
+    """The body holds more than MOST_RECORDS records."""
+
+
 class Decoded(msgspec.Struct, Generic[Record], frozen=True):
     """What a body held: `records[i]` stood at place `indexes[i]` of it."""
 
@@ -57,7 +63,7 @@ def decode_predictions(body: bytes, *, lines: bool) -> Decoded[PredictionRecord]
     """The predictions of a body: one JSON object or an array of them; with `lines`, NDJSON.
 
     A record's `predicted_class` and `predicted_value` both say what was sent; the model's task decides which of them
-    counts. Raises UndecodableError where the records cannot be told apart.
+    counts. Raises UndecodableError where the records cannot be told apart or are too many.
     """
     return _decode(body, lines, _to_prediction, PREDICTION)
 
@@ -73,7 +79,10 @@ def _decode(
     decoded: Decoded[Record] = Decoded([], [], [])
     # PostgreSQL holds no NUL. A body that writes none, and that is nearly every body, needs no second look.
     check: Callable[[Buffer], Record] = _without_nul(convert, fields) if b"\\u0000" in body else convert
-    for index, part in enumerate(_lines(body) if lines else _elements(body)):
+    parts = _lines(body) if lines else _elements(body)
+    if len(parts) > MOST_RECORDS:
+        raise TooManyError(f"the body holds {len(parts)} records; allowed are {MOST_RECORDS}: send them in parts")
+    for index, part in enumerate(parts):
         try:
             record = _mending(check, part)
         except _WRONG as error:

@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 MIB = 1 << 20
+MOST_MEMBERS = 100
+"""Gzip files strung together in one body. Each costs a copy of all that follow, so that many would hold us up."""
 _GZIP = 16 + zlib.MAX_WBITS  # tells zlib to expect gzip's frame
 
 
@@ -41,11 +43,13 @@ def encoding_of(request: Request) -> str:
 def gunzip(packed: bytes, limit: int) -> bytes:
     """The unpacked bytes; never more than `limit` of them are made, whatever the body claims to hold.
 
-    Raises HTTPException 413 beyond the limit, 400 for what is not gzip or ends too early.
+    Raises HTTPException 413 beyond the limit, 400 for what is not gzip, ends too early or has too many members.
     """
     pieces: list[bytes] = []
     room = limit
-    while packed:  # gzip files may be strung together
+    while packed:
+        if len(pieces) == MOST_MEMBERS:
+            raise HTTPException(400, f"the gzip body has too many members; allowed are {MOST_MEMBERS}")
         unpacker = zlib.decompressobj(_GZIP)
         try:
             pieces.append(unpacker.decompress(packed, room + 1))

@@ -23,7 +23,7 @@ from app.api.context import Context, context_of
 from app.core.records import CorrectionRecord, PredictionRecord, Receipt
 from app.services.ingest import Resolved, Targets, knows, resolve_corrections, resolve_predictions
 from app.storage.ingest import CorrectionRow, PredictionRow, Rows
-from collectors.native import Decoded, UndecodableError, decode_corrections, decode_predictions
+from collectors.native import Decoded, TooManyError, UndecodableError, decode_corrections, decode_predictions
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -90,7 +90,7 @@ async def _decoded(request: Request, kind: Kind[Record, Row], limit: int) -> Dec
     try:
         return decode() if len(body) <= _SMALL and not packed else await run_in_threadpool(decode)
     except UndecodableError as error:
-        raise HTTPException(400, str(error)) from None
+        raise HTTPException(413 if isinstance(error, TooManyError) else 400, str(error)) from None
 
 
 def _is_lines(request: Request) -> bool:

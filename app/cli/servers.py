@@ -67,16 +67,22 @@ Examples:
   watchkeeper run                          do all due work once, such as from cron or after an import
   watchkeeper run --until 2026-11-01       judge windows as if it were that time"""
 )
-@click.option("--until", type=TIME, help="Take this as the present; only windows that had closed by then are judged.")
+@click.option("--until", type=TIME, help="Judge only windows that had closed by then; not in the future.")
 @format_option
 def run(until: datetime | None, format_: str) -> None:
     """Fold, evaluate, alert, deliver and act once, then exit. Exit code 1 when a job failed."""
-    from app.services.rounds import run_round
+    from app.services.rounds import JUDGING, SENDING, run_round
 
+    if until is not None and until > now():
+        raise click.BadParameter(f"{until:%Y-%m-%d %H:%M} UTC is in the future", param_hint="--until")
     with database() as engine:
-        summary = run_round(engine, settings(), until or now(), force=True, environment=os.environ)
-    show([asdict(job) for job in summary.jobs], format_)
-    sys.exit(1 if summary.failed else 0)
+        # What is sent is sent now, whatever the time that is judged: a running worker must see our claims as they are.
+        rounds = [
+            run_round(engine, settings(), present or now(), force=True, environment=os.environ, jobs=jobs)
+            for present, jobs in ((until, JUDGING), (None, SENDING))
+        ]
+    show([asdict(job) for summary in rounds for job in summary.jobs], format_)
+    sys.exit(1 if any(summary.failed for summary in rounds) else 0)
 
 
 @click.command(epilog="\b\nExample:\n  watchkeeper up")

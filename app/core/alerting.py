@@ -48,6 +48,10 @@ class Finding:
     since: datetime | None = None
 
     @property
+    def series(self) -> tuple[str, str, str]:
+        return self.check, self.subject, self.segment
+
+    @property
     def excess(self) -> float:
         """How far the value lies from its limit, in either direction, as |log(value / limit)|; it orders a list."""
         if self.value is None or self.limit is None or math.isnan(self.value) or math.isnan(self.limit):

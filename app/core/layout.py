@@ -116,13 +116,14 @@ def _grid(feature: NumericFeature) -> tuple[FloatArray, FloatArray]:
     edges = np.array(feature.edges)
     centres, quanta = np.zeros(BINS), np.ones(BINS)
     inner = slice(1, edges.size)
-    centres[inner] = edges[:-1] + np.diff(edges) / 2
-    # An atom at zero is 5e-324 wide, and a 4096th of that would be a quantum of zero.
-    quanta[inner] = np.maximum(np.diff(edges) / _OFFSET_STEPS, np.finfo(np.float64).tiny)
+    # Divided before they are subtracted: the width of a bin between the smallest and the largest double is none.
+    quanta[inner] = np.diff(edges / _OFFSET_STEPS)
+    centres[inner] = edges[:-1] + quanta[inner] * (_OFFSET_STEPS / 2)
     for bin_, edge in ((0, edges[0]), (edges.size, edges[-1])):
         centres[bin_] = edge
         quanta[bin_] = feature.scale / _OFFSET_STEPS
-    return centres, quanta
+    # An atom at zero is 5e-324 wide, and a 4096th of that would be a quantum of zero.
+    return centres, np.maximum(quanta, np.finfo(np.float64).tiny)
 
 
 def numeric_feature(name: str, numbers: Numbers) -> NumericFeature:
@@ -133,12 +134,12 @@ def numeric_feature(name: str, numbers: Numbers) -> NumericFeature:
     values = np.sort(numbers.finite())
     if not values.size:
         return NumericFeature(name, [0.0], 0.0, 0.0, 0.0, 0.0)
-    low, high = np.quantile(values, (0.001, 0.999))
-    winsorised = np.clip(values, low, high)
-    edges = equal_mass_edges(values, BINS)
-    return NumericFeature(
-        name, edges.tolist(), float(winsorised.mean()), float(winsorised.std()), float(low), float(high)
-    )
+    # In units of a power of two, which costs no digit: squares of the largest doubles would be infinite.
+    unit = 2.0 ** (int(np.frexp(np.abs(values[[0, -1]]).max())[1]) - 1)
+    low, high = np.quantile(values / unit, (0.001, 0.999))
+    winsorised = np.clip(values / unit, low, high)
+    facts = np.array([winsorised.mean(), winsorised.std(), low, high]) * unit
+    return NumericFeature(name, equal_mass_edges(values, BINS).tolist(), *facts.tolist())
 
 
 def categorical_feature(name: str, values: Column) -> CategoricalFeature:

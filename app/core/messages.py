@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from app.core.alerting import Finding, State, utc_text
-from app.core.model import Window
+from app.core.model import Outcome, Window
 
 MOST_LINES = 20
 
@@ -67,7 +67,10 @@ def compose(
     advice: str = "",
     link: str = "",
 ) -> Message:
-    """One message about all `findings` (at least one, all of the same check), the worst first."""
+    """One message about all `findings` (at least one, all of the same check), the worst first.
+
+    Findings without a verdict end an alert about something that is not measured any more.
+    """
     ordered = sorted(findings, key=lambda found: (-found.excess, found.subject, found.segment))
     newest = max(ordered, key=lambda found: found.window.start)
     rates = [found.expected_rate for found in ordered if found.expected_rate is not None]
@@ -97,6 +100,8 @@ def _line(found: Finding) -> Line:
 
 def _title(model: str, version: str, kind: State, ordered: Sequence[Finding]) -> str:
     verb = "breached" if kind is State.FIRING else "back within its limit"
+    if ordered[0].outcome is Outcome.NOT_EVALUATED:
+        verb = "no longer watched"
     names = [subject_text(found.subject, found.segment) for found in ordered]
     whom = names[0] if len(names) == 1 else f"{names[0] or 'the whole'} and {len(names) - 1} more"
     return f"{model} {version}: {ordered[0].check} {verb}" + (f" for {whom}" if whom else "")

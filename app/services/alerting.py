@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from app.core.alerting import Finding, State, decide, fingerprint
 from app.core.messages import Message, compose
+from app.core.model import Outcome, Window
 from app.services.checks import all_checks
 from app.storage import alerts, outbox
 from app.storage.alerts import MeasuredVersion, StoredAlert, Transition
@@ -69,7 +70,9 @@ def _alert_version(
         oldest = version.newest_window - version.window * RECENT_WINDOWS
         findings = alerts.newest_findings(connection, version.version_id, oldest)
         known = alerts.stored_alerts(connection, version.version_id)
+        gone = _gone(connection, version, findings, known.values())
     changes = _decide(version, findings, known)
+    changes.to_change += [(finding, stored, State.RESOLVED, finding.reason) for finding, stored in gone]
     if not changes.to_change and not changes.to_refresh:
         return AlertSummary()
     with write(engine) as connection:
@@ -95,6 +98,30 @@ def _decide(version: MeasuredVersion, findings: Sequence[Finding], known: dict[s
         elif stored and _news(stored, finding):
             changes.to_refresh.append((finding, stored))
     return changes
+
+
+def _gone(
+    connection: Connection, version: MeasuredVersion, findings: Sequence[Finding], known: Iterable[StoredAlert]
+) -> list[tuple[Finding, StoredAlert]]:
+    """Alerts that fire about what the newest window does not measure, such as a feature that a new reference lacks.
+
+    While windows are judged anew, an alert waits until the window that it rests on has its turn.
+    """
+    found = {finding.series for finding in findings}
+    newest = version.newest_window
+    lost = [
+        stored
+        for stored in known
+        if stored.known.state is State.FIRING and stored.known.judged_window <= newest and stored.series not in found
+    ]
+    measured = alerts.measured_in(connection, version.version_id, newest) if lost else set()
+    return [(_no_longer_watched(version, stored), stored) for stored in lost if stored.series not in measured]
+
+
+def _no_longer_watched(version: MeasuredVersion, stored: StoredAlert) -> Finding:
+    window = Window(version.newest_window, version.newest_window + version.window)
+    reason = "no longer watched: the newest window has no such measurement"
+    return Finding(*stored.series, Outcome.NOT_EVALUATED, window, None, None, "", reason)
 
 
 def _news(stored: StoredAlert, finding: Finding) -> bool:
@@ -127,9 +154,10 @@ def _messages(
     advice_for: Callable[[str], str],
 ) -> list[tuple[Message, list[Transition]]]:
     """One message per check and kind of change, with the transitions it tells."""
-    groups: dict[tuple[str, State], list[Transition]] = defaultdict(list)
+    groups: dict[tuple[str, State, bool], list[Transition]] = defaultdict(list)
     for transition in transitions:
-        groups[transition.finding.check, transition.new].append(transition)
+        watched = transition.finding.outcome is not Outcome.NOT_EVALUATED
+        groups[transition.finding.check, transition.new, watched].append(transition)
     return [
         (
             compose(
@@ -146,7 +174,7 @@ def _messages(
             ),
             told,
         )
-        for (check, kind), told in groups.items()
+        for (check, kind, _), told in groups.items()
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.services.checks import all_checks
-from app.storage import evaluations
+from app.storage import evaluations, unfolded
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read, snapshot, write
 from app.storage.recipes import Recipe, Stamp, load_recipes, unchanged
@@ -24,6 +24,8 @@ from app.storage.references import reference_profiles
 
 MOST_REFERENCE_WINDOWS = 168
 """A week of hours; of a longer reference the newest windows count."""
+MOST_OLDEST_WINDOWS = 1_000
+"""Looked at to find where production began; far more than stray rows from before it touch."""
 ROWS_PER_COMMIT = 2_000
 """Measurements written at a time, so that no writer waits long for us."""
 
@@ -47,25 +49,57 @@ class EvaluationSummary:
 
 
 def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
-    """Judge every closed window that is new, or whose rows or labels changed since it was judged."""
+    """Judge every closed window that is new, or whose rows or labels changed since it was judged.
+
+    While stored rows wait to be counted, no window is closed that ended after the first of them came: what looks like
+    silence may be theirs.
+    """
     with read(engine) as connection:
         pairs = [(m, v) for m in list_models(connection) for v in list_versions(connection, m.id)]
+        waiting_since = unfolded.waiting_since(connection)
+    counted_until = now if waiting_since is None else min(now, waiting_since)
     summary = EvaluationSummary()
     for model, version in pairs:
         if version.stage is not Stage.RETIRED:
-            summary += _evaluate_version(engine, model, version, now)
+            summary += _evaluate_version(engine, model, version, now, model.window.start_of(counted_until))
     return summary
 
 
-def _evaluate_version(engine: Engine, model: Model, version: Version, now: datetime) -> EvaluationSummary:
+def _evaluate_version(
+    engine: Engine, model: Model, version: Version, now: datetime, closed: datetime
+) -> EvaluationSummary:
+    """Judge the version's windows that end by `closed`."""
     with read(engine) as connection:
-        progress = evaluations.progress(connection, version.id, model.window.start_of(now))
+        oldest = evaluations.oldest_windows(connection, version.id, closed, MOST_OLDEST_WINDOWS)
+        first = production_start(oldest, model.window.delta)
         recipe = load_recipes(connection, [version.id]).get(version.id)
-    if progress.first is None or recipe is None or recipe.stamp.rebuild_position is not None:
-        return EvaluationSummary()
-    due = _due(model, progress.first, progress, now)
-    subject = _Subject(model, version, recipe, progress.first, _baseline(engine, recipe), now)
+        if first is None or recipe is None or recipe.stamp.rebuild_position is not None:
+            return EvaluationSummary()
+        progress = evaluations.progress(connection, version.id, first, closed)
+    due = _due(model, first, progress, now, closed)
+    subject = _Subject(model, version, recipe, first, closed, _baseline(engine, recipe), now)
     return _judge(engine, subject, due) if due else EvaluationSummary()
+
+
+def production_start(starts: Sequence[datetime], length: timedelta) -> datetime | None:
+    """The first window of a version's life in production, from the `starts` of its oldest windows with rows, in order.
+
+    A few rows of long before, such as a trial or a sender whose clock was wrong, are no beginning: they would fill the
+    windows that normal is learnt from with silence. So what lasted less than EARLY_WINDOWS, and less than the silence
+    after it, is passed over, if that silence lasted ENOUGH_WINDOWS or more.
+    """
+    first = previous = starts[0] if starts else None
+    for start in starts:
+        assert first is not None
+        assert previous is not None
+        life = previous + length - first
+        silence = start - (previous + length)
+        if life >= EARLY_WINDOWS * length:
+            break
+        if silence >= max(ENOUGH_WINDOWS * length, life):
+            first = start
+        previous = start
+    return first
 
 
 def _judge(engine: Engine, subject: _Subject, due: Sequence[Window]) -> EvaluationSummary:
@@ -87,19 +121,21 @@ def _judge(engine: Engine, subject: _Subject, due: Sequence[Window]) -> Evaluati
     return summary
 
 
-def _due(model: Model, first: datetime, progress: evaluations.Progress, now: datetime) -> list[Window]:
+def _due(
+    model: Model, first: datetime, progress: evaluations.Progress, now: datetime, closed: datetime
+) -> list[Window]:
     """The windows to judge, oldest first, without a gap: a run of windows is judged by the ones before it."""
     length = model.window
     starts = [progress.changed] if progress.changed else []
     if progress.judged is None or progress.judged_at is None:
         starts.append(first)
     else:
-        starts.append(progress.judged + length.delta)
+        starts.append(max(first, progress.judged + length.delta))
         # The oldest window whose labels were not all due when we last looked is judged anew once they are.
         provisional = length.start_of(progress.judged_at - model.label_delay)
         if provisional + length.delta <= now - model.label_delay:
             starts.append(max(first, provisional))
-    return _windows(min(starts), length.start_of(now), length)
+    return _windows(min(starts), closed, length)
 
 
 def _windows(start: datetime, end: datetime, length: WindowLength) -> list[Window]:
@@ -124,12 +160,13 @@ class _Baseline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Subject:
-    """Whom a round is about: a version, how it is counted, and `first`, the start of its first window in production."""
+    """Whom a round is about: a version, how it is counted, and its closed windows in production, [first, closed)."""
 
     model: Model
     version: Version
     recipe: Recipe
     first: datetime
+    closed: datetime
     baseline: _Baseline
     now: datetime
 
@@ -216,7 +253,7 @@ def _case(
 
 def _early(connection: Connection, subject: _Subject) -> Series:
     """Production's first closed windows; their features only where the reference has too few windows of its own."""
-    windows = _windows(subject.first, subject.now, subject.model.window)[:EARLY_WINDOWS]
+    windows = _windows(subject.first, subject.closed, subject.model.window)[:EARLY_WINDOWS]
     begin, end, baseline = windows[0].start, windows[-1].end, subject.baseline
     outcomes = evaluations.outcomes_between(connection, subject.version.id, begin, end)
     short = baseline.reference is None or enough_rows(baseline.reference.outcomes.rows).sum() < ENOUGH_WINDOWS

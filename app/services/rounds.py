@@ -43,6 +43,8 @@ class Job(StrEnum):
 
 
 ALL = tuple(Job)
+JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
+SENDING = (Job.DELIVER, Job.ACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,14 @@ def run_round(
     Raises sqlalchemy's DBAPIError when the database cannot even be asked which work is due.
     """
     worker = worker or this_process()
+    began = time.monotonic()
     runs = []
     for job in jobs:
         slot = now if force else _slot(job, settings, now)
         if _claim(engine, job, slot, worker, now, force=force):
-            runs.append(_run(engine, settings, job, slot, now, environment))
+            # After a long evaluation the round's beginning is long past, and a claim dated then has run out already.
+            present = now + timedelta(seconds=time.monotonic() - began)
+            runs.append(_run(engine, settings, job, slot, present, environment))
     return RoundSummary(tuple(runs))
 
 

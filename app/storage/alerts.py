@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,6 +14,9 @@ from app.core.alerting import AlertState, Finding, State
 from app.core.messages import Message, to_json
 from app.core.model import Outcome, Window, WindowLength
 from app.storage.tables import alert, alert_transition, measurement, model, notification, version
+
+Series: TypeAlias = tuple[str, str, str]
+"""What is followed through the windows of a version: check, subject and segment."""
 
 _JUDGED = (Outcome.OK.value, Outcome.BREACH.value)
 
@@ -35,6 +38,7 @@ class StoredAlert:
     """The state of one alert and the row that holds it."""
 
     id: int
+    series: Series
     known: AlertState
     value: float | None
     limit: float | None
@@ -114,12 +118,24 @@ def _finding(row: Row[Any]) -> Finding:
     )
 
 
+def measured_in(connection: Connection, version_id: int, window_start: datetime) -> set[Series]:
+    """All that was looked at in that window, judged or not."""
+    m = measurement.c
+    query = select(m.check, m.subject, m.segment).where(m.version_id == version_id, m.window_start == window_start)
+    return {(check, subject, segment) for check, subject, segment in connection.execute(query)}
+
+
 def stored_alerts(connection: Connection, version_id: int) -> dict[str, StoredAlert]:
     """The version's alerts, firing or resolved, by fingerprint."""
     rows = connection.execute(select(alert).where(alert.c.version_id == version_id))
     return {
         row.fingerprint: StoredAlert(
-            row.id, AlertState(State(row.state), row.judged_window, row.since), row.value, row.limit, row.reason
+            row.id,
+            (row.check, row.subject, row.segment),
+            AlertState(State(row.state), row.judged_window, row.since),
+            row.value,
+            row.limit,
+            row.reason,
         )
         for row in rows
     }

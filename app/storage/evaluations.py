@@ -19,19 +19,23 @@ from app.storage.tables import measurement, profile
 class Progress:
     """How far a version has been judged: starts of windows, and a time; None where there is none."""
 
-    first: datetime | None
-    changed: datetime | None  # the oldest window, before the asked time, whose profile changed since it was judged
+    changed: datetime | None  # the oldest of the asked windows whose profile changed since it was judged
     judged: datetime | None  # the newest judged window
     judged_at: datetime | None  # when that one was judged
 
 
-def progress(connection: Connection, version_id: int, before: datetime) -> Progress:
-    """How far the version has been judged; windows that start at or after `before` are not closed and do not count."""
-    mine = _whole(version_id)
-    first = connection.scalar(select(func.min(profile.c.window_start)).where(mine, profile.c.window_start < before))
+def oldest_windows(connection: Connection, version_id: int, before: datetime, most: int) -> Sequence[datetime]:
+    """The starts of up to `most` stored windows, the oldest first, of those that start before `before`."""
+    start = profile.c.window_start
+    return connection.scalars(select(start).where(_whole(version_id), start < before).order_by(start).limit(most)).all()
+
+
+def progress(connection: Connection, version_id: int, first: datetime, before: datetime) -> Progress:
+    """How far the version has been judged; of its stored windows, those that start in [first, before) count."""
+    start = profile.c.window_start
     changed = connection.scalar(
-        select(func.min(profile.c.window_start)).where(
-            mine, profile.c.revision != profile.c.evaluated_revision, profile.c.window_start < before
+        select(func.min(start)).where(
+            _whole(version_id), profile.c.revision != profile.c.evaluated_revision, start >= first, start < before
         )
     )
     newest = (
@@ -41,7 +45,7 @@ def progress(connection: Connection, version_id: int, before: datetime) -> Progr
         .limit(1)
     )
     judged = connection.execute(newest).one_or_none()
-    return Progress(first, changed, judged and judged.window_start, judged and judged.evaluated_at)
+    return Progress(changed, judged and judged.window_start, judged and judged.evaluated_at)
 
 
 def outcomes_between(

@@ -34,6 +34,12 @@ def rows_waiting(connection: Connection) -> int:
     return int(connection.scalar(total) or 0)
 
 
+def waiting_since(connection: Connection) -> datetime | None:
+    """When the oldest batch that no fold has counted was stored; None when none waits."""
+    oldest = select(batch.c.created_at).where(batch.c.folded_at.is_(None)).order_by(batch.c.id).limit(1)
+    return connection.scalar(oldest)
+
+
 def next_batches(connection: Connection, most: int, *, correction_weight: int, up_to: int) -> Batches:
     """The oldest unfolded batches with an id of at most `up_to`: one, and more while they hold up to `most` rows.
 

@@ -146,6 +146,11 @@ def test_a_model_registered_by_another_process_is_found_at_once(
         pytest.param(b"{}", JSON | {"Content-Encoding": "gzip"}, 400, "not valid gzip", id="not gzip"),
         pytest.param(gzip.compress(b"[]" * 999)[:-9], JSON | {"Content-Encoding": "gzip"}, 400, "too early", id="cut"),
         pytest.param(b"[" + b" " * (1 << 20) + b"]", JSON, 413, "too large", id="too large"),
+        pytest.param(b"[" + b"0," * 100_000 + b"0]", JSON, 413, "100001 records", id="too many for their answers"),
+        pytest.param(b"0\n" * 100_001, NDJSON, 413, "100001 records", id="too many lines"),
+        pytest.param(
+            gzip.compress(b"") * 50_000, JSON | {"Content-Encoding": "gzip"}, 400, "members", id="gzip in crumbs"
+        ),
         pytest.param(
             gzip.compress(b"[" + b" " * (200 << 20) + b"]"),
             JSON | {"Content-Encoding": "gzip"},

@@ -174,6 +174,7 @@ def test_an_unknown_name_is_said_with_exit_code_1(
         (("model", "add", "m", "--task", "binary", "--label-delay", "soon"), "'soon' is no duration"),
         (("run", "--until", "2026-04-15T10:00:00"), "has no zone"),
         (("run", "--until", "tomorrow"), "'tomorrow' is no time"),
+        (("run", "--until", "2999-01-01"), "is in the future"),
         (("version", "add", "m", "1", "--dependency", "numpy"), "NAME==VERSION"),
         (("channel", "add", "c", "--kind", "slack", "--set", "url"), "FIELD=VALUE"),
     ],

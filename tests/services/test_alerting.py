@@ -8,12 +8,14 @@ from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, delete, event
 
 from app.core.alerting import State
 from app.core.messages import MOST_LINES, Message, from_json
 from app.services.alerting import RECENT_WINDOWS, AlertSummary, advice_of_check, alert
 from app.services.checks import all_checks
+from app.storage import tables
+from app.storage.engine import write
 from tests.services.measured import DAY, START, add_channels, add_version, measure, rows_of
 
 NOW = START + 30 * DAY
@@ -167,6 +169,25 @@ def test_what_is_long_past_is_left_alone(engine: Engine, version_id: int) -> Non
     measure(engine, version_id, "b", subject="gone")
     measure(engine, version_id, "o" * (RECENT_WINDOWS + 1), subject="still there", first_day=1)
 
+    assert alert(engine, NOW) == AlertSummary()
+
+
+def test_an_alert_about_what_is_measured_no_more_ends_and_says_so(engine: Engine, version_id: int) -> None:
+    """As when a new reference lacks the feature: all measurements are made anew, without it."""
+    measure(engine, version_id, "bb", subject="gone")
+    measure(engine, version_id, "bb", subject="age")
+    assert alert(engine, NOW).fired == 2
+    with write(engine) as connection:
+        connection.execute(delete(tables.measurement))
+    measure(engine, version_id, "b", subject="age")
+    assert alert(engine, NOW) == AlertSummary()  # the newest window is still missing
+
+    measure(engine, version_id, "b?", subject="age")
+    assert alert(engine, NOW) == AlertSummary(resolved=1, notifications=1)
+
+    told = messages(engine)[-1]
+    assert told.title == "delay 1: training_serving_skew no longer watched for gone"
+    assert told.lines[0].reason == "no longer watched: the newest window has no such measurement"
     assert alert(engine, NOW) == AlertSummary()
 
 

@@ -205,6 +205,45 @@ def test_rows_before_the_first_window_begin_the_watch_anew(engine: Engine, given
     assert_same(findings(measurements(engine, version)), expected(given.but(now=until(8)), version))
 
 
+def test_a_stray_row_of_long_ago_is_not_the_beginning_and_costs_nothing(engine: Engine, given: Given) -> None:
+    version = register(engine, given)
+    stray = days(given.served, 0, 1).head(1)
+    store(engine, version, stray.assign(time=stray["time"] - 10_000 * DAY).rename(index="stray-{}".format))
+    store(engine, version, given.served)
+    assert evaluate(engine, until(8)).windows == 8
+    assert_same(findings(measurements(engine, version)), expected(given.but(now=until(8)), version))
+    assert evaluate(engine, until(8) + HOUR) == EvaluationSummary()
+
+
+@pytest.mark.parametrize(
+    ("starts", "first"),
+    [
+        pytest.param([], None, id="nothing"),
+        pytest.param([5], 5, id="one window, and nothing to say that it was a trial"),
+        pytest.param([0, 31], 31, id="a trial, then 30 windows of silence"),
+        pytest.param([0, 30], 0, id="a shorter silence"),
+        pytest.param([0, 10_000, 19_000, 19_001], 19_000, id="several strays"),
+        pytest.param([*range(50), 99], 0, id="a pause shorter than what came before"),
+        pytest.param([*range(50), 100], 100, id="a pause as long as what came before"),
+        pytest.param([*range(90), 10_000], 0, id="a long pause after enough windows"),
+    ],
+)
+def test_where_production_begins(starts: list[int], first: int | None) -> None:
+    begin = None if first is None else START + first * HOUR
+    assert service.production_start([START + n * HOUR for n in starts], HOUR) == begin
+
+
+def test_windows_that_rows_waiting_to_be_counted_may_fill_are_not_judged_yet(engine: Engine, given: Given) -> None:
+    version = register(engine, given)
+    store(engine, version, days(given.served, 0, 5))
+    with write(engine) as connection:
+        ingest.insert_rows(connection, [predictions_of(version, days(given.served, 5, 8))], until(5) + HOUR)
+    assert evaluate(engine, until(8)).windows == 5
+    fold(engine, LIVE)
+    assert evaluate(engine, until(8)).windows >= 3
+    assert len(judged_at(engine, version)) == 8
+
+
 def test_late_labels_bring_a_window_back_and_make_it_final(engine: Engine, given: Given) -> None:
     version = register(engine, given)
     store(engine, version, given.served, labels=False)

@@ -371,3 +371,23 @@ def test_progress_covers_both_readings(
 
     assert [step.share for step in seen] == [0.25, 0.5, 0.75, 1.0]
     assert [step.rows for step in seen] == [100, 200, 100, 200]
+
+
+@pytest.mark.parametrize("sentinel", [1.7976931348623157e308, 1e200])
+def test_the_largest_doubles_make_bins_that_rows_can_be_counted_by(
+    engine: Engine, add: Callable[..., tuple[Model, Version]], tmp_path: Path, sentinel: float
+) -> None:
+    target, rows = add(), frame(days=3)
+    rows["x"] = rows["x"].where(np.arange(len(rows)) % 3 > 0, sentinel)
+    rows["word"] = np.where(np.arange(len(rows)) % 2, sentinel, -sentinel)
+
+    store(engine, target, as_csv(tmp_path / "a.csv", rows))
+
+    with read(engine) as connection:
+        stored = find_reference(connection, target[1].id)
+    assert stored is not None
+    assert np.isfinite([[one.mean, one.sd, one.low, one.high] for one in stored.layout.numeric]).all()
+    assert np.isfinite(stored.layout.centres).all()
+    assert np.isfinite(stored.layout.quanta).all()
+    features = sum((part.features for part in windows(engine, target[1]).values()), FeatureCounts.empty(stored.layout))
+    assert features.numeric.sum(axis=-1).tolist() == [len(rows)] * 2

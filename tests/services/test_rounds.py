@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
@@ -13,7 +14,9 @@ from sqlalchemy.exc import OperationalError
 from app.core.errors import ConflictError
 from app.core.model import Task
 from app.services import rounds
+from app.services.evaluate import EvaluationSummary
 from app.services.rounds import ALL, Job, RoundSummary, described, run_round
+from app.services.sending import SendSummary
 from app.settings import Settings
 from app.storage.jobs import RunState
 from tests.services.measured import rows_of
@@ -65,6 +68,19 @@ def test_many_at_once_do_each_job_once(engine: Engine) -> None:
     with ThreadPoolExecutor(4) as pool:
         summaries = list(pool.map(lambda _: run(engine), range(4)))
     assert sorted(one.job for summary in summaries for one in summary.jobs) == sorted(ALL)
+
+
+def test_jobs_after_a_long_one_know_how_late_it_is(engine: Engine) -> None:
+    def evaluate_slowly(*_: object) -> EvaluationSummary:
+        time.sleep(0.05)
+        return EvaluationSummary()
+
+    with (
+        patch.object(rounds, "evaluate", autospec=True, side_effect=evaluate_slowly),
+        patch.object(rounds, "deliver", autospec=True, return_value=SendSummary()) as deliver,
+    ):
+        run(engine)
+    assert deliver.call_args.args[1] >= NOW + timedelta(seconds=0.05)
 
 
 @pytest.mark.parametrize("error", [ConflictError("what to mend"), TypeError("a bug of ours")])

@@ -47,7 +47,7 @@ def _check_sorted(values: Floats, bins: int) -> None:
         raise ValueError(
             f"sorted_values holds {(~np.isfinite(values)).sum()} values that are NaN or infinite, must be finite"
         )
-    if (np.diff(values) < 0).any():
+    if (values[1:] < values[:-1]).any():
         raise ValueError("sorted_values must be in ascending order")
 
 
