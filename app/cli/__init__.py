@@ -22,6 +22,8 @@ COMMANDS = {
     "import": "files:import_",
     "measurements": "findings:measurements",
     "alert": "findings:alert",
+    "why": "insights:why",
+    "scorecard": "insights:scorecard",
     "channel": "actions:channel",
     "policy": "actions:policy",
     "key": "keys:key",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 from sqlalchemy import Connection, Engine
 
 from app.core.alerting import Finding, State, decide, fingerprint
-from app.core.messages import Message, compose
+from app.core.causes import cause_text, likely
+from app.core.messages import MOST_CAUSES, Message, compose
+from app.services.causes import causes_of
 from app.services.checks import all_checks
 from app.storage import alerts, outbox
 from app.storage.alerts import MeasuredVersion, StoredAlert, Transition
@@ -72,11 +74,12 @@ def _alert_version(
     changes = _decide(version, findings, known)
     if not changes.to_change and not changes.to_refresh:
         return AlertSummary()
+    why = _causes(engine, version, changes)
     with write(engine) as connection:
         for finding, stored in changes.to_refresh:
             alerts.refresh(connection, stored, finding)
         transitions = _change(connection, version, changes, now)
-        messages = _messages(version, transitions, known, now, public_url, advice_for)
+        messages = _messages(version, transitions, known, now, public_url, advice_for, why)
         for message, told in messages:
             notification_id = alerts.add_notification(connection, version.version_id, message)
             alerts.add_transitions(connection, notification_id, told, now)
@@ -125,6 +128,7 @@ def _messages(
     now: datetime,
     public_url: str,
     advice_for: Callable[[str], str],
+    why: Mapping[str, Sequence[str]],
 ) -> list[tuple[Message, list[Transition]]]:
     """One message per check and kind of change, with the transitions it tells."""
     groups: dict[tuple[str, State], list[Transition]] = defaultdict(list)
@@ -143,11 +147,28 @@ def _messages(
                 since=_since(version, told, known),
                 advice=advice_for(check),
                 link=_link(public_url, version, check),
+                causes=why.get(check, ()),
             ),
             told,
         )
         for (check, kind), told in groups.items()
     ]
+
+
+def _causes(engine: Engine, version: MeasuredVersion, changes: _Changes) -> dict[str, list[str]]:
+    """The likely causes, in words, of each check of which an alert is about to fire; looked up before anything is
+    written, so that no writer waits for it.
+    """
+    firing = [finding for finding, _, state, _ in changes.to_change if state is State.FIRING]
+    newest = {finding.check: finding.window for finding in sorted(firing, key=lambda found: found.window)}
+    with read(engine) as connection:
+        return {
+            check: [
+                cause_text(cause)
+                for cause in likely(causes_of(connection, version.version_id, window, check), MOST_CAUSES)
+            ]
+            for check, window in newest.items()
+        }
 
 
 def _since(version: MeasuredVersion, told: Sequence[Transition], known: dict[str, StoredAlert]) -> datetime | None:

@@ -119,6 +119,27 @@ class TestModel:
         assert shown.count("What to do: ") == 5
         assert "beyond the limit in 3 of the last 3 windows" in shown
 
+    def test_the_likely_causes_are_those_that_the_model_depends_on(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        """Of the four features that moved, wind and hour alone make the score; and the truth moved too."""
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay"))
+
+        assert "Likely causes</b> (quality, window of" in shown
+        causes = shown.partition("Likely causes")[2].partition("</ol>")[0]
+        assert causes.count("<li>") == 3
+        assert f"{escape(HOSTILE_FEATURE)}: " in causes
+        assert "hour: " in causes
+        assert "the truth no longer follows the score" in causes
+        assert "carrier" not in causes
+
+    def test_a_healthy_model_has_no_causes(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        assert "Likely causes" not in html(opened("model", model="churn"))
+
     def test_a_message_that_did_not_arrive_is_told_with_its_error(
         self, use_database: Use, fleet_template: Path
     ) -> None:
@@ -186,6 +207,32 @@ class TestModel:
         use_database(fleet_template)
 
         assert "Accuracy fell" in html(opened("model", model="arrival-delay", **query))
+
+
+class TestScorecard:
+    def test_each_test_has_its_points_and_its_evidence(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("scorecard", model="arrival-delay"))
+
+        assert "ML Test Score: 4 of 7" in shown
+        assert "3. Training and serving features compute the same values" in shown
+        assert "training_serving_skew: 75 windows judged since" in shown
+        assert "● automated, ◆ breach" in shown
+        assert "no check for it is there yet (dependency_change)" in shown
+
+    def test_what_was_never_judged_scores_nothing(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("scorecard", model=HOSTILE))
+
+        assert "ML Test Score: 0 of 7" in shown
+        assert HOSTILE not in shown
+
+    def test_an_empty_database_says_how_to_begin(self, use_database: Use, sqlite_template: Path) -> None:
+        use_database(sqlite_template)
+
+        assert "watchkeeper model add" in code(opened("scorecard"))
 
 
 def test_names_are_text_and_never_markup(use_database: Use, fleet_template: Path) -> None:
