@@ -24,6 +24,7 @@ COMMANDS = {
     "alert": "findings:alert",
     "why": "insights:why",
     "scorecard": "insights:scorecard",
+    "report": "reports:report",
     "channel": "actions:channel",
     "policy": "actions:policy",
     "key": "keys:key",

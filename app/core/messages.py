@@ -54,6 +54,7 @@ class Message:
     link: str = ""
     expected_rate: float | None = None
     causes: tuple[str, ...] = ()
+    report: str = ""
 
 
 def compose(
@@ -69,10 +70,12 @@ def compose(
     advice: str = "",
     link: str = "",
     causes: Sequence[str] = (),
+    report: str = "",
 ) -> Message:
     """One message about all `findings` (at least one, all of the same check), the worst first.
 
-    `causes` are the likely ones in words, the likeliest first; the first MOST_CAUSES are told of what fires.
+    `causes` are the likely ones in words, the likeliest first; the first MOST_CAUSES are told of what fires. `report`
+    is where a report about it is going to be.
     """
     ordered = sorted(findings, key=lambda found: (-found.excess, found.subject, found.segment))
     newest = max(ordered, key=lambda found: found.window.start)
@@ -95,6 +98,7 @@ def compose(
         link=link,
         expected_rate=max(rates) if rates else None,
         causes=tuple(causes[:MOST_CAUSES]) if kind is State.FIRING else (),
+        report=report,
     )
 
 
@@ -135,6 +139,8 @@ def facts(message: Message) -> list[tuple[str, str]]:
         rows.append(("Window", f"{utc_text(message.window.start)} to {utc_text(message.window.end)}"))
     if message.causes:
         rows.append(("Likely causes", "; ".join(message.causes)))
+    if message.report:
+        rows.append(("Report", message.report))
     if message.expected_rate is not None:
         rows.append(("Expected false breaches", f"{message.expected_rate:.2g} per window and subject"))
     return rows

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from app.core.alerting import Finding, State, decide, fingerprint
 from app.core.causes import cause_text, likely
 from app.core.messages import MOST_CAUSES, Message, compose
+from app.services.alert_reports import request_reports
 from app.services.causes import causes_of
 from app.services.checks import all_checks
 from app.storage import alerts, outbox
@@ -52,21 +53,36 @@ def advice_of_check(check: str) -> str:
     return found.advice if found else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """What goes into messages beside the findings. `reports`: are reports asked for whenever an alert fires?"""
+
+    now: datetime
+    public_url: str
+    advice_for: Callable[[str], str]
+    reports: bool
+
+
 def alert(
-    engine: Engine, now: datetime, *, public_url: str = "", advice_for: Callable[[str], str] = advice_of_check
+    engine: Engine,
+    now: datetime,
+    *,
+    public_url: str = "",
+    advice_for: Callable[[str], str] = advice_of_check,
+    reports: bool = False,
 ) -> AlertSummary:
     """Bring all alerts up to the newest measurements. Doing it twice, or in two processes at once, changes no more.
 
-    `public_url` is the dashboard's address as people reach it; without it messages carry no link.
+    `public_url` is the dashboard's address as people reach it; without it messages carry no link. `reports`: ask for a
+    report of the windows in breach when quality or skew is told.
     """
     with read(engine) as connection:
         versions = alerts.measured_versions(connection)
-    return sum((_alert_version(engine, now, version, public_url, advice_for) for version in versions), AlertSummary())
+    telling = _Telling(now, public_url, advice_for, reports)
+    return sum((_alert_version(engine, version, telling) for version in versions), AlertSummary())
 
 
-def _alert_version(
-    engine: Engine, now: datetime, version: MeasuredVersion, public_url: str, advice_for: Callable[[str], str]
-) -> AlertSummary:
+def _alert_version(engine: Engine, version: MeasuredVersion, telling: _Telling) -> AlertSummary:
     with read(engine) as connection:
         oldest = version.newest_window - version.window * RECENT_WINDOWS
         findings = alerts.newest_findings(connection, version.version_id, oldest)
@@ -74,12 +90,13 @@ def _alert_version(
     changes = _decide(version, findings, known)
     if not changes.to_change and not changes.to_refresh:
         return AlertSummary()
-    why = _causes(engine, version, changes)
+    why, now = _causes(engine, version, changes), telling.now
     with write(engine) as connection:
         for finding, stored in changes.to_refresh:
             alerts.refresh(connection, stored, finding)
         transitions = _change(connection, version, changes, now)
-        messages = _messages(version, transitions, known, now, public_url, advice_for, why)
+        asked = request_reports(connection, version.version_id, transitions, now) if telling.reports else {}
+        messages = _messages(version, transitions, known, telling, why, asked)
         for message, told in messages:
             notification_id = alerts.add_notification(connection, version.version_id, message)
             alerts.add_transitions(connection, notification_id, told, now)
@@ -125,10 +142,9 @@ def _messages(
     version: MeasuredVersion,
     transitions: Sequence[Transition],
     known: dict[str, StoredAlert],
-    now: datetime,
-    public_url: str,
-    advice_for: Callable[[str], str],
+    telling: _Telling,
     why: Mapping[str, Sequence[str]],
+    asked: Mapping[str, int],
 ) -> list[tuple[Message, list[Transition]]]:
     """One message per check and kind of change, with the transitions it tells."""
     groups: dict[tuple[str, State], list[Transition]] = defaultdict(list)
@@ -143,11 +159,12 @@ def _messages(
                 kind=kind,
                 model=version.model,
                 version=version.version,
-                at=now,
+                at=telling.now,
                 since=_since(version, told, known),
-                advice=advice_for(check),
-                link=_link(public_url, version, check),
+                advice=telling.advice_for(check),
+                link=_link(telling.public_url, version, check),
                 causes=why.get(check, ()),
+                report=_report(telling.public_url, asked.get(check) if kind is State.FIRING else None),
             ),
             told,
         )
@@ -185,6 +202,13 @@ def _link(public_url: str, version: MeasuredVersion, check: str) -> str:
         return ""
     query = urlencode({"model": version.model, "version": version.version, "check": check})
     return f"{public_url.rstrip('/')}/model?{query}"
+
+
+def _report(public_url: str, report_id: int | None) -> str:
+    """Where the report is going to be: a page of the dashboard, or what a command shows."""
+    if report_id is None:
+        return ""
+    return f"{public_url.rstrip('/')}/reports?id={report_id}" if public_url else f"watchkeeper report show {report_id}"
 
 
 def _fingerprint(version: MeasuredVersion, finding: Finding) -> str:

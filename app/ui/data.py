@@ -24,6 +24,7 @@ from app.services.read_models.fleet import ModelCard
 from app.services.read_models.histogram import Comparison
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.series import HeatMap, Series
+from app.services.reports import Contents, list_reports, report_contents
 from app.services.scorecards import ModelScorecard, model_scorecard
 from app.settings import Settings, SettingsError
 from app.storage import migrate
@@ -32,6 +33,7 @@ from app.storage.engine import open_engine
 FRESH = timedelta(seconds=20)
 REFRESH = timedelta(seconds=30)
 MOST_ANSWERS = 500
+MOST_REPORTS = 5
 
 
 @st.cache_resource(show_spinner=False)
@@ -130,6 +132,18 @@ def scorecard(model: str) -> ModelScorecard | None:
         return model_scorecard(_engine(), model, None, datetime.now(UTC))
     except NotFoundError:
         return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def reports() -> list[dict[str, Any]]:
+    """Every report there is, the newest first."""
+    return list_reports(_engine())
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_REPORTS)
+def report(report_id: int) -> Contents:
+    """A finished report."""
+    return report_contents(_engine(), report_id)
 
 
 def question(check: str) -> str:

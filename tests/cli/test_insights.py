@@ -63,3 +63,18 @@ def test_the_scorecard_in_its_three_forms(judged: Run) -> None:
     assert f"ML Test Score, monitoring: {card['score']:g} of 7" in text
     assert "| monitoring 3: Training and serving features compute the same values | 0.5 | manual, breach |" in markdown
     assert all(line.count("|") == 5 for line in markdown.splitlines() if line.startswith("|"))
+
+
+def test_a_report_from_the_order_to_the_file(judged: Run, tmp_path: Path) -> None:
+    """`watchkeeper run` makes what waits, with the real child process."""
+    span = ("--since", "2026-04-10", "--until", "2026-04-15")
+    [asked] = json.loads(judged("report", "create", "--model", "m", *span, "--kind", "quality", "--json").stdout)
+    jobs = json.loads(judged("run", "--until", "2026-04-15", "--json").stdout)
+    assert {job["job"]: job["detail"] for job in jobs}["report"] == "made=1"
+
+    judged("report", "show", str(asked["id"]), "--format", "html", "--out", str(tmp_path / "report.html"))
+    figures = json.loads(judged("report", "show", str(asked["id"])).stdout)
+
+    assert "all 500 labelled predictions of 2026-04-10" in (tmp_path / "report.html").read_text()
+    assert figures["watchkeeper"]["reference_rows"] == {"sampled": 4000, "of": 4000}
+    assert " done " in judged("report", "list", "--model", "m").output
