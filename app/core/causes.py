@@ -77,7 +77,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One likely cause. `excess` is at least 1; `importance` is None where it is not known or there is none."""
+    """One likely cause. `importance` is None where it is not known, or where the cause is about no feature."""
 
     kind: CauseKind
     subject: str
@@ -134,9 +134,14 @@ def excess_of(reading: Reading) -> float | None:
 
 
 def _cause(reading: Reading, importance: float | None, largest: float | None) -> Cause | None:
-    """None for what is within its limit, or explains nothing."""
+    """None for what is in its normal range, or explains nothing.
+
+    A breach of two windows in three may have its third within the limit, and is a cause all the same.
+    """
     kind, excess = _KINDS.get(reading.check), excess_of(reading)
-    if kind is None or excess is None or excess <= 1 or reading.value is None or reading.limit is None:
+    if kind is None or excess is None or reading.value is None or reading.limit is None:
+        return None
+    if reading.outcome is not Outcome.BREACH and excess <= 1:
         return None
     if kind in _WEIGHTS:
         weight, importance = _WEIGHTS[kind], None
@@ -169,7 +174,8 @@ def cause_text(cause: Cause) -> str:
         case CauseKind.SCHEMA:
             said = f"{cause.subject}: its schema changed"
         case CauseKind.FEATURE:
-            said = f"{cause.subject}: {cause.excess:.1f} times its limit"
+            beyond = f"{cause.excess:.1f} times its limit"
+            said = f"{cause.subject}: {beyond if cause.excess > 1 else 'beyond its limit in the windows before'}"
     known = "importance unknown" if cause.importance is None else f"importance {cause.importance:.2f}"
     return f"{said} ({known})"
 

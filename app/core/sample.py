@@ -58,7 +58,7 @@ def finite_numbers(column: Column) -> Values:
 
 def pack_sample(sample: Sample) -> bytes:
     """The sample as compressed JSON."""
-    return zlib.compress(msgspec.json.encode(sample))
+    return zlib.compress(msgspec.json.encode(sample), 1)  # 6 takes five times as long for 6 % less
 
 
 def unpack_sample(packed: bytes) -> Sample:

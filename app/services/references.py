@@ -26,7 +26,7 @@ from app.services.reference_sample import ReferenceSampler
 from app.storage import references as stored
 from app.storage.catalogue import set_newest_training_row
 from app.storage.engine import write
-from app.storage.samples import replace_sample
+from app.storage.samples import PackedSample, replace_sample
 from collectors.tabular import ColumnMapping, RowError, Table, open_table
 from collectors.tabular.references import ReferenceReader, ReferenceRows
 
@@ -160,10 +160,10 @@ def _open(
 def _replace(
     engine: Engine, version: Version, reference: stored.Reference, folded: _Folded, sample: Sample, now: datetime
 ) -> None:
-    importance = importance_of(sample, reference.layout.task)
+    packed = PackedSample.of(sample, importance_of(sample, reference.layout.task))
     with write(engine) as connection:
         stored.replace(connection, version.id, reference, folded.profiles())
-        replace_sample(connection, version.id, sample, importance)
+        replace_sample(connection, version.id, packed)
         if version.newest_training_row is None and folded.newest is not None:
             set_newest_training_row(connection, version.id, folded.newest)
     rebuild_version(engine, version.id, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select
@@ -12,18 +13,30 @@ from app.core.sample import Sample, pack_sample, unpack_sample
 from app.storage.tables import reference_sample
 
 
-def replace_sample(
-    connection: Connection, version_id: int, sample: Sample, importance: Mapping[str, Importance]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class PackedSample:
+    """A sample ready to be stored: packing takes up to seconds, which no writer should wait for."""
+
+    rows: int
+    labelled: int
+    importance: Mapping[str, Importance]
+    data: bytes
+
+    @classmethod
+    def of(cls, sample: Sample, importance: Mapping[str, Importance]) -> PackedSample:
+        return cls(sample.rows, sample.labelled, importance, pack_sample(sample))
+
+
+def replace_sample(connection: Connection, version_id: int, new: PackedSample) -> None:
     """Keep the sample of the version's reference, in place of any other."""
     connection.execute(delete(reference_sample).where(reference_sample.c.version_id == version_id))
     connection.execute(
         insert(reference_sample).values(
             version_id=version_id,
-            rows=sample.rows,
-            labelled=sample.labelled,
-            importance=msgspec.to_builtins(importance),
-            data=pack_sample(sample),
+            rows=new.rows,
+            labelled=new.labelled,
+            importance=msgspec.to_builtins(new.importance),
+            data=new.data,
         )
     )
 

@@ -49,13 +49,22 @@ def test_without_importance_the_ratio_to_the_limit_decides() -> None:
 
 def test_what_is_within_its_limit_or_was_not_judged_is_no_cause() -> None:
     readings = [
-        reading(SKEW, "age", 0.1),
+        reading(SKEW, "age", 0.1, outcome=Outcome.OK),
         reading(SKEW, "wind", outcome=Outcome.NOT_EVALUATED),
         reading(SKEW, "noise", None),
-        reading("missing_values", "age", 0.0, 0.2, normal=0.1),
+        reading("missing_values", "age", 0.0, 0.2, normal=0.1, outcome=Outcome.OK),
         reading("staleness", "training_data", 90.0, 30.0),
     ]
     assert rank("performance", readings, IMPORTANCE) == []
+
+
+def test_the_first_window_beyond_a_limit_counts_and_so_does_the_last_of_a_breach() -> None:
+    """Two windows in three make a breach: in the first there is none yet, the third may be within the limit."""
+    readings = [reading(SKEW, "age", 0.2, outcome=Outcome.OK), reading(SKEW, "wind", 0.09)]
+    found = rank("performance", readings, IMPORTANCE)
+    assert [one.subject for one in found] == ["age", "wind"]
+    assert [one.excess for one in found] == pytest.approx([2.0, 0.9])
+    assert cause_text(found[1]).startswith("wind: beyond its limit in the windows before")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from app.services.alerting import alert
 from app.services.causes import NO_IMPORTANCE, explain
 from app.storage import tables
 from app.storage.engine import write
-from app.storage.samples import replace_sample
+from app.storage.samples import PackedSample, replace_sample
 from tests.services.measured import DAY, START, add_version, measure, rows_of
 
 NOW = START + 100 * DAY
@@ -38,7 +38,7 @@ def version_id(engine: Engine) -> int:
     features: dict[str, Any] = {"age": age.tolist(), "wind": wind.tolist(), "noise": noise.tolist()}
     sample = Sample(4000, features, ["1" if one > 0.5 else "0" for one in score], score, [None] * 4000)
     with write(engine) as connection:
-        replace_sample(connection, identity, sample, importance_of(sample, Task.BINARY))
+        replace_sample(connection, identity, PackedSample.of(sample, importance_of(sample, Task.BINARY)))
     return identity
 
 

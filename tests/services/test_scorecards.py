@@ -11,7 +11,7 @@ from app.core.model import Task
 from app.core.sample import Sample
 from app.services.scorecards import model_scorecard
 from app.storage.engine import write
-from app.storage.samples import replace_sample
+from app.storage.samples import PackedSample, replace_sample
 from tests.services.measured import DAY, START, add_channels, add_version, measure
 
 NOW = START + 10 * DAY
@@ -75,5 +75,5 @@ def test_a_sample_without_a_reference_validates_nothing(engine: Engine) -> None:
     version_id = add_version(engine)
     sample = Sample(1, {"x": [1.0]}, ["1"], [0.9], ["1"])
     with write(engine) as connection:
-        replace_sample(connection, version_id, sample, importance_of(sample, Task.BINARY))
+        replace_sample(connection, version_id, PackedSample.of(sample, importance_of(sample, Task.BINARY)))
     assert credits_of(engine)["infrastructure", 4] == (0.0, "not_evaluated")

@@ -31,7 +31,7 @@ from app.services.retraining import act
 from app.settings import Settings
 from app.storage import references, tables
 from app.storage.engine import write
-from app.storage.samples import replace_sample
+from app.storage.samples import PackedSample, replace_sample
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** :smile: $x^2$"
 HOSTILE_FEATURE = "<b>wind</b>"
@@ -201,7 +201,7 @@ def _store_reference(engine: Engine, model: Model, version: Version, layout: Lay
     )
     with write(engine) as connection:
         references.replace(connection, version.id, stored, windows)
-        replace_sample(connection, version.id, sample, importance_of(sample, model.task))
+        replace_sample(connection, version.id, PackedSample.of(sample, importance_of(sample, model.task)))
 
 
 def _store_profiles(engine: Engine, version: Version, profiles: Mapping[datetime, Profile], now: datetime) -> None:
