@@ -83,6 +83,12 @@ class Settings:
     allow_private_targets: bool = _setting(
         "let alerts and webhooks go to private, loopback and link-local addresses", False, parse=_flag
     )
+    alert_reports: bool = _setting(
+        "make an Evidently report of the windows in breach whenever an alert about quality or skew fires, at most one "
+        "of a kind a day for each version",
+        False,
+        parse=_flag,
+    )
     work_interval_seconds: int = _setting("seconds between two rounds of the worker", 30, parse=_positive)
     fold_interval_seconds: int = _setting("seconds between two folds of new records", 5, parse=_positive)
 

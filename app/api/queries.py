@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
+from app.api.answers import json_answer
 from app.api.context import Shared
 from app.services import read_models
 
@@ -50,7 +49,7 @@ def measurements(
         limit=limit,
         after=after,
     )
-    answer = _json(rows)
+    answer = json_answer(rows)
     if len(rows) == limit:
         following = request.url.include_query_params(after=read_models.cursor(rows[-1]))
         answer.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -66,16 +65,4 @@ def alerts(
     """Rows of model, version, check, subject, segment, state, since, changed_at, value, limit, reason and more, those
     that fire first.
     """
-    return _json(read_models.alerts(context.engine, model=model, all_=all))
-
-
-def _json(rows: list[dict[str, Any]]) -> Response:
-    readable = [{name: _carried(value) for name, value in row.items()} for row in rows]
-    return Response(msgspec.json.encode(readable), media_type="application/json")
-
-
-def _carried(value: object) -> object:
-    """JSON has no NaN and no infinity; as elsewhere on the wire, they are strings."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
-    return value
+    return json_answer(read_models.alerts(context.engine, model=model, all_=all))

@@ -14,6 +14,7 @@ from app.core.alerting import Finding, State, utc_text
 from app.core.model import Outcome, Window
 
 MOST_LINES = 20
+MOST_CAUSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Message:
     advice: str = ""
     link: str = ""
     expected_rate: float | None = None
+    causes: tuple[str, ...] = ()
+    report: str = ""
 
 
 def compose(
@@ -66,10 +69,14 @@ def compose(
     since: datetime | None,
     advice: str = "",
     link: str = "",
+    causes: Sequence[str] = (),
+    report: str = "",
 ) -> Message:
     """One message about all `findings` (at least one, all of the same check), the worst first.
 
     Findings without a verdict end an alert about something that is not measured any more.
+    `causes` are the likely ones in words, the likeliest first; the first MOST_CAUSES are told of what fires. `report`
+    is where a report about it is going to be.
     """
     ordered = sorted(findings, key=lambda found: (-found.excess, found.subject, found.segment))
     newest = max(ordered, key=lambda found: found.window.start)
@@ -91,6 +98,8 @@ def compose(
         advice=advice if kind is State.FIRING else "",
         link=link,
         expected_rate=max(rates) if rates else None,
+        causes=tuple(causes[:MOST_CAUSES]) if kind is State.FIRING else (),
+        report=report,
     )
 
 
@@ -131,6 +140,10 @@ def facts(message: Message) -> list[tuple[str, str]]:
     rows = [("In breach since", utc_text(message.since))] if message.since else []
     if message.window:
         rows.append(("Window", f"{utc_text(message.window.start)} to {utc_text(message.window.end)}"))
+    if message.causes:
+        rows.append(("Likely causes", "; ".join(message.causes)))
+    if message.report:
+        rows.append(("Report", message.report))
     if message.expected_rate is not None:
         rows.append(("Expected false breaches", f"{message.expected_rate:.2g} per window and subject"))
     return rows

@@ -25,7 +25,11 @@ from app.storage.engine import open_engine
 from app.storage.jobs import RunState
 from app.storage.lease import Lease
 
-GROUPS: tuple[tuple[Job, ...], ...] = ((Job.FOLD,), (Job.EVALUATE, Job.ALERT, Job.DELIVER, Job.ACT))
+GROUPS: tuple[tuple[Job, ...], ...] = (
+    (Job.FOLD,),
+    (Job.EVALUATE, Job.ALERT, Job.DELIVER, Job.ACT),
+    (Job.REPORT,),
+)
 """Jobs that run one after the other. A fold of a long backlog does not hold up the messages that wait to be sent."""
 LONGEST_TICK = timedelta(seconds=5)
 """How often at least it is asked who leads and which slots are due, and so how soon another worker takes over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
@@ -12,8 +12,11 @@ from urllib.parse import urlencode
 from sqlalchemy import Connection, Engine
 
 from app.core.alerting import Finding, State, decide, fingerprint
-from app.core.messages import Message, compose
+from app.core.causes import cause_text, likely
+from app.core.messages import MOST_CAUSES, Message, compose
 from app.core.model import Outcome, Window
+from app.services.alert_reports import request_reports
+from app.services.causes import causes_of
 from app.services.checks import all_checks
 from app.storage import alerts, outbox
 from app.storage.alerts import MeasuredVersion, StoredAlert, Transition
@@ -51,21 +54,36 @@ def advice_of_check(check: str) -> str:
     return found.advice if found else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """What goes into messages beside the findings. `reports`: are reports asked for whenever an alert fires?"""
+
+    now: datetime
+    public_url: str
+    advice_for: Callable[[str], str]
+    reports: bool
+
+
 def alert(
-    engine: Engine, now: datetime, *, public_url: str = "", advice_for: Callable[[str], str] = advice_of_check
+    engine: Engine,
+    now: datetime,
+    *,
+    public_url: str = "",
+    advice_for: Callable[[str], str] = advice_of_check,
+    reports: bool = False,
 ) -> AlertSummary:
     """Bring all alerts up to the newest measurements. Doing it twice, or in two processes at once, changes no more.
 
-    `public_url` is the dashboard's address as people reach it; without it messages carry no link.
+    `public_url` is the dashboard's address as people reach it; without it messages carry no link. `reports`: ask for a
+    report of the windows in breach when quality or skew is told.
     """
     with read(engine) as connection:
         versions = alerts.measured_versions(connection)
-    return sum((_alert_version(engine, now, version, public_url, advice_for) for version in versions), AlertSummary())
+    telling = _Telling(now, public_url, advice_for, reports)
+    return sum((_alert_version(engine, version, telling) for version in versions), AlertSummary())
 
 
-def _alert_version(
-    engine: Engine, now: datetime, version: MeasuredVersion, public_url: str, advice_for: Callable[[str], str]
-) -> AlertSummary:
+def _alert_version(engine: Engine, version: MeasuredVersion, telling: _Telling) -> AlertSummary:
     with read(engine) as connection:
         oldest = version.newest_window - version.window * RECENT_WINDOWS
         findings = alerts.newest_findings(connection, version.version_id, oldest)
@@ -75,11 +93,13 @@ def _alert_version(
     changes.to_change += [(finding, stored, State.RESOLVED, finding.reason) for finding, stored in gone]
     if not changes.to_change and not changes.to_refresh:
         return AlertSummary()
+    why, now = _causes(engine, version, changes), telling.now
     with write(engine) as connection:
         for finding, stored in changes.to_refresh:
             alerts.refresh(connection, stored, finding)
         transitions = _change(connection, version, changes, now)
-        messages = _messages(version, transitions, known, now, public_url, advice_for)
+        asked = request_reports(connection, version.version_id, transitions, now) if telling.reports else {}
+        messages = _messages(version, transitions, known, telling, why, asked)
         for message, told in messages:
             notification_id = alerts.add_notification(connection, version.version_id, message)
             alerts.add_transitions(connection, notification_id, told, now)
@@ -149,9 +169,9 @@ def _messages(
     version: MeasuredVersion,
     transitions: Sequence[Transition],
     known: dict[str, StoredAlert],
-    now: datetime,
-    public_url: str,
-    advice_for: Callable[[str], str],
+    telling: _Telling,
+    why: Mapping[str, Sequence[str]],
+    asked: Mapping[str, int],
 ) -> list[tuple[Message, list[Transition]]]:
     """One message per check and kind of change, with the transitions it tells."""
     groups: dict[tuple[str, State, bool], list[Transition]] = defaultdict(list)
@@ -167,15 +187,33 @@ def _messages(
                 kind=kind,
                 model=version.model,
                 version=version.version,
-                at=now,
+                at=telling.now,
                 since=_since(version, told, known),
-                advice=advice_for(check),
-                link=_link(public_url, version, check),
+                advice=telling.advice_for(check),
+                link=_link(telling.public_url, version, check),
+                causes=why.get(check, ()),
+                report=_report(telling.public_url, asked.get(check) if kind is State.FIRING else None),
             ),
             told,
         )
         for (check, kind, _), told in groups.items()
     ]
+
+
+def _causes(engine: Engine, version: MeasuredVersion, changes: _Changes) -> dict[str, list[str]]:
+    """The likely causes, in words, of each check of which an alert is about to fire; looked up before anything is
+    written, so that no writer waits for it.
+    """
+    firing = [finding for finding, _, state, _ in changes.to_change if state is State.FIRING]
+    newest = {finding.check: finding.window for finding in sorted(firing, key=lambda found: found.window)}
+    with read(engine) as connection:
+        return {
+            check: [
+                cause_text(cause)
+                for cause in likely(causes_of(connection, version.version_id, window, check), MOST_CAUSES)
+            ]
+            for check, window in newest.items()
+        }
 
 
 def _since(version: MeasuredVersion, told: Sequence[Transition], known: dict[str, StoredAlert]) -> datetime | None:
@@ -192,6 +230,13 @@ def _link(public_url: str, version: MeasuredVersion, check: str) -> str:
         return ""
     query = urlencode({"model": version.model, "version": version.version, "check": check})
     return f"{public_url.rstrip('/')}/model?{query}"
+
+
+def _report(public_url: str, report_id: int | None) -> str:
+    """Where the report is going to be: a page of the dashboard, or what a command shows."""
+    if report_id is None:
+        return ""
+    return f"{public_url.rstrip('/')}/reports?id={report_id}" if public_url else f"watchkeeper report show {report_id}"
 
 
 def _fingerprint(version: MeasuredVersion, finding: Finding) -> str:

@@ -13,16 +13,20 @@ from sqlalchemy import Engine
 
 from app.core.errors import InvalidError
 from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_whole
+from app.core.importance import importance_of
 from app.core.layout import Layout
 from app.core.model import Model, Source, Task, Version, Window
 from app.core.profile import Profile
+from app.core.sample import Sample
 from app.services.imports import SHOWN_ERRORS, Progress, Report, zone_of
 from app.services.ingest import CLOCK_TOLERANCE, EARLIEST
 from app.services.rebuild import rebuild_version
 from app.services.reference_layout import LayoutLearner
+from app.services.reference_sample import ReferenceSampler
 from app.storage import references as stored
 from app.storage.catalogue import set_newest_training_row
 from app.storage.engine import write
+from app.storage.samples import PackedSample, replace_sample
 from collectors.tabular import ColumnMapping, RowError, Table, open_table
 from collectors.tabular.references import ReferenceReader, ReferenceRows
 
@@ -127,10 +131,12 @@ def store_reference(
         first = f"; the first error: {counted.errors[0]}" if counted.errors else ""
         raise InvalidError("file", path.name, f"a reference needs at least one row that can be read{first}")
     layout, folded = learner.layout(), _Folded()
+    sampler = ReferenceSampler(layout)
     for rows in file.rows(1):
         folded.add(layout, rows, model, version, timed=mapping.timestamp is not None)
+        sampler.add(rows, _decided(layout, rows, version))
     reference = stored.Reference(layout, counted.rows, mapping.timestamp is not None, out_of_sample, _digest(path), now)
-    _replace(engine, version, reference, folded, now)
+    _replace(engine, version, reference, folded, sampler.sample(), now)
     warnings = [*learner.warnings, *_warnings(model, mapping, reference, len(folded.windows), counted)]
     features = len(layout.numeric) + len(layout.categorical)
     return ReferenceSummary(counted.rows, len(folded.profiles()), features, warnings, counted.rejected, counted.errors)
@@ -151,9 +157,13 @@ def _open(
     return _File(table, reader, report)
 
 
-def _replace(engine: Engine, version: Version, reference: stored.Reference, folded: _Folded, now: datetime) -> None:
+def _replace(
+    engine: Engine, version: Version, reference: stored.Reference, folded: _Folded, sample: Sample, now: datetime
+) -> None:
+    packed = PackedSample.of(sample, importance_of(sample, reference.layout.task))
     with write(engine) as connection:
         stored.replace(connection, version.id, reference, folded.profiles())
+        replace_sample(connection, version.id, packed)
         if version.newest_training_row is None and folded.newest is not None:
             set_newest_training_row(connection, version.id, folded.newest)
     rebuild_version(engine, version.id, now)

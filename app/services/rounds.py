@@ -21,6 +21,7 @@ from app.services.alerting import alert
 from app.services.delivery import deliver
 from app.services.evaluate import evaluate
 from app.services.fold import fold
+from app.services.report_runs import make_reports
 from app.services.retraining import act
 from app.settings import Settings
 from app.storage.engine import read, write
@@ -40,6 +41,7 @@ class Job(StrEnum):
     ALERT = "alert"
     DELIVER = "deliver"
     ACT = "act"
+    REPORT = "report"
 
 
 ALL = tuple(Job)
@@ -145,11 +147,13 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
         case Job.EVALUATE:
             return evaluate(engine, now)
         case Job.ALERT:
-            return alert(engine, now, public_url=settings.public_url)
+            return alert(engine, now, public_url=settings.public_url, reports=settings.alert_reports)
         case Job.DELIVER:
             return deliver(engine, now, settings, environment=environment)
         case Job.ACT:
             return act(engine, now, settings, environment=environment)
+        case Job.REPORT:
+            return make_reports(engine, now, environment=environment)
 
 
 def _counts(summary: object) -> str:

@@ -12,7 +12,7 @@ from app.core.codec import decode_counts, decode_layout, encode_counts, encode_l
 from app.core.layout import Layout
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.storage.rebuilds import request_rebuild
-from app.storage.tables import reference, reference_profile
+from app.storage.tables import reference, reference_profile, reference_sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def replace(connection: Connection, version_id: int, new: Reference, windows: Se
     What the version served was binned and judged by the old one, so it is to be counted anew: see `request_rebuild`.
     """
     request_rebuild(connection, version_id)
-    for table in (reference_profile, reference):
+    for table in (reference_sample, reference_profile, reference):
         connection.execute(delete(table).where(table.c.version_id == version_id))
     connection.execute(
         insert(reference).values(

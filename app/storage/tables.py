@@ -109,6 +109,16 @@ reference_profile = Table(
     Column("outcomes", LargeBinary, nullable=False),
 )
 
+reference_sample = Table(
+    "reference_sample",
+    metadata,
+    _version_id(primary_key=True),
+    Column("rows", Integer, nullable=False),
+    Column("labelled", Integer, nullable=False),
+    Column("importance", Json, nullable=False),  # feature -> what it tells of the score and of the error
+    Column("data", LargeBinary, nullable=False),
+)
+
 batch = Table(
     "batch",
     metadata,
@@ -315,6 +325,29 @@ action = Table(
     Column("delivered_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_action_state_next_attempt_at", "state", "next_attempt_at"),
+)
+
+report = Table(
+    "report",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _version_id(),
+    Column("kind", String(20), nullable=False),  # drift | summary | quality
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("state", String(20), nullable=False),  # requested | running | done | failed
+    Column("reason", Text, nullable=False, server_default=""),  # what asked for it, where that was an alert
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("reference_rows", Integer),
+    Column("current_rows", Integer),
+    Column("sampling", Text, nullable=False, server_default=""),
+    Column("json", Text),
+    Column("html", LargeBinary),  # compressed
+    Index("ix_report_state", "state"),
+    Index("ix_report_version_id", "version_id"),
 )
 
 job_run = Table(

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.errors import NotFoundError
 from app.services import read_models
+from app.services.causes import Explanation, explain
 from app.services.checks import all_checks
 from app.services.read_models import activity, histogram, model_view, series
 from app.services.read_models.activity import RetrainingRequest, Undelivered
@@ -23,6 +24,8 @@ from app.services.read_models.fleet import ModelCard
 from app.services.read_models.histogram import Comparison
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.series import HeatMap, Series
+from app.services.reports import Contents, list_reports, report_contents
+from app.services.scorecards import ModelScorecard, model_scorecard
 from app.settings import Settings, SettingsError
 from app.storage import migrate
 from app.storage.engine import open_engine
@@ -30,6 +33,7 @@ from app.storage.engine import open_engine
 FRESH = timedelta(seconds=20)
 REFRESH = timedelta(seconds=30)
 MOST_ANSWERS = 500
+MOST_REPORTS = 5
 
 
 @st.cache_resource(show_spinner=False)
@@ -113,6 +117,33 @@ def retraining_requests(model: str) -> list[RetrainingRequest]:
 def undelivered(model: str) -> list[Undelivered]:
     """Messages about the model that no channel has accepted yet."""
     return activity.undelivered(_engine(), model)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def causes(model: str, version: str) -> Explanation | None:
+    """Why the version's worst check is in breach; None when there is nothing to explain."""
+    return explain(_engine(), model, version)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def scorecard(model: str) -> ModelScorecard | None:
+    """The ML Test Score of the model's newest version with data; None when it has no version."""
+    try:
+        return model_scorecard(_engine(), model, None, datetime.now(UTC))
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def reports() -> list[dict[str, Any]]:
+    """Every report there is, the newest first."""
+    return list_reports(_engine())
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_REPORTS)
+def report(report_id: int) -> Contents:
+    """A finished report."""
+    return report_contents(_engine(), report_id)
 
 
 def question(check: str) -> str:

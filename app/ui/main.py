@@ -20,6 +20,8 @@ def _frame() -> None:
     pages = [
         st.Page("views/overview.py", title="Overview", default=True),
         st.Page("views/model.py", title="Model", url_path="model"),
+        st.Page("views/reports.py", title="Reports", url_path="reports"),
+        st.Page("views/scorecard.py", title="Scorecard", url_path="scorecard"),
     ]
     page = st.navigation(pages, position="top")
     problem = data.database_problem()

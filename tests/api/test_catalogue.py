@@ -226,6 +226,8 @@ def test_every_route_is_in_the_openapi_document(client: TestClient) -> None:
     assert set(document["paths"]) == {
         *("/v1/predictions", "/v1/corrections", "/v1/models", "/v1/models/{model}/versions"),
         *("/v1/models/{model}/versions/{version}/reference", "/v1/measurements", "/v1/alerts"),
+        *("/v1/models/{model}/causes", "/v1/models/{model}/scorecard"),
+        *("/v1/reports", "/v1/reports/{id}", "/v1/reports/{id}/html", "/v1/reports/{id}/json"),
         *("/healthz", "/readyz", "/metrics"),
     }
     schemas = document["components"]["schemas"]

@@ -13,8 +13,9 @@ from sqlalchemy import Engine, insert, update
 from app.core.codec import encode_counts
 from app.core.errors import InvalidError, NotFoundError
 from app.core.fold import Rows, Truth, fold
-from app.core.layout import OTHER, Layout, build_layout
+from app.core.layout import OTHER, Layout, build_layout, default_layout
 from app.core.model import Model, Outcome, Task, Version, WindowLength
+from app.core.profile import OutcomeCounts
 from app.core.records import Scalar
 from app.services.alerting import alert
 from app.services.delivery import deliver
@@ -30,13 +31,15 @@ NOW = START + 100 * DAY
 
 def serve_rows(engine: Engine, version_id: int, days: int, rows: int = 50) -> None:
     """Profiles of `rows` predictions a day, without features."""
+    layout = default_layout(Task.BINARY, positive_label="1", threshold=0.5, confident=0.9)
+    outcomes = encode_counts(OutcomeCounts.empty(layout))
     values = [
         {
             "version_id": version_id,
             "window_start": START + day * DAY,
             "rows": rows + day,
             "features": b"",
-            "outcomes": b"",
+            "outcomes": outcomes,
             "revision": 1,
             "updated_at": START + (day + 1) * DAY,
         }

@@ -20,6 +20,7 @@ from app.core.columns import State
 from app.core.errors import InvalidError
 from app.core.model import Model, Task, Version, WindowLength
 from app.core.profile import RIGHT, WRONG, FeatureCounts, OutcomeCounts, Profile
+from app.core.sample import MOST_ROWS
 from app.services import references as service
 from app.services.fold import fold
 from app.services.imports import Progress, import_predictions
@@ -27,6 +28,7 @@ from app.services.references import ReferenceSummary, store_reference
 from app.storage import catalogue
 from app.storage.engine import read, write
 from app.storage.references import find_reference, reference_profiles
+from app.storage.samples import find_importance, find_sample
 from app.storage.tables import measurement, profile
 from collectors.tabular import ColumnMapping
 
@@ -100,6 +102,39 @@ def test_every_row_is_counted_in_its_window(
         assert counted.features.categories[0].tolist() == [*of_day["word"].value_counts()[["a", "b", "c"]], 0]
         assert counted.outcomes.outcomes[:, RIGHT].sum() == of_day["hit"].sum()
         assert counted.outcomes.outcomes[:, WRONG].sum() == (~of_day["hit"]).sum()
+
+
+def test_a_sample_of_its_rows_is_kept_with_what_its_features_tell(
+    engine: Engine, add: Callable[..., tuple[Model, Version]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sampled row is a row of the file, all of it; chunks play no part in which rows are chosen."""
+    monkeypatch.setattr(service, "CHUNK_ROWS", 300)
+    target, rows = add(), frame()
+    rows["p"] = 1 / (1 + np.exp(-rows["x"]))
+    rows["answer"] = (rows["p"] >= 0.5).astype(int)
+    rows.loc[rows.index[::10], "word"] = None
+    path = as_csv(tmp_path / "a.csv", rows)
+
+    store(engine, target, path)
+
+    with read(engine) as connection:
+        kept, importance = find_sample(connection, target[1].id), find_importance(connection, target[1].id)
+    assert kept is not None
+    assert (kept.rows, kept.total, kept.labelled) == (2000, 2000, 2000)
+    expected = rows.astype({"answer": str, "truth": str}).replace({np.nan: None})
+    found = list(zip(kept.features["x"], kept.features["word"], kept.predicted, kept.score, kept.label, strict=True))
+    assert found == [
+        pytest.approx(row) for row in expected[["x", "word", "answer", "p", "truth"]].itertuples(index=False, name=None)
+    ]
+    assert importance["x"].score == pytest.approx(1, abs=0.02)
+    assert importance["word"].weight == 0
+
+    store(engine, target, as_csv(tmp_path / "larger.csv", more := frame(per_day=300)))
+    with read(engine) as connection:
+        bounded = find_sample(connection, target[1].id)
+    assert bounded is not None
+    assert (bounded.rows, bounded.total) == (MOST_ROWS, 12_000)
+    assert set(bounded.features["x"]) < set(more["x"])
 
 
 def test_the_layout_has_equal_mass_bins_and_both_classes(

@@ -40,6 +40,7 @@ def test_jobs_run_in_order_and_are_recorded_under_their_slot(engine: Engine) -> 
         (Job.ALERT, 0, RunState.DONE),
         (Job.DELIVER, 0, RunState.DONE),
         (Job.ACT, 0, RunState.DONE),
+        (Job.REPORT, 0, RunState.DONE),
     ]
     assert summary.jobs[0].detail == "batches=1 predictions=1 windows=1"
     assert not summary.failed

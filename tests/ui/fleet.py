@@ -15,10 +15,12 @@ from sqlalchemy import Engine, insert, update
 
 from app.core.codec import encode_counts
 from app.core.fold import UNKNOWN, Rows, Truth, fold
+from app.core.importance import importance_of
 from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Model, Source, Task, Version
 from app.core.profile import Profile
 from app.core.records import Scalar
+from app.core.sample import Sample, feature_values, finite_numbers
 from app.services.alerting import alert
 from app.services.catalogue import register_model, register_version
 from app.services.channels import add_channel
@@ -29,6 +31,7 @@ from app.services.retraining import act
 from app.settings import Settings
 from app.storage import references, tables
 from app.storage.engine import write
+from app.storage.samples import PackedSample, replace_sample
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** :smile: $x^2$"
 HOSTILE_FEATURE = "<b>wind</b>"
@@ -189,8 +192,16 @@ def _fill_prices(engine: Engine, model: Model, version: Version, today: datetime
 def _store_reference(engine: Engine, model: Model, version: Version, layout: Layout, rows: Rows) -> None:
     windows = [references.ReferenceProfile(start, part) for start, part in fold(layout, rows, model.window).items()]
     stored = references.Reference(layout, rows.times.size, True, True, "0" * 64, datetime.now(UTC))
+    sample = Sample(
+        rows.times.size,
+        feature_values(layout, rows.features),
+        list(rows.predicted_class),
+        finite_numbers(rows.score),
+        rows.truth.label_class.tolist(),
+    )
     with write(engine) as connection:
         references.replace(connection, version.id, stored, windows)
+        replace_sample(connection, version.id, PackedSample.of(sample, importance_of(sample, model.task)))
 
 
 def _store_profiles(engine: Engine, version: Version, profiles: Mapping[datetime, Profile], now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from sqlalchemy import URL, text
 from streamlit.testing.v1 import AppTest
 
-from app.storage import migrate
-from app.storage.engine import engine_for
+from app.services.reports import request_report
+from app.storage import migrate, reports
+from app.storage.engine import engine_for, write
 from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
 
 MAIN = Path(__file__).parents[2] / "app" / "ui" / "main.py"
@@ -119,6 +121,27 @@ class TestModel:
         assert shown.count("What to do: ") == 5
         assert "beyond the limit in 3 of the last 3 windows" in shown
 
+    def test_the_likely_causes_are_those_that_the_model_depends_on(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        """Of the four features that moved, wind and hour alone make the score; and the truth moved too."""
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay"))
+
+        assert "Likely causes</b> (quality, window of" in shown
+        causes = shown.partition("Likely causes")[2].partition("</ol>")[0]
+        assert causes.count("<li>") == 3
+        assert f"{escape(HOSTILE_FEATURE)}: " in causes
+        assert "hour: " in causes
+        assert "the truth no longer follows the score" in causes
+        assert "carrier" not in causes
+
+    def test_a_healthy_model_has_no_causes(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        assert "Likely causes" not in html(opened("model", model="churn"))
+
     def test_a_message_that_did_not_arrive_is_told_with_its_error(
         self, use_database: Use, fleet_template: Path
     ) -> None:
@@ -186,6 +209,89 @@ class TestModel:
         use_database(fleet_template)
 
         assert "Accuracy fell" in html(opened("model", model="arrival-delay", **query))
+
+
+class TestScorecard:
+    def test_each_test_has_its_points_and_its_evidence(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("scorecard", model="arrival-delay"))
+
+        assert "ML Test Score: 4 of 7" in shown
+        assert "3. Training and serving features compute the same values" in shown
+        assert "training_serving_skew: 75 windows judged since" in shown
+        assert "● automated, ◆ breach" in shown
+        assert "no check for it is there yet (dependency_change)" in shown
+
+    def test_what_was_never_judged_scores_nothing(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("scorecard", model=HOSTILE))
+
+        assert "ML Test Score: 0 of 7" in shown
+        assert HOSTILE not in shown
+
+    def test_an_empty_database_says_how_to_begin(self, use_database: Use, sqlite_template: Path) -> None:
+        use_database(sqlite_template)
+
+        assert "watchkeeper model add" in code(opened("scorecard"))
+
+
+def add_report(folder: Path, html: str | None) -> int:
+    """A report in the database of the page; without a page it failed."""
+    engine = engine_for(URL.create("sqlite", database=str(folder / "watchkeeper.sqlite3")))
+    now = datetime.now(UTC)
+    asked = request_report(engine, now, "arrival-delay", since=now - timedelta(days=7), until=now)["id"]
+    with write(engine) as connection:
+        if html is None:
+            reports.fail(connection, asked, now, "<b>no</b> rows")
+        else:
+            reports.finish(
+                connection, asked, now, html=html, json="{}", sampling="20 of 30 rows", reference_rows=5, current_rows=5
+            )
+    engine.dispose()
+    assert isinstance(asked, int)
+    return asked
+
+
+class TestReports:
+    PAGE = "<html><body><script>alert('in')</script></body></html>"
+
+    def test_the_newest_is_shown_in_a_frame_without_rights(
+        self, use_database: Use, fleet_template: Path, tmp_path: Path
+    ) -> None:
+        use_database(fleet_template)
+        newest = [add_report(tmp_path, page) for page in ("<html>old</html>", self.PAGE)][-1]
+
+        app = opened("reports")
+
+        [frame] = [element.proto.srcdoc for element in app.get("iframe")]
+        assert '<iframe sandbox="allow-scripts"' in frame
+        assert self.PAGE not in frame
+        assert escape(self.PAGE) in frame
+        assert app.query_params["id"] == str(newest)
+        assert "20 of 30 rows" in html(app)
+        assert len(app.get("download_button")) == 2
+
+    def test_a_link_chooses_one_and_a_failure_is_told(
+        self, use_database: Use, fleet_template: Path, tmp_path: Path
+    ) -> None:
+        use_database(fleet_template)
+        older, failed = add_report(tmp_path, "<html>old</html>"), add_report(tmp_path, None)
+
+        chosen, waiting = opened("reports", id=str(older)), opened("reports", id=str(failed))
+
+        assert escape("<html>old</html>") in chosen.get("iframe")[0].proto.srcdoc
+        assert "◆ failed: &lt;b&gt;no&lt;/b&gt; rows" in html(chosen)
+        assert f"Report {failed} is not finished" in html(waiting)
+        assert not waiting.get("iframe")
+        assert waiting.query_params["id"] == str(failed)
+        assert "There is no report “9”" in html(opened("reports", id="9"))
+
+    def test_without_any_it_says_how_to_have_one(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        assert "watchkeeper report create" in code(opened("reports"))
 
 
 def test_names_are_text_and_never_markup(use_database: Use, fleet_template: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, func, select
 
 from app.core.alerting import State
-from app.core.errors import NotFoundError
 from app.core.model import Model, Outcome, Version
+from app.services.read_models.choice import choose_version
 from app.services.read_models.standings import (
     RECENT_WINDOWS,
     CheckStanding,
@@ -79,7 +79,7 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
     with read(engine) as connection:
         found = find_model(connection, model)
         versions = list_versions(connection, found.id)
-        chosen = _choose(connection, versions, version)
+        chosen = choose_version(connection, versions, version)
         first, newest, measured = _span(connection, chosen.id)
         last = max((start for start in (newest, measured) if start is not None), default=None)
         since = {} if last is None else {chosen.id: last - (RECENT_WINDOWS - 1) * found.window.delta}
@@ -98,18 +98,6 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
             breaches=_breaches(connection, chosen.id, checks, open_alerts),
             untold=_untold(connection, since, checks),
         )
-
-
-def _choose(connection: Connection, versions: list[Version], name: str | None) -> Version:
-    known = [version.name for version in versions]
-    if name is not None or not versions:
-        match = next((version for version in versions if version.name == name), None)
-        if match is None:
-            raise NotFoundError("version", name or "", known)
-        return match
-    has_data = select(_profile.version_id).where(_profile.version_id.in_(v.id for v in versions)).distinct()
-    served = set(connection.scalars(has_data))
-    return max(versions, key=lambda version: (version.id in served, version.id))
 
 
 def _span(connection: Connection, version_id: int) -> tuple[datetime | None, datetime | None, datetime | None]:

@@ -80,3 +80,12 @@ def no_reference(model: str, version: str) -> None:
         "    --timestamp-column time --score-column score --label-column label --out-of-sample",
         language="bash",
     )
+
+
+def no_reports() -> None:
+    """Nothing was asked for."""
+    st.text("No report has been asked for yet. The worker makes them; to make one now:")
+    st.code(
+        "watchkeeper report create --model churn --since 2026-11-01 --until 2026-11-08\nwatchkeeper run",
+        language="bash",
+    )

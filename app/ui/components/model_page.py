@@ -9,7 +9,19 @@ import streamlit as st
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.standings import Standing
 from app.ui import data
-from app.ui.components import activity, alerts, empty, features, headline, link, quality, state, wording
+from app.ui.components import (
+    activity,
+    alerts,
+    causes,
+    empty,
+    features,
+    headline,
+    link,
+    model_choice,
+    quality,
+    state,
+    wording,
+)
 from app.ui.components.html import Html, element, join, title
 
 RANGES = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
@@ -18,15 +30,12 @@ _DEFAULT_DAYS = 90
 
 def show() -> None:
     """The choices, then everything that depends on them."""
-    names = [card.model.name for card in data.overview()]
+    names = model_choice.known_models()
     if not names:
-        empty.no_models()
         return
-    wanted = st.query_params.get("model")
-    if wanted is not None and wanted not in names:
-        st.html(element("p", f"There is no model “{wanted}”. Choose one of these:", class_="wk-lead"))
     choices = st.container(horizontal=True, vertical_alignment="top", key="choices")
-    model = choices.selectbox("Model", names, names.index(link.asked("model", names, names[0])), key="model", width=280)
+    with choices:
+        model = model_choice.choose(names)
     newest = data.model(model, None)
     if newest is None:
         st.html(element("h1", model, class_="wk-title"))
@@ -59,6 +68,8 @@ def _content(model: str, version: str, days: int) -> None:
     if view is None:  # it was removed while somebody looked
         st.rerun()
     st.html(_header(view, datetime.now(UTC)))
+    if view.breaches:
+        st.html(causes.section(data.causes(model, version)))
     if view.newest_window is None:
         empty.no_predictions(model, version)
         return

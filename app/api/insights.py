@@ -1,0 +1,44 @@
+"""Why a model is in breach, and how well it is watched."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from app.api.answers import json_answer
+from app.api.context import Shared
+from app.api.queries import Time
+from app.services.causes import explain
+from app.services.scorecards import model_scorecard
+
+router = APIRouter(prefix="/v1/models", tags=["results"])
+
+Version = Annotated[str | None, Query(description="without one, the newest with data")]
+
+
+@router.get("/{model}/causes", summary="Why a check is in breach")
+def causes(
+    context: Shared,
+    model: str,
+    version: Version = None,
+    check: Annotated[str | None, Query(description="without one, the check in breach that matters most")] = None,
+    window: Time = None,
+) -> Response:
+    """The likely causes of a breach of quality or skew in the window that holds the time `window` (without one, the
+    newest in breach), the likeliest first. `check` is null when nothing is in breach whose causes could be ranked.
+    """
+    found = explain(context.engine, model, version, check, window)
+    if found is None:
+        return json_answer({"model": model, "check": None, "window_start": None, "note": "", "causes": []})
+    return json_answer({**asdict(found), "causes": found.rows()})
+
+
+@router.get("/{model}/scorecard", summary="The ML Test Score")
+def scorecard(context: Shared, model: str, version: Version = None) -> Response:
+    """Which tests of the ML Test Score (Breck et al. 2017) run on the model, with the evidence for each. `score` is the
+    sum over the monitoring section, of at most 7.
+    """
+    return json_answer(model_scorecard(context.engine, model, version, datetime.now(UTC)).as_dict())

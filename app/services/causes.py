@@ -1,0 +1,134 @@
+"""Why a check is in breach: the measurements of the same window, ranked by the core."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine, func, select
+
+from app.core.causes import EXPLAINED, LABEL_COVERAGE, Cause, CauseKind, Reading, cause_text, rank
+from app.core.errors import InvalidError
+from app.core.model import Model, Outcome, Version, Window
+from app.services.read_models.choice import choose_version
+from app.storage import evaluations
+from app.storage.catalogue import find_model, list_versions
+from app.storage.engine import read
+from app.storage.samples import find_importance
+from app.storage.tables import measurement
+
+USUAL_WINDOWS = 30
+"""Windows before one in breach whose labelled share is the usual one."""
+ENOUGH_COVERAGE = 0.8
+"""A labelled share below this part of the usual one is a possible cause: other rows are judged than before."""
+
+NO_IMPORTANCE = (
+    "importance is not known: the reference was stored without a sample of its rows, or with too few scores and "
+    "labels; import it again"
+)
+
+_m = measurement.c
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The likely causes of one check's breach in one window. `note` says what the ranking had to do without."""
+
+    model: str
+    version: str
+    check: str
+    window_start: datetime
+    causes: tuple[Cause, ...]
+    note: str = ""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The causes for programs, the likeliest first: the fields of Cause, its rank and its text."""
+        return [{"rank": n, **asdict(cause), "text": cause_text(cause)} for n, cause in enumerate(self.causes, start=1)]
+
+
+def explain(
+    engine: Engine,
+    model: str,
+    version: str | None = None,
+    check: str | None = None,
+    window: datetime | None = None,
+) -> Explanation | None:
+    """Why the check was in breach in the window that holds the time `window`; None when no such check was.
+
+    Without a check it is the one in breach that matters most, without a window the newest one in breach, without a
+    version the newest with data. Raises NotFoundError on an unknown model or version, InvalidError for a check whose
+    breaches have no causes to rank.
+    """
+    if check is not None and check not in EXPLAINED:
+        raise InvalidError("check", check, f"causes are ranked for {', '.join(EXPLAINED)}")
+    with read(engine) as connection:
+        found = find_model(connection, model)
+        chosen = choose_version(connection, list_versions(connection, found.id), version)
+        breach = _breach(connection, found, chosen, check, window)
+        if breach is None:
+            return None
+        importance = find_importance(connection, chosen.id)
+        check, start = breach
+        causes = causes_of(connection, chosen.id, Window(start, start + found.window.delta), check)
+    known = any(one.weight is not None for one in importance.values())
+    return Explanation(found.name, chosen.name, check, start, tuple(causes), "" if known else NO_IMPORTANCE)
+
+
+def causes_of(connection: Connection, version_id: int, window: Window, check: str) -> list[Cause]:
+    """The likely causes of the check's breach in that window, the strongest first."""
+    if check not in EXPLAINED:
+        return []
+    readings = _readings(connection, version_id, window.start)
+    if CauseKind.LABELS in EXPLAINED[check]:
+        readings += _label_coverage(connection, version_id, window)
+    return rank(check, readings, find_importance(connection, version_id))
+
+
+def _breach(
+    connection: Connection, model: Model, version: Version, check: str | None, window: datetime | None
+) -> tuple[str, datetime] | None:
+    """The check and the start of the window to explain."""
+    query = select(_m.check, func.max(_m.window_start).label("start")).where(
+        _m.version_id == version.id, _m.outcome == Outcome.BREACH.value, _m.check.in_(EXPLAINED)
+    )
+    if check is not None:
+        query = query.where(_m.check == check)
+    if window is not None:
+        query = query.where(_m.window_start == model.window.start_of(window))
+    breaches = {row.check: row.start for row in connection.execute(query.group_by(_m.check))}
+    if not breaches:
+        return None
+    # A check that was in breach long ago explains nothing about now.
+    newest = max(breaches.values())
+    order = [name for name in EXPLAINED if name in breaches]
+    recent = [name for name in order if newest - breaches[name] <= model.label_delay + model.window.delta]
+    return recent[0], breaches[recent[0]]
+
+
+def _readings(connection: Connection, version_id: int, window_start: datetime) -> list[Reading]:
+    query = select(_m.check, _m.subject, _m.outcome, _m.value, _m.limit, _m.normal).where(
+        _m.version_id == version_id,
+        _m.window_start == window_start,
+        _m.segment == "",
+        _m.outcome != Outcome.NOT_EVALUATED.value,
+    )
+    return [
+        Reading(check, subject, Outcome(outcome), value, limit, normal)
+        for check, subject, outcome, value, limit, normal in connection.execute(query)
+    ]
+
+
+def _label_coverage(connection: Connection, version_id: int, window: Window) -> list[Reading]:
+    """The labelled share of the window beside the median of those before it."""
+    begin = window.start - USUAL_WINDOWS * (window.end - window.start)
+    stored = evaluations.outcomes_between(connection, version_id, begin, window.end)
+    shares = {start: int(counts.labels.sum()) / max(1, int(counts.rows)) for start, (_, counts) in stored.items()}
+    now = shares.pop(window.start, None)
+    if now is None or not shares:
+        return []
+    usual = float(np.median(list(shares.values())))
+    limit = ENOUGH_COVERAGE * usual
+    outcome = Outcome.BREACH if now < limit else Outcome.OK
+    return [Reading(LABEL_COVERAGE, "", outcome, now, limit, usual)]

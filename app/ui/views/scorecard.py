@@ -1,0 +1,24 @@
+"""How well a model is watched: the ML Test Score, test by test, with its evidence."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.ui import data
+from app.ui.components import empty, link, model_choice, scorecard
+
+
+def _show() -> None:
+    names = model_choice.known_models()
+    if not names:
+        return
+    model = model_choice.choose(names)
+    link.remember(model=model)
+    found = data.scorecard(model)
+    if found is None:
+        empty.no_version(model)
+    else:
+        st.html(scorecard.section(found))
+
+
+_show()

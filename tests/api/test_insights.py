@@ -1,0 +1,42 @@
+"""Causes and the scorecard over HTTP."""
+
+from __future__ import annotations
+
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from tests.services.measured import DAY, START, add_version, measure
+
+
+def test_causes_are_rows_with_words(client: TestClient, engine: Engine) -> None:
+    version_id = add_version(engine)
+    measure(engine, version_id, "obb", check="performance", subject="accuracy", value=0.7, limit=0.8)
+    measure(engine, version_id, "obb", subject="age", value=0.3)
+
+    found = client.get("/v1/models/delay/causes").json()
+    by_window = client.get("/v1/models/delay/causes", params={"window": (START + DAY).isoformat()}).json()
+
+    assert (found["check"], found["window_start"]) == ("performance", "2026-03-03T00:00:00Z")
+    assert by_window["window_start"] == "2026-03-02T00:00:00Z"
+    assert [(row["rank"], row["subject"], row["importance"]) for row in found["causes"]] == [(1, "age", None)]
+    assert found["causes"][0]["text"] == "age: 3.0 times its limit (importance unknown)"
+    assert "importance is not known" in found["note"]
+
+
+def test_nothing_to_explain_is_an_answer_too(client: TestClient, engine: Engine) -> None:
+    add_version(engine)
+    assert client.get("/v1/models/delay/causes").json()["check"] is None
+    assert client.get("/v1/models/nobody/causes").status_code == 404
+    wrong = client.get("/v1/models/delay/causes", params={"check": "staleness"})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "check")
+
+
+def test_the_scorecard_is_the_same_as_everywhere(client: TestClient, engine: Engine) -> None:
+    version_id = add_version(engine)
+    measure(engine, version_id, "ooo")
+
+    card = client.get("/v1/models/delay/scorecard").json()
+
+    assert card["score"] == 0.5  # long ago, and nobody is told
+    assert len(card["items"]) == 11
+    assert client.get("/v1/models/delay/scorecard", params={"version": "9"}).status_code == 404

@@ -1,0 +1,80 @@
+"""`why` and `scorecard`, from files to their answers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.core.errors import InvalidError
+from tests.cli.conftest import Run
+from tests.cli.test_commands import COLUMNS, flights
+
+
+@pytest.fixture
+def judged(run: Run, tmp_path: Path) -> Run:
+    """Five days whose `x`, which makes the score, and whose `noise`, which does not, have moved by one sd."""
+    reference, served = flights(40, datetime(2026, 3, 1, tzinfo=UTC)), flights(5, datetime(2026, 4, 10, tzinfo=UTC), 1)
+    rng = np.random.default_rng(3)
+    reference["noise"], served["noise"] = rng.normal(size=len(reference)), rng.normal(1, 1, len(served))
+    reference.to_csv(tmp_path / "reference.csv", index=False)
+    served.to_csv(tmp_path / "served.csv", index=False)
+    run("model", "add", "m", "--task", "binary")
+    run("version", "add", "m", "1")
+    of = ("--model", "m", "--version", "1", *COLUMNS)
+    run("import", "reference", str(tmp_path / "reference.csv"), *of, "--out-of-sample")
+    run("import", "predictions", str(tmp_path / "served.csv"), *of)
+    run("run", "--until", "2026-04-15")
+    return run
+
+
+def test_why_names_the_feature_that_the_score_depends_on_first(judged: Run) -> None:
+    rows = json.loads(judged("why", "--model", "m", "--format", "json").stdout)
+
+    assert [(row["rank"], row["kind"], row["subject"]) for row in rows[:2]] == [
+        (1, "feature", "x"),
+        (2, "feature", "noise"),
+    ]
+    assert rows[0]["importance"] > 0.95  # the score is a function of x
+    assert rows[1]["strength"] == 0
+    text = judged("why", "--model", "m", "--check", "training_serving_skew", "--window", "2026-04-14").output
+    assert "training_serving_skew, window of 2026-04-14 00:00 UTC" in text
+
+
+def test_why_of_a_healthy_window_says_so(judged: Run) -> None:
+    assert "no check whose causes" in judged("why", "--model", "m", "--window", "2026-04-10").output
+    assert json.loads(judged("why", "--model", "m", "--window", "2026-04-10", "--json").stdout) == []
+    with pytest.raises(InvalidError, match="causes are ranked for performance"):
+        judged("why", "--model", "m", "--check", "staleness")
+
+
+def test_the_scorecard_in_its_three_forms(judged: Run) -> None:
+    card = json.loads(judged("scorecard", "--model", "m", "--format", "json").stdout)
+    text = judged("scorecard", "--model", "m").output
+    markdown = judged("scorecard", "--model", "m", "--format", "markdown").output
+
+    points = {(item["section"], item["number"]): item["points"] for item in card["items"]}
+    assert points["monitoring", 3] == 0.5  # judged, and nobody is told
+    assert points["infrastructure", 4] == 0.5  # a labelled reference, out of sample
+    assert card["score"] == sum(value for (section, _), value in points.items() if section == "monitoring")
+    assert f"ML Test Score, monitoring: {card['score']:g} of 7" in text
+    assert "| monitoring 3: Training and serving features compute the same values | 0.5 | manual, breach |" in markdown
+    assert all(line.count("|") == 5 for line in markdown.splitlines() if line.startswith("|"))
+
+
+def test_a_report_from_the_order_to_the_file(judged: Run, tmp_path: Path) -> None:
+    """`watchkeeper run` makes what waits, with the real child process."""
+    span = ("--since", "2026-04-10", "--until", "2026-04-15")
+    [asked] = json.loads(judged("report", "create", "--model", "m", *span, "--kind", "quality", "--json").stdout)
+    jobs = json.loads(judged("run", "--until", "2026-04-15", "--json").stdout)
+    assert {job["job"]: job["detail"] for job in jobs}["report"] == "made=1"
+
+    judged("report", "show", str(asked["id"]), "--format", "html", "--out", str(tmp_path / "report.html"))
+    figures = json.loads(judged("report", "show", str(asked["id"])).stdout)
+
+    assert "all 500 labelled predictions of 2026-04-10" in (tmp_path / "report.html").read_text()
+    assert figures["watchkeeper"]["reference_rows"] == {"sampled": 4000, "of": 4000}
+    assert " done " in judged("report", "list", "--model", "m").output

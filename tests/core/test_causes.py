@@ -1,0 +1,138 @@
+"""The ranking of causes, case by case."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from app.core.causes import EXPLAINED, LABEL_COVERAGE, MOST_EXCESS, Reading, cause_text, excess_of, likely, rank
+from app.core.importance import Importance
+from app.core.model import Outcome
+from app.services.checks import all_checks
+
+SKEW = "training_serving_skew"
+
+
+def reading(
+    check: str, subject: str = "", value: float | None = 0.3, limit: float | None = 0.1, **more: object
+) -> Reading:
+    outcome = more.pop("outcome", Outcome.BREACH)
+    assert isinstance(outcome, Outcome)
+    normal = more.pop("normal", None)
+    assert normal is None or isinstance(normal, float)
+    return Reading(check, subject, outcome, value, limit, normal)
+
+
+IMPORTANCE = {"age": Importance(0.8, 0.1), "wind": Importance(0.2, None), "noise": Importance(0.0, 0.0)}
+
+
+def test_a_feature_that_matters_goes_before_one_that_moved_further() -> None:
+    readings = [reading(SKEW, "wind", 1.0), reading(SKEW, "age", 0.4), reading(SKEW, "noise", 5.0)]
+
+    found = rank("performance", readings, IMPORTANCE)
+
+    assert [cause.subject for cause in found] == ["age", "wind", "noise"]
+    # By hand: 0.4/0.1 x 0.8/0.8, 1.0/0.1 x 0.2/0.8, 50 x 0.
+    assert [cause.strength for cause in found] == pytest.approx([4.0, 2.5, 0.0])
+    assert [cause.subject for cause in likely(found, 3)] == ["age", "wind"]
+
+
+def test_without_importance_the_ratio_to_the_limit_decides() -> None:
+    readings = [reading(SKEW, "wind", 1.0), reading(SKEW, "age", 0.4)]
+
+    found = rank("estimated_performance", readings, {})
+
+    assert [(cause.subject, cause.strength) for cause in found] == [("wind", 5.0), ("age", 2.0)]
+    assert "importance unknown" in cause_text(found[0])
+
+
+def test_what_is_within_its_limit_or_was_not_judged_is_no_cause() -> None:
+    readings = [
+        reading(SKEW, "age", 0.1, outcome=Outcome.OK),
+        reading(SKEW, "wind", outcome=Outcome.NOT_EVALUATED),
+        reading(SKEW, "noise", None),
+        reading("missing_values", "age", 0.0, 0.2, normal=0.1, outcome=Outcome.OK),
+        reading("staleness", "training_data", 90.0, 30.0),
+    ]
+    assert rank("performance", readings, IMPORTANCE) == []
+
+
+def test_the_first_window_beyond_a_limit_counts_and_so_does_the_last_of_a_breach() -> None:
+    """Two windows in three make a breach: in the first there is none yet, the third may be within the limit."""
+    readings = [reading(SKEW, "age", 0.2, outcome=Outcome.OK), reading(SKEW, "wind", 0.09)]
+    found = rank("performance", readings, IMPORTANCE)
+    assert [one.subject for one in found] == ["age", "wind"]
+    assert [one.excess for one in found] == pytest.approx([2.0, 0.9])
+    assert cause_text(found[1]).startswith("wind: beyond its limit in the windows before")
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "normal", "excess"),
+    [
+        (0.3, 0.1, None, 3.0),
+        (0.5, 0.2, 0.1, 4.0),
+        (100.0, 800.0, 1000.0, 4.5),
+        (1200.0, 800.0, 1000.0, 0.0),
+        (0.1, 0.0, 0.0, MOST_EXCESS),
+        (1e9, 0.1, None, MOST_EXCESS),
+    ],
+)
+def test_the_excess_is_the_deviation_in_limits(value: float, limit: float, normal: float | None, excess: float) -> None:
+    assert excess_of(reading(SKEW, "x", value, limit, normal=normal)) == pytest.approx(excess)
+
+
+def test_evidence_for_concept_drift_counts_by_its_logarithm() -> None:
+    assert excess_of(reading("concept_drift", value=1e6, limit=1000.0)) == pytest.approx(2.0)
+    assert excess_of(reading("concept_drift", value=0.0, limit=1000.0)) == 0.0
+
+
+def test_the_truth_is_a_cause_of_realised_quality_alone() -> None:
+    readings = [reading("concept_drift", value=1e6, limit=1000.0), reading(LABEL_COVERAGE, "", 0.3, 0.76, normal=0.95)]
+
+    assert [cause.kind for cause in rank("performance", readings, {})] == ["concept_drift", "label_coverage"]
+    assert rank("estimated_performance", readings, {}) == []
+    assert [cause.kind for cause in rank("concept_drift", readings, {})] == ["label_coverage"]
+
+
+def test_two_checks_about_the_same_feature_name_it_once() -> None:
+    found = rank("performance", [reading(SKEW, "age", 0.2), reading("data_drift", "age", 0.5)], IMPORTANCE)
+    assert [(cause.subject, cause.check, cause.excess) for cause in found] == [("age", "data_drift", 5.0)]
+
+
+def test_the_order_of_the_readings_does_not_matter() -> None:
+    readings = [
+        reading(SKEW, "age"),
+        reading(SKEW, "wind", 0.9),
+        reading("volume", "", 100.0, 800.0, normal=1000.0),
+        reading("missing_values", "age", 0.4, 0.1, normal=0.05),
+    ]
+    orders = {tuple(rank("performance", order, IMPORTANCE)) for order in permutations(readings)}
+    assert len(orders) == 1
+
+
+def test_a_check_without_causes_has_none() -> None:
+    assert rank("staleness", [reading(SKEW, "age")], IMPORTANCE) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (reading(SKEW, "age", 0.31), "age: 3.1 times its limit (importance 0.80)"),
+        (
+            reading("missing_values", "wind", 0.23, 0.05, normal=0.021),
+            "wind: 23.0 % missing, usually 2.1 % (importance",
+        ),
+        (reading("volume", "", 120.0, 800.0, normal=1000.0), "the traffic changed: 120 predictions, usually 1000"),
+        (reading(LABEL_COVERAGE, "", 0.4, 0.76, normal=0.95), "labels are few: 40.0 % of the rows, usually 95.0 %"),
+        (reading("concept_drift", value=1e6, limit=1000.0), "the truth no longer follows the score"),
+    ],
+)
+def test_causes_are_said_in_words(given: Reading, said: str) -> None:
+    [cause] = rank("performance", [given], IMPORTANCE)
+    assert cause_text(cause).startswith(said)
+
+
+def test_what_is_explained_are_checks_of_the_design() -> None:
+    planned = {"calibration", "prediction_drift", "data_drift"}
+    assert set(EXPLAINED) <= set(all_checks()) | planned
