@@ -31,6 +31,7 @@ _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Addresses of cloud metadata services that look like anybody's: Azure's and Oracle's.
 _METADATA = frozenset({ipaddress.ip_address("168.63.129.16"), ipaddress.ip_address("192.0.0.192")})
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_RELAY = ipaddress.IPv4Network("192.88.99.0/24")  # the withdrawn 6to4 relays: whoever is nearest answers there
 
 
 class OutboundError(Exception):
@@ -96,7 +97,7 @@ def _refused(address: _Address) -> str:
         return _refused(inner)
     if address.is_multicast:
         return "multicast"
-    ours = address in _METADATA or not address.is_global or address.is_reserved
+    ours = address in _METADATA or address in _RELAY or not address.is_global or address.is_reserved
     return "private" if ours or (isinstance(address, ipaddress.IPv6Address) and address.is_site_local) else ""
 
 

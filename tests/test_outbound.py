@@ -168,6 +168,7 @@ PRIVATE = [
     "::ffff:169.254.169.254",
     "::127.0.0.1",
     "64:ff9b::a9fe:a9fe",
+    "192.88.99.1",
     "64:ff9b:1::1",
     "2002:7f00:1::",
     "2001:0:4136:e378:8000:63bf:80ff:fffe",  # Teredo; the client's address is the inverted 127.0.0.1
