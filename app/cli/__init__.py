@@ -21,6 +21,7 @@ COMMANDS = {
     "version": "catalogue:version",
     "import": "files:import_",
     "measurements": "findings:measurements",
+    "check": "gate:check",
     "alert": "findings:alert",
     "channel": "actions:channel",
     "policy": "actions:policy",

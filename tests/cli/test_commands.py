@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,30 +10,11 @@ import click
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
 from app.cli import cli, main
 from app.core.errors import ConflictError
+from tests.cli.conftest import Run
 from tests.docs.generated import walk
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A `watchkeeper` with an empty data folder of its own."""
-    monkeypatch.setenv("WATCHKEEPER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.delenv("WATCHKEEPER_DATABASE_URL", raising=False)
-
-    def call(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli, arguments)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return call
-
 
 ALL = [(context.command_path, context.command) for context in walk()]
 
