@@ -22,6 +22,8 @@ COMMANDS = {
     "import": "files:import_",
     "measurements": "findings:measurements",
     "check": "gate:check",
+    "profile": "profiles:profile",
+    "compare": "profiles:compare",
     "alert": "findings:alert",
     "channel": "actions:channel",
     "policy": "actions:policy",

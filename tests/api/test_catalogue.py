@@ -226,7 +226,7 @@ def test_every_route_is_in_the_openapi_document(client: TestClient) -> None:
     assert set(document["paths"]) == {
         *("/v1/predictions", "/v1/corrections", "/v1/models", "/v1/models/{model}/versions"),
         *("/v1/models/{model}/versions/{version}/reference", "/v1/measurements", "/v1/alerts"),
-        *("/healthz", "/readyz", "/metrics"),
+        *("/v1/profiles", "/v1/models/{model}/versions/{version}/layout", "/healthz", "/readyz", "/metrics"),
     }
     schemas = document["components"]["schemas"]
     assert schemas["Prediction"]["required"] == ["model", "version", "prediction_id", "timestamp", "features"]

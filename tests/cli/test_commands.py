@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.cli import cli, main
+from app.cli import main
 from app.core.errors import ConflictError
 from tests.cli.conftest import Run
 from tests.docs.generated import walk
