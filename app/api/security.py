@@ -7,6 +7,7 @@ browser of this machine: it is told by its Origin, or by the Host it had to name
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +21,8 @@ from app.api.context import Context
 from app.services.keys import Scope, digest
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
-INGEST_PATHS = frozenset({"/v1/predictions", "/v1/corrections"})
+INGEST_PATHS = re.compile(r"/v1/(predictions|corrections|profiles|models/[^/]+/versions/[^/]+/layout)")
+"""Where records go, and the bins by which who sends profiles has to count."""
 
 
 class Guard:
@@ -65,7 +67,7 @@ class Guard:
             return _refusal(503, "the database does not answer, so no key can be checked")
         if granted is None:
             return _refusal(401, "the API key is unknown or revoked")
-        if granted is Scope.INGEST and path not in INGEST_PATHS:
+        if granted is Scope.INGEST and not INGEST_PATHS.fullmatch(path):
             return _refusal(
                 403, f"a key of scope {granted} may only send records; this needs one of scope {Scope.ADMIN}"
             )

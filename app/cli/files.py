@@ -40,7 +40,7 @@ def _shared(command: _Command) -> _Command:
     return command
 
 
-def _columns(command: _Command) -> _Command:
+def column_options(command: _Command) -> _Command:
     """The columns of predictions and references."""
     named = {
         "id": "Column of the prediction's id; without one, ids are derived from the rows.",
@@ -60,7 +60,7 @@ def _columns(command: _Command) -> _Command:
 
 @click.group("import")
 def import_() -> None:
-    """Read references, predictions and corrections from CSV, Parquet or NDJSON files (also .gz)."""
+    """Read references, predictions and corrections from CSV, Parquet or NDJSON files (also .gz), and profiles."""
 
 
 @import_.command(
@@ -77,7 +77,7 @@ are overconfident, and production looks drifted from its first day.""",
 @click.option("--version", "version_name", required=True, help="The version the rows are the reference of.")
 @click.option("--out-of-sample/--in-sample", default=None, help="Were the scores made on rows the model had not seen?")
 @_shared
-@_columns
+@column_options
 def reference(
     file: Path,
     model_name: str,
@@ -92,14 +92,14 @@ def reference(
     from app.services.catalogue import find
     from app.services.references import store_reference
 
-    with database() as engine, _bar(f"Reading {file.name}", format_) as report:
+    with database() as engine, progress_bar(f"Reading {file.name}", format_) as report:
         model, version = find(engine, model_name, version_name)
         summary = store_reference(
             engine,
             model,
             version,
             file,
-            _mapping(columns),
+            mapping_of(columns),
             now=now(),
             format=file_format,
             timezone=timezone,
@@ -110,7 +110,7 @@ def reference(
     if format_ == "json":
         row |= {"warnings": summary.warnings, "errors": [str(error) for error in summary.errors]}
     show([row], format_)
-    _say(summary.errors, summary.rejected)
+    say_rejected(summary.errors, summary.rejected)
     for warning in summary.warnings:
         click.echo(f"Note: {warning}", err=True)
 
@@ -130,7 +130,7 @@ Every column that is not named is a feature. Running the same import again adds 
 @click.option("--version", "version_name", required=True, help="The version that made the predictions.")
 @click.option("--dry-run", is_flag=True, help="Store nothing; show the first records and every error by line.")
 @_shared
-@_columns
+@column_options
 def predictions(
     file: Path,
     model_name: str,
@@ -145,7 +145,7 @@ def predictions(
     from app.services import imports
     from app.services.catalogue import find
 
-    mapping = _mapping(columns)
+    mapping = mapping_of(columns)
     options: dict[str, Any] = {"format": file_format, "timezone": timezone}
     with database() as engine:
         model, version = find(engine, model_name, version_name)
@@ -153,7 +153,7 @@ def predictions(
             source = imports.open_predictions(engine, model, version, file, mapping, **options)
             _preview(imports.preview(engine, source, now=now()), format_)
             return
-        with _bar(f"Importing {file.name}", format_) as report:
+        with progress_bar(f"Importing {file.name}", format_) as report:
             summary = imports.import_predictions(
                 engine, model, version, file, mapping, now=now(), progress=report, **options
             )
@@ -219,14 +219,39 @@ def corrections(
             opened = imports.open_corrections(model, version, file, mapping, **options)
             _preview(imports.preview(engine, opened, now=now()), format_)
             return
-        with _bar(f"Importing {file.name}", format_) as report:
+        with progress_bar(f"Importing {file.name}", format_) as report:
             summary = imports.import_corrections(
                 engine, model, version, file, mapping, now=now(), progress=report, **options
             )
     _summary(summary, format_, model_name)
 
 
-def _mapping(columns: dict[str, Any]) -> ColumnMapping:
+@import_.command(
+    "profile",
+    epilog="""\b
+Example:
+  watchkeeper profile today.csv --timestamp-column at --like layout.json --out today.wkp
+  watchkeeper import profile today.wkp --model fraud --version 3""",
+)
+@FILE
+@click.option("--model", "model_name", required=True, help="The model the profile is of.")
+@click.option("--version", "version_name", required=True, help="The version that made the predictions.")
+@format_option
+def profile(file: Path, model_name: str, version_name: str, format_: str) -> None:
+    """Add a profile file (.wkp) to a version in place of its rows. Adding it again changes nothing."""
+    from app.services.uploads import store_upload
+
+    with database() as engine:
+        summary = store_upload(engine, model_name, version_name, file.read_bytes(), now())
+    show([asdict(summary)], format_)
+    if summary.duplicate:
+        click.echo("This profile had been added before: nothing was changed.", err=True)
+    else:
+        click.echo(f"Next: watchkeeper run && watchkeeper measurements --model {model_name}", err=True)
+
+
+def mapping_of(columns: dict[str, Any]) -> ColumnMapping:
+    """What `column_options` were given."""
     from collectors.tabular import ColumnMapping
 
     exclude = columns.pop("exclude")
@@ -234,7 +259,7 @@ def _mapping(columns: dict[str, Any]) -> ColumnMapping:
 
 
 @contextmanager
-def _bar(title: str, format_: str) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(title: str, format_: str) -> Iterator[Callable[[Progress], None]]:
     """A progress bar on standard error; nothing where nobody watches."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -250,7 +275,7 @@ def _summary(summary: ImportSummary, format_: str, model: str) -> None:
     if format_ == "json":
         row["errors"] = [str(error) for error in summary.errors]
     show([row], format_)
-    _say(summary.errors, summary.rejected)
+    say_rejected(summary.errors, summary.rejected)
     if summary.read and summary.rejected == summary.read:
         raise click.ClickException(f"all {summary.read} rows were rejected; nothing was stored")
     if summary.was_complete:
@@ -259,7 +284,8 @@ def _summary(summary: ImportSummary, format_: str, model: str) -> None:
         click.echo(f"Next: watchkeeper run && watchkeeper measurements --model {model}", err=True)
 
 
-def _say(errors: list[Any], rejected: int) -> None:
+def say_rejected(errors: list[Any], rejected: int) -> None:
+    """The first errors on standard error, and how many rows were rejected beside them."""
     for error in errors:
         click.echo(f"Rejected: {error}", err=True)
     if rejected > len(errors):
@@ -276,4 +302,4 @@ def _preview(preview: Preview, format_: str) -> None:
     for row in rows:
         click.echo("\n".join(f"{name:16} {value}" for name, value in row.items() if value is not None) + "\n")
     click.echo(f"{preview.read} rows read, {preview.rejected} would be rejected; nothing was stored")
-    _say(list(preview.errors), preview.rejected)
+    say_rejected(list(preview.errors), preview.rejected)

@@ -40,11 +40,16 @@ def show(
     """Print rows as a table of `columns` (all of them when not given), or as a JSON array of everything."""
     rows = list(rows)
     if format_ == "json":
-        click.echo(json.dumps(rows, default=_json, indent=2))
+        click.echo(as_json(rows))
     elif rows:
         _print_table(rows, list(columns or rows[0]))
     else:
         click.echo(empty)
+
+
+def as_json(value: object) -> str:
+    """A value as JSON for programs: times in ISO 8601, durations in seconds."""
+    return json.dumps(value, default=_json, indent=2)
 
 
 def _print_table(rows: list[Row], columns: list[str]) -> None:

@@ -70,7 +70,7 @@ Examples:
 @click.option("--until", type=TIME, help="Judge only windows that had closed by then; not in the future.")
 @format_option
 def run(until: datetime | None, format_: str) -> None:
-    """Fold, evaluate, alert, deliver and act once, then exit. Exit code 1 when a job failed."""
+    """Fold, evaluate, alert, deliver, act and make reports once, then exit. Exit code 1 when a job failed."""
     from app.services.rounds import JUDGING, SENDING, run_round
 
     if until is not None and until > now():

@@ -22,6 +22,8 @@ EARLY_WINDOWS = 90
 """Production's first windows, of which those with enough rows show what is normal where the reference cannot."""
 ENOUGH_ROWS = 30
 """Rows (values, labels) in a window below which nothing is said about it."""
+MOST_REFERENCE_WINDOWS = 168
+"""A week of hours; of a longer reference the newest windows count."""
 LOOKBACK = 100
 """Windows before the first judged one whose outcomes a check may look at."""
 FEATURE_LOOKBACK = 2
@@ -45,6 +47,15 @@ class Series:
         if name not in self._known:
             self._known[name] = compute()
         return self._known[name]
+
+
+def full_windows(rows: IntArray) -> IntArray:
+    """Indices of the reference's windows [R], oldest first, that its normal variation is learnt from.
+
+    Windows that hold less than half of the usual rows, such as a first or last day cut short, say more about chance
+    than about the model.
+    """
+    return np.flatnonzero(rows >= np.median(rows) / 2)[-MOST_REFERENCE_WINDOWS:]
 
 
 @dataclass(frozen=True, eq=False)

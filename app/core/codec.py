@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import zlib
+from hashlib import sha256
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.errors import InvalidError
 from app.core.layout import Layout
 from app.core.profile import FeatureCounts, OutcomeCounts
 
 FORMAT = 1
+_INTEGERS = "bhiq"  # numpy's codes of 1, 2, 4 and 8 bytes
 _Counts = TypeVar("_Counts", FeatureCounts, OutcomeCounts)
 
 
@@ -30,17 +34,31 @@ def encode_counts(counts: FeatureCounts | OutcomeCounts) -> bytes:
 
 
 def decode_counts(kind: type[_Counts], packed: bytes) -> _Counts:
-    """Unpack what `encode_counts` made. Raises ValueError on another format."""
+    """Unpack what `encode_counts` made here. Raises ValueError on another format."""
     parts = msgspec.msgpack.decode(packed, type=_Packed)
     if parts.format != FORMAT:
         raise ValueError(f"profile format {parts.format} is not {FORMAT}; run `watchkeeper rebuild`")
-    data, at, arrays = zlib.decompress(parts.data), 0, []
-    for code, shape in parts.arrays:
-        dtype = np.dtype(code)
-        size = dtype.itemsize * int(np.prod(shape))
-        arrays.append(_unshuffle(data[at : at + size], dtype, shape))
-        at += size
-    return kind(*arrays)  # type: ignore[arg-type]
+    return _unpacked(kind, parts)
+
+
+def decode_foreign_counts(kind: type[_Counts], packed: bytes, layout: Layout) -> _Counts:
+    """Unpack what somebody else made: never more memory is taken than counts of that layout need.
+
+    Raises InvalidError when the bytes are no counts, or their arrays are not those of the layout.
+    """
+    try:
+        parts = msgspec.msgpack.decode(packed, type=_Packed)
+        if parts.format != FORMAT:
+            raise ValueError(f"its format is {parts.format}, this Watchkeeper reads and writes {FORMAT}")
+        arrays = kind.empty(layout).arrays()
+        if len(parts.arrays) != len(arrays):
+            raise ValueError(f"it has {len(parts.arrays)} arrays, not {len(arrays)}")
+        for (code, shape), (name, expected) in zip(parts.arrays, arrays.items(), strict=True):
+            if shape != list(expected.shape) or code not in _codes(expected.dtype):
+                raise ValueError(f"{name} is an array {shape} of {code!r}, the layout has {list(expected.shape)}")
+        return _unpacked(kind, parts)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InvalidError("profile", kind.__name__, f"allowed is what Watchkeeper packed: {error}") from error
 
 
 def encode_layout(layout: Layout) -> str:
@@ -53,11 +71,43 @@ def decode_layout(text: str) -> Layout:
     return msgspec.json.decode(text, type=Layout)
 
 
+def layout_digest(layout: Layout) -> str:
+    """What tells layouts apart: profiles add exactly when their layouts have the same digest (SHA-256, hexadecimal)."""
+    return sha256(encode_layout(layout).encode()).hexdigest()
+
+
+def _unpacked(kind: type[_Counts], parts: _Packed) -> _Counts:
+    dtypes = [np.dtype(code) for code, _ in parts.arrays]
+    sizes = [dtype.itemsize * math.prod(shape) for dtype, (_, shape) in zip(dtypes, parts.arrays, strict=True)]
+    data, at, arrays = _inflate(parts.data, sum(sizes)), 0, []
+    for size, dtype, (_, shape) in zip(sizes, dtypes, parts.arrays, strict=True):
+        arrays.append(_unshuffle(data[at : at + size], dtype, shape))
+        at += size
+    return kind(*arrays)  # type: ignore[arg-type]
+
+
+def _inflate(packed: bytes, size: int) -> bytes:
+    """Exactly `size` bytes; no more are made, whatever the stream holds. Raises ValueError where it holds others."""
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise ValueError(f"the compressed data are damaged: {error}") from error
+    if len(data) != size or not unpacker.eof:
+        raise ValueError(f"the compressed data do not hold the {size} bytes that the arrays take")
+    return data
+
+
+def _codes(dtype: np.dtype[np.generic]) -> list[str]:
+    """The types under which an array of `dtype` may be packed."""
+    return [np.dtype(t).str for t in _INTEGERS] if dtype.kind == "i" else [dtype.str]
+
+
 def _narrow(array: NDArray[np.generic]) -> NDArray[np.generic]:
     if array.dtype.kind != "i" or not array.size:
         return array
     low, high = int(array.min()), int(array.max())
-    return array.astype(next(t for t in "bhiq" if np.iinfo(t).min <= low and high <= np.iinfo(t).max))
+    return array.astype(next(t for t in _INTEGERS if np.iinfo(t).min <= low and high <= np.iinfo(t).max))
 
 
 def _shuffle(array: NDArray[np.generic]) -> bytes:

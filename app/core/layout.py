@@ -17,6 +17,7 @@ from app.core.stats.quantiles import equal_mass_edges
 FloatArray: TypeAlias = NDArray[np.float64]
 
 BINS = 128
+MOST_FEATURES = 2_000
 MOST_CATEGORIES = 100
 MOST_CLASSES = 100
 OTHER = "(other)"

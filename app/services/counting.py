@@ -46,7 +46,8 @@ class Tally:
     def add_profiles(self, recipe: Recipe, profiles: Mapping[datetime, Profile]) -> None:
         """Add whole profiles by the start of their window."""
         for start, profile in profiles.items():
-            self.features[recipe.version_id, start] = profile.features
+            key = recipe.version_id, start
+            self.features[key] = self.features[key] + profile.features if key in self.features else profile.features
         self.add_outcomes(recipe, {start: profile.outcomes for start, profile in profiles.items()})
 
     def add_outcomes(self, recipe: Recipe, outcomes: Mapping[datetime, OutcomeCounts]) -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, FEATURE_LOOKBACK, LOOKBACK, Case, Series
+from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, FEATURE_LOOKBACK, LOOKBACK, Case, Series, full_windows
 from app.core.distances import enough_rows
 from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
@@ -22,8 +22,6 @@ from app.storage.engine import read, snapshot, write
 from app.storage.recipes import Recipe, Stamp, load_recipes, unchanged
 from app.storage.references import reference_profiles
 
-MOST_REFERENCE_WINDOWS = 168
-"""A week of hours; of a longer reference the newest windows count."""
 MOST_OLDEST_WINDOWS = 1_000
 """Looked at to find where production began; far more than stray rows from before it touch."""
 ROWS_PER_COMMIT = 2_000
@@ -185,11 +183,8 @@ def _stored_baseline(engine: Engine, version_id: int, length: WindowLength, _sta
     with read(engine) as connection:
         stored = reference_profiles(connection, version_id)
     outcomes = OutcomeCounts.stack([part.profile.outcomes for part in stored]).sum()
-    # Windows that hold less than half of the usual rows, such as a first or last day cut short, say more about
-    # chance than about the model.
-    usual = np.median([part.profile.rows for part in stored])
     timed = [(part.window_start, part.profile) for part in stored if part.window_start is not None]
-    full = [(start, part) for start, part in timed if part.rows >= usual / 2][-MOST_REFERENCE_WINDOWS:]
+    full = [timed[at] for at in full_windows(np.array([part.rows for _, part in timed]))] if timed else []
     if not full:
         return _Baseline(None, outcomes, stored[0].profile.features)
     series = Series(

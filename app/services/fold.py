@@ -1,4 +1,4 @@
-"""The fold: batches that the collector stored are counted into profiles, each exactly once."""
+"""The fold: batches and uploaded profiles that were stored are counted into profiles, each exactly once."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from app.services.counting import (
     without_garbage_collection,
 )
 from app.services.rebuild import recount
+from app.services.uploads import count_uploads
 from app.storage.engine import read, snapshot
 from app.storage.lease import Lease
 from app.storage.rebuilds import rebuilding
 from app.storage.recipes import load_recipes
 from app.storage.stored_rows import corrections_of, corrections_of_batches, counted_predictions, fresh_predictions
 from app.storage.unfolded import Batches, mark_folded, newest_batch, next_batches, rows_waiting
+from app.storage.uploads import waiting_versions
 
 SLICE_ROWS = 20_000
 CORRECTION_WEIGHT = 5
@@ -41,7 +43,8 @@ Report: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class FoldSummary:
-    """What one fold counted. `windows` are profiles saved, counting one again for each slice that touched it.
+    """What one fold counted. `windows` are profiles saved, counting one again for each slice that touched it, and
+    `uploaded` those that came as profiles.
 
     `busy`: another process had the turn to fold, at the start or on the way; what is left is for it or the next fold.
     """
@@ -51,6 +54,7 @@ class FoldSummary:
     corrections: int = 0
     windows: int = 0
     recounted: int = 0
+    uploaded: int = 0
     busy: bool = False
 
     def __add__(self, other: FoldSummary) -> FoldSummary:
@@ -60,6 +64,7 @@ class FoldSummary:
             self.corrections + other.corrections,
             self.windows + other.windows,
             self.recounted + other.recounted,
+            self.uploaded + other.uploaded,
             self.busy or other.busy,
         )
 
@@ -97,25 +102,31 @@ def _fold(engine: Engine, lease: Lease, now: datetime, slice_rows: int, progress
 
 def _fold_slice(engine: Engine, lease: Lease, now: datetime, slice_rows: int, newest: int) -> FoldSummary | None:
     """Count the oldest batches that wait; None when there are none."""
-    recounted = _finish_rebuilds(engine, lease, now, slice_rows)
+    before = _finish_rebuilds(engine, lease, now, slice_rows) + _count_uploads(engine, lease, now)
     with snapshot(engine) as connection, without_garbage_collection():
         batches = next_batches(connection, slice_rows, correction_weight=CORRECTION_WEIGHT, up_to=newest)
         if not batches.ids:
-            return recounted if recounted.recounted else None
+            return before if before != FoldSummary() else None
         packed = _count(connection, batches)
     with saving(engine, lease) as connection:
         if not mark_folded(connection, batches.ids, now):
             raise LostRaceError("another process folded the same batches")
         save(connection, packed, now)
     done = FoldSummary(len(batches.ids), batches.predictions, batches.corrections, len(packed.profiles))
-    return recounted + done
+    return before + done
 
 
 def _finish_rebuilds(engine: Engine, lease: Lease, now: datetime, slice_rows: int) -> FoldSummary:
     with read(engine) as connection:
         version_ids = rebuilding(connection)
-    rows = sum(recount(engine, lease, one, now, slice_rows=slice_rows).predictions for one in version_ids)
-    return FoldSummary(recounted=rows)
+    done = [recount(engine, lease, one, now, slice_rows=slice_rows) for one in version_ids]
+    return FoldSummary(recounted=sum(one.predictions for one in done), uploaded=sum(one.uploaded for one in done))
+
+
+def _count_uploads(engine: Engine, lease: Lease, now: datetime) -> FoldSummary:
+    with read(engine) as connection:
+        version_ids = waiting_versions(connection)
+    return FoldSummary(uploaded=sum(count_uploads(engine, lease, one, now) for one in version_ids))
 
 
 def _count(connection: Connection, batches: Batches) -> Packed:

@@ -163,7 +163,7 @@ def open_predictions(
     zone = zone_of(timezone)
     with read(engine) as connection:
         reference = find_reference(connection, version.id)
-    expected = {**(_kinds(reference.layout) if reference else {}), **mapping.kinds(model.task)}
+    expected = {**(feature_kinds(reference.layout) if reference else {}), **mapping.kinds(model.task)}
     table = open_table(path, format, expected=expected, exclude=mapping.exclude)
     mapping.features(table.columns)
     reader = PredictionReader(model, version, mapping, frozenset(table.columns), zone)
@@ -249,8 +249,8 @@ def _errors(records: Records, made: Iterable[Rejection], said: Iterable[Rejectio
     return [errors[line] for line in sorted(errors)]
 
 
-def _kinds(layout: Layout) -> Mapping[str, Kind]:
-    """How the reference says that the texts of features are to be read. Booleans show themselves."""
+def feature_kinds(layout: Layout) -> Mapping[str, Kind]:
+    """How a layout says that the texts of features are to be read. Booleans show themselves."""
     booleans = {"true", "false"}
     categories = {f.name: Kind.TEXT for f in layout.categorical if not booleans.issuperset(f.categories)}
     return {**{f.name: Kind.NUMBER for f in layout.numeric}, **categories}

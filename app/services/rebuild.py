@@ -1,4 +1,4 @@
-"""Rebuild: the profiles of a version counted anew from its stored rows, slice by slice.
+"""Rebuild: the profiles of a version counted anew from its stored rows and uploaded profiles, slice by slice.
 
 A rebuild is requested in one transaction and then carried out by whoever folds next. Each slice saves its profiles and
 how far it has come together, so that a rebuild that breaks off goes on where it was.
@@ -25,6 +25,7 @@ from app.services.counting import (
     saving,
     without_garbage_collection,
 )
+from app.services.uploads import count_uploads
 from app.storage.catalogue import find_model, find_version, list_models, list_versions
 from app.storage.engine import read, snapshot, write
 from app.storage.lease import Lease
@@ -43,15 +44,21 @@ Report: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class RebuildSummary:
-    """What was counted anew. `windows` are profiles saved, counting one again for each slice that touched it."""
+    """What was counted anew. `windows` are profiles saved, counting one again for each slice that touched it, and
+    `uploaded` those that came as profiles.
+    """
 
     versions: int = 0
     predictions: int = 0
     windows: int = 0
+    uploaded: int = 0
 
     def __add__(self, other: RebuildSummary) -> RebuildSummary:
         return RebuildSummary(
-            self.versions + other.versions, self.predictions + other.predictions, self.windows + other.windows
+            self.versions + other.versions,
+            self.predictions + other.predictions,
+            self.windows + other.windows,
+            self.uploaded + other.uploaded,
         )
 
 
@@ -121,7 +128,8 @@ def recount(
     if progress is not None:
         with read(engine) as connection:
             total = folded_rows(connection, version_id)
-    summary = RebuildSummary(versions=1)
+    # Uploads first: when the last row is counted, the rebuild is over, and its profiles are judged.
+    summary = RebuildSummary(versions=1, uploaded=count_uploads(engine, lease, version_id, now))
     while (found := _recount_slice(engine, lease, version_id, now, slice_rows)) is not None:
         summary += found
         if progress is not None:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import Engine
 
+from app.core.codec import layout_digest
 from app.core.errors import InvalidError
-from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_whole
 from app.core.importance import importance_of
-from app.core.layout import Layout
-from app.core.model import Model, Source, Task, Version, Window
-from app.core.profile import Profile
+from app.core.model import Model, Task, Version, Window
 from app.core.sample import Sample
-from app.services.imports import SHOWN_ERRORS, Progress, Report, zone_of
+from app.services.imports import Progress, Report, zone_of
 from app.services.ingest import CLOCK_TOLERANCE, EARLIEST
 from app.services.rebuild import rebuild_version
 from app.services.reference_layout import LayoutLearner
 from app.services.reference_sample import ReferenceSampler
+from app.services.row_profiles import CHUNK_ROWS, CountedRows, FoldedRows, decided
 from app.storage import references as stored
 from app.storage.catalogue import set_newest_training_row
-from app.storage.engine import write
+from app.storage.engine import read, write
 from app.storage.samples import PackedSample, replace_sample
+from app.storage.uploads import rows_left_out
 from collectors.tabular import ColumnMapping, RowError, Table, open_table
 from collectors.tabular.references import ReferenceReader, ReferenceRows
 
-CHUNK_ROWS = 50_000
 NEEDED_WINDOWS = 30
 
 
@@ -44,46 +42,6 @@ class ReferenceSummary:
     warnings: list[str]
     rejected: int
     errors: list[RowError]
-
-
-@dataclass(slots=True)
-class _Folded:
-    """The profiles of all rows: by window, or as one `whole` where rows have no time."""
-
-    windows: dict[datetime, Profile] = field(default_factory=dict)
-    whole: Profile | None = None
-    newest: datetime | None = None
-
-    def add(self, layout: Layout, rows: ReferenceRows, model: Model, version: Version, *, timed: bool) -> None:
-        if not len(rows):
-            return
-        columns = _columns(layout, rows, version)
-        if not timed:
-            part = fold_whole(layout, columns)
-            self.whole = part if self.whole is None else self.whole + part
-            return
-        for start, profile in fold(layout, columns, model.window).items():
-            self.windows[start] = self.windows[start] + profile if start in self.windows else profile
-        self.newest = max(time for time in (*rows.times, self.newest) if time is not None)
-
-    def profiles(self) -> list[stored.ReferenceProfile]:
-        if self.whole is not None:
-            return [stored.ReferenceProfile(None, self.whole)]
-        return [stored.ReferenceProfile(start, self.windows[start]) for start in sorted(self.windows)]
-
-
-@dataclass(slots=True)
-class _Counted:
-    """The rows that were read, and those that were left out."""
-
-    rows: int = 0
-    rejected: int = 0
-    errors: list[RowError] = field(default_factory=list)
-
-    def add(self, rows: ReferenceRows) -> None:
-        self.rows += len(rows)
-        self.rejected += len(rows.errors)
-        self.errors += rows.errors[: max(0, SHOWN_ERRORS - len(self.errors))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,23 +81,24 @@ def store_reference(
     Raises InvalidError or NotFoundError when the file, the mapping or the time zone cannot be used at all.
     """
     file = _open(model, path, mapping, format, timezone, now, progress)
-    learner, counted = LayoutLearner(model, version, file.reader.features), _Counted()
+    learner, counted = LayoutLearner(model, version, file.reader.features), CountedRows()
     for rows in file.rows(0):
         learner.add(rows)
         counted.add(rows)
     if not counted.rows:
         first = f"; the first error: {counted.errors[0]}" if counted.errors else ""
         raise InvalidError("file", path.name, f"a reference needs at least one row that can be read{first}")
-    layout, folded = learner.layout(), _Folded()
+    layout, folded = learner.layout(), FoldedRows(model.window if mapping.timestamp is not None else None)
     sampler = ReferenceSampler(layout)
     for rows in file.rows(1):
-        folded.add(layout, rows, model, version, timed=mapping.timestamp is not None)
-        sampler.add(rows, _decided(layout, rows, version))
+        folded.add(layout, rows)
+        sampler.add(rows, decided(layout, rows))
     reference = stored.Reference(layout, counted.rows, mapping.timestamp is not None, out_of_sample, _digest(path), now)
     _replace(engine, version, reference, folded, sampler.sample(), now)
     warnings = [*learner.warnings, *_warnings(model, mapping, reference, len(folded.windows), counted)]
+    warnings += _left_out(engine, version, reference)
     features = len(layout.numeric) + len(layout.categorical)
-    return ReferenceSummary(counted.rows, len(folded.profiles()), features, warnings, counted.rejected, counted.errors)
+    return ReferenceSummary(counted.rows, len(folded.windows), features, warnings, counted.rejected, counted.errors)
 
 
 def _open(
@@ -158,57 +117,21 @@ def _open(
 
 
 def _replace(
-    engine: Engine, version: Version, reference: stored.Reference, folded: _Folded, sample: Sample, now: datetime
+    engine: Engine, version: Version, reference: stored.Reference, folded: FoldedRows, sample: Sample, now: datetime
 ) -> None:
+    by_time = sorted(folded.windows.items(), key=lambda window: window[0] or now)
+    windows = [stored.ReferenceProfile(start, profile) for start, profile in by_time]
     packed = PackedSample.of(sample, importance_of(sample, reference.layout.task))
     with write(engine) as connection:
-        stored.replace(connection, version.id, reference, folded.profiles())
+        stored.replace(connection, version.id, reference, windows)
         replace_sample(connection, version.id, packed)
         if version.newest_training_row is None and folded.newest is not None:
             set_newest_training_row(connection, version.id, folded.newest)
     rebuild_version(engine, version.id, now)
 
 
-def _columns(layout: Layout, rows: ReferenceRows, version: Version) -> Rows:
-    """The rows as the fold takes them; without times they all stand at 0."""
-    times = [0 if time is None else round(time.timestamp() * 1e6) for time in rows.times]
-    latencies = [np.nan if latency is None else latency for latency in rows.latencies]
-    return Rows(
-        times=np.array(times, dtype=np.int64),
-        predicted_class=_decided(layout, rows, version),
-        predicted_value=rows.values,
-        score=rows.scores,
-        latency_ms=np.array(latencies, dtype=np.float64),
-        truth=_truth(layout, rows),
-        features=rows.features,
-    )
-
-
-def _decided(layout: Layout, rows: ReferenceRows, version: Version) -> list[str | None]:
-    """[N] the predicted classes; a binary one that the file leaves out is decided by its score."""
-    if layout.task is not Task.BINARY:
-        return list(rows.classes)
-    negative, positive = layout.classes
-    decided = (
-        None if s is None or s != s else positive if s >= version.decision_threshold else negative for s in rows.scores
-    )
-    return [by_score if name is None else name for name, by_score in zip(rows.classes, decided, strict=True)]
-
-
-def _truth(layout: Layout, rows: ReferenceRows) -> Truth:
-    truth = Truth.unknown(len(rows))
-    if layout.task is Task.REGRESSION:
-        truth.label_value[:] = [np.nan if value is None else value for value in rows.label_values]
-        labelled = ~np.isnan(truth.label_value)
-    else:
-        truth.label_class[:] = rows.label_classes
-        labelled = np.array([name is not None for name in rows.label_classes], dtype=np.bool_)
-    truth.source[:] = np.where(labelled, Source.GROUND_TRUTH.strength, UNKNOWN)
-    return truth
-
-
 def _warnings(
-    model: Model, mapping: ColumnMapping, reference: stored.Reference, windows: int, counted: _Counted
+    model: Model, mapping: ColumnMapping, reference: stored.Reference, windows: int, counted: CountedRows
 ) -> list[str]:
     """What the owner should know, in sentences."""
     warnings = []
@@ -233,6 +156,14 @@ def _warnings(
         )
         warnings.append(f"the scores {said}; on its training rows a model is overconfident, and production looks worse")
     return warnings
+
+
+def _left_out(engine: Engine, version: Version, reference: stored.Reference) -> Iterator[str]:
+    """Uploaded profiles that were counted by the bins of an earlier reference."""
+    with read(engine) as connection:
+        rows = rows_left_out(connection, version.id, layout_digest(reference.layout))
+    if rows:
+        yield f"uploaded profiles of {rows} rows have the old layout and are left out: send them with the new one"
 
 
 def _digest(path: Path) -> str:

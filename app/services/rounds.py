@@ -46,7 +46,7 @@ class Job(StrEnum):
 
 ALL = tuple(Job)
 JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
-SENDING = (Job.DELIVER, Job.ACT)
+SENDING = (Job.DELIVER, Job.ACT, Job.REPORT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
 from app.core.codec import decode_counts
-from app.core.model import Measurement
+from app.core.model import Measurement, Outcome, Window
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.storage.tables import measurement, profile
 
@@ -71,6 +71,24 @@ def features_between(
     return {row.window_start: decode_counts(FeatureCounts, row.features) for row in connection.execute(query)}
 
 
+def judged(
+    connection: Connection, version_id: int, since: datetime | None, checks: Collection[str] = ()
+) -> list[Measurement]:
+    """What was found in the windows that start at `since` or later (None: in the newest one), oldest first.
+
+    `checks`: of these only.
+    """
+    found = measurement.c
+    if since is None:
+        newest = select(func.max(found.window_start)).where(found.version_id == version_id).scalar_subquery()
+        query = select(measurement).where(found.version_id == version_id, found.window_start == newest)
+    else:
+        query = select(measurement).where(found.version_id == version_id, found.window_start >= since)
+    if checks:
+        query = query.where(found.check.in_(checks))
+    return [_measurement(row) for row in connection.execute(query.order_by(found.window_start, found.id))]
+
+
 def replace_measurements(
     connection: Connection,
     version_id: int,
@@ -121,3 +139,21 @@ def _row(version_id: int, one: Measurement, now: datetime) -> dict[str, Any]:
         "expected_rate": one.expected_rate,
         "evaluated_at": now,
     }
+
+
+def _measurement(row: Row[Any]) -> Measurement:
+    return Measurement(
+        check=row.check,
+        subject=row.subject,
+        window=Window(row.window_start, row.window_end),
+        statistic=row.statistic,
+        outcome=Outcome(row.outcome),
+        value=row.value,
+        limit=row.limit,
+        reason=row.reason,
+        segment=row.segment or None,
+        lower=row.lower,
+        upper=row.upper,
+        expected_rate=row.expected_rate,
+        normal=row.normal,
+    )

@@ -5,17 +5,20 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, func, select, update
 
 from app.storage.profiles import delete_profiles
-from app.storage.tables import batch, measurement, prediction, version
+from app.storage.tables import batch, measurement, prediction, uploaded_profile, version
 
 
 def request_rebuild(connection: Connection, version_id: int) -> None:
-    """Throw away the version's profiles and measurements, to be counted anew by the next fold.
+    """Throw away the version's profiles and measurements, to be counted anew from rows and uploads by the next fold.
 
     Part of the caller's transaction, so that whatever made the profiles wrong and their end happen together.
     """
     # The version first: on PostgreSQL this waits for a fold that is about to add to the profiles, and then sees them.
     connection.execute(update(version).where(version.c.id == version_id).values(rebuild_position=0))
     delete_profiles(connection, version_id)
+    connection.execute(
+        update(uploaded_profile).where(uploaded_profile.c.version_id == version_id).values(counted_at=None)
+    )
     connection.execute(delete(measurement).where(measurement.c.version_id == version_id))
 
 

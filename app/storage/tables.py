@@ -200,6 +200,40 @@ profile = Table(
     ),
 )
 
+# Profiles that were sent in place of rows: kept as they came, since no row could give them again.
+uploaded_profile = Table(
+    "uploaded_profile",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    _version_id(),
+    Column("upload", String(64), nullable=False),  # SHA-256 of what was sent: the same sent twice is one
+    Column("layout_digest", String(64), nullable=False),  # only those of the version's present layout are counted
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("counted_at", UtcDateTime),  # None: no profile of the version holds it yet
+    Column("outcomes", LargeBinary, nullable=False),
+    Column("features", LargeBinary, nullable=False),
+    UniqueConstraint("version_id", "upload", "window_start"),
+    Index(
+        "ix_uploaded_profile_uncounted",
+        "version_id",
+        "layout_digest",
+        sqlite_where=text("counted_at IS NULL"),
+        postgresql_where=text("counted_at IS NULL"),
+    ),
+)
+
+# The files that uploads were made of: whose rows are in one upload must not come again in another.
+uploaded_source = Table(
+    "uploaded_source",
+    metadata,
+    _version_id(primary_key=True),
+    Column("layout_digest", String(64), primary_key=True),
+    Column("source", String(64), primary_key=True),  # SHA-256 of the file
+    Column("upload", String(64), nullable=False),
+)
+
 measurement = Table(
     "measurement",
     metadata,

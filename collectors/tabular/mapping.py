@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from app.core.errors import InvalidError, NotFoundError
+from app.core.layout import MOST_FEATURES
 from app.core.model import Source, Task
 from collectors.tabular.cells import Kind
 
-MOST_FEATURES = 2_000
 NAME_LENGTH = 200
 
 

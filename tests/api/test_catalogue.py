@@ -228,7 +228,7 @@ def test_every_route_is_in_the_openapi_document(client: TestClient) -> None:
         *("/v1/models/{model}/versions/{version}/reference", "/v1/measurements", "/v1/alerts"),
         *("/v1/models/{model}/causes", "/v1/models/{model}/scorecard"),
         *("/v1/reports", "/v1/reports/{id}", "/v1/reports/{id}/html", "/v1/reports/{id}/json"),
-        *("/healthz", "/readyz", "/metrics"),
+        *("/v1/profiles", "/v1/models/{model}/versions/{version}/layout", "/healthz", "/readyz", "/metrics"),
     }
     schemas = document["components"]["schemas"]
     assert schemas["Prediction"]["required"] == ["model", "version", "prediction_id", "timestamp", "features"]

@@ -1,0 +1,105 @@
+"""What holds for every layout and profile that was made of rows, and is asked of one that comes from elsewhere.
+
+Numbers from elsewhere are added to our own, and a negative count or a NaN could not be told from a finding afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import isfinite
+
+import numpy as np
+
+from app.core.errors import InvalidError
+from app.core.layout import BINS, MOST_CATEGORIES, MOST_CLASSES, MOST_FEATURES, Layout
+from app.core.model import Source, Task
+from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, IntArray, OutcomeCounts, Profile
+
+NAME_LENGTH = 200
+MOST_ROWS = 2**40
+"""Of one window: so many that sums over years still fit into 64 bits."""
+_LARGEST_OFFSET, _LARGEST_OFFSETS = 2**40, 2**60
+_MOST_SCORE_EDGES = BINS + 3  # a probability's decision and confident thresholds have edges of their own
+_JUDGED = [tuple(Source).index(source) for source in Source if source is not Source.USER]
+
+
+def check_layout(layout: Layout) -> None:
+    """Raise InvalidError, naming the field, unless the layout could have been learnt from rows."""
+    names = layout.feature_names
+    _require(len(names) <= MOST_FEATURES, "features", len(names), f"at most {MOST_FEATURES}")
+    _require(_are_names(names), "features", names[:5], f"different names of 1 to {NAME_LENGTH} characters each")
+    for numeric in layout.numeric:
+        finite = map(isfinite, (numeric.mean, numeric.sd, numeric.low, numeric.high))
+        _require(all(finite) and numeric.sd >= 0, numeric.name, numeric.sd, "finite figures, and no negative sd")
+        _require(_ascend(numeric.edges, BINS - 1), numeric.name, "edges", f"1 to {BINS - 1} ascending numbers")
+    for categorical in layout.categorical:
+        known = len(categorical.categories)
+        fit = known <= MOST_CATEGORIES and len(set(categorical.categories)) == known
+        _require(fit, categorical.name, "categories", f"at most {MOST_CATEGORIES}, all different")
+    _require(_ascend(layout.score_edges, _MOST_SCORE_EDGES), "score_edges", "edges", "a few ascending numbers")
+    most = {Task.BINARY: 2, Task.REGRESSION: 1, Task.MULTICLASS: MOST_CLASSES + 1}[layout.task]
+    least = 1 if layout.task is Task.MULTICLASS else most
+    fit = least <= len(layout.classes) <= most and _are_names(layout.classes)
+    _require(fit, "classes", layout.classes[:5], f"{least} to {most} different names for {layout.task}")
+    _require(isfinite(layout.threshold), "threshold", layout.threshold, "a finite number")
+    _require(isfinite(layout.confident), "confident", layout.confident, "a finite number")
+
+
+def check_profile(profile: Profile) -> None:
+    """Raise InvalidError, naming the array, unless the counts could have been made of rows."""
+    rows = profile.rows
+    _require(0 <= rows <= MOST_ROWS, "profile.rows", rows, f"0 to {MOST_ROWS}")
+    laws = (*_feature_laws(profile.features, rows), *_outcome_laws(profile.outcomes, rows))
+    for array, holds, law in laws:
+        _require(holds, f"profile.{array}", f"{rows} rows", law)
+
+
+def _feature_laws(counts: FeatureCounts, rows: int) -> Iterator[tuple[str, bool, str]]:
+    """(array, whether the law holds, the law)."""
+    for name in ("numeric", "states", "categories", "absent"):
+        yield name, _within(getattr(counts, name), rows), "every count is from 0 to the number of rows"
+    values = counts.numeric.sum(axis=-1)
+    whole = values + counts.states.sum(axis=-1)
+    yield "numeric", bool((whole == rows).all()), "every row has one value of each number, or the state that it lacks"
+    whole = counts.categories.sum(axis=-1) + counts.absent
+    yield "categories", bool((whole == rows).all()), "every row has one value of each category, or lacks it"
+    reach = np.minimum(counts.numeric * float(_LARGEST_OFFSET), _LARGEST_OFFSETS)
+    yield "offsets", bool((np.abs(counts.offsets.astype(float)) <= reach).all()), "a sum over the values of its bin"
+    known = np.isfinite(counts.lowest) & np.isfinite(counts.highest) & (counts.lowest <= counts.highest)
+    unknown = (counts.lowest == np.inf) & (counts.highest == -np.inf)
+    yield "lowest", bool(np.where(values > 0, known, unknown).all()), "the range of the values, where there are any"
+
+
+def _outcome_laws(counts: OutcomeCounts, rows: int) -> Iterator[tuple[str, bool, str]]:
+    for name in ("predicted", "score_states", "outcomes", "audits", "confusion", "labels", "review", "latency"):
+        yield name, _within(getattr(counts, name), rows), "every count is from 0 to the number of rows"
+    for name in ("predicted", "score_states", "labels", "latency"):
+        yield name, bool(getattr(counts, name).sum() <= rows), "it counts each row once at most"
+    judged = bool((counts.outcomes.sum(axis=1) <= counts.predicted).all())
+    yield "outcomes", judged, "only what was predicted can turn out right or wrong"
+    yield "audits", bool((counts.audits <= counts.outcomes).all()), "they are among the outcomes"
+    labelled = counts.outcomes.sum()
+    yield "confusion", bool(counts.confusion.sum() == labelled), "it counts the outcomes by class"
+    yield "labels", bool(counts.labels[_JUDGED].sum() == labelled), "each outcome has a label from truth or audit"
+    errors = counts.errors
+    fit = bool(np.isfinite(errors).all()) and errors[ABSOLUTE] >= 0 and errors[SQUARED] >= 0
+    yield "errors", bool(fit), "finite sums, of which the absolute and the squared are not negative"
+
+
+def _within(counts: IntArray, rows: int) -> bool:
+    return bool(((counts >= 0) & (counts <= rows)).all())
+
+
+def _ascend(edges: Sequence[float], most: int) -> bool:
+    finite = all(map(isfinite, edges))
+    return finite and 1 <= len(edges) <= most and all(low < high for low, high in pairwise(edges))
+
+
+def _are_names(names: Sequence[str]) -> bool:
+    return len(set(names)) == len(names) and all(0 < len(name) <= NAME_LENGTH and "\0" not in name for name in names)
+
+
+def _require(holds: bool, field: str, value: object, law: str) -> None:
+    if not holds:
+        raise InvalidError(field, value, f"allowed: {law}")
