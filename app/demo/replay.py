@@ -149,7 +149,7 @@ def _findings(engine: Engine, now: datetime) -> list[Finding]:
     query = (
         select(alert.check, transition.new_state, alert.subject)
         .join_from(tables.alert, tables.alert_transition)
-        .where(transition.at == now)
+        .where(transition.at >= now)  # a round goes on for a while after the time it began at
         .order_by(alert.check, transition.new_state, alert.subject)
     )
     changed: dict[tuple[str, str], list[str]] = {}
