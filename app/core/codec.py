@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.core.layout import Layout
 from app.core.profile import FeatureCounts, OutcomeCounts
 
-FORMAT = 1
+FORMAT = 2
 _Counts = TypeVar("_Counts", FeatureCounts, OutcomeCounts)
 
 
@@ -33,7 +33,9 @@ def decode_counts(kind: type[_Counts], packed: bytes) -> _Counts:
     """Unpack what `encode_counts` made. Raises ValueError on another format."""
     parts = msgspec.msgpack.decode(packed, type=_Packed)
     if parts.format != FORMAT:
-        raise ValueError(f"profile format {parts.format} is not {FORMAT}; run `watchkeeper rebuild`")
+        raise ValueError(
+            f"profile format {parts.format} is not {FORMAT}; run `watchkeeper rebuild` (and store a reference again)"
+        )
     data, at, arrays = zlib.decompress(parts.data), 0, []
     for code, shape in parts.arrays:
         dtype = np.dtype(code)

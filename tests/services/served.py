@@ -158,6 +158,8 @@ def expected_profiles(engine: Engine, served: Served, version_id: int) -> dict[d
         np.array([math.nan if row.latency_ms is None else row.latency_ms for row in rows]),
         _truth(served.model.task, rows, about),
         {name: [one.get(name) for one in features] for name in ("x", "kind")},
+        [row.features for row in rows],
+        np.array([len(one.keys() - {"x", "kind"}) for one in features]),
     )
     return fold(served.layout, columns, served.model.window)
 
