@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from typing import TypeVar
 
@@ -39,7 +40,7 @@ def decode_counts(kind: type[_Counts], packed: bytes) -> _Counts:
     data, at, arrays = zlib.decompress(parts.data), 0, []
     for code, shape in parts.arrays:
         dtype = np.dtype(code)
-        size = dtype.itemsize * int(np.prod(shape))
+        size = dtype.itemsize * math.prod(shape)
         arrays.append(_unshuffle(data[at : at + size], dtype, shape))
         at += size
     return kind(*arrays)  # type: ignore[arg-type]

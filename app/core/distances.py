@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, BoolArray
-from app.core.layout import Layout
+from app.core.layout import BINS, Layout
 from app.core.profile import FeatureCounts, FloatArray, IntArray
 from app.core.stats.distances import jensen_shannon, normed_wasserstein
 
@@ -33,6 +34,18 @@ class Distance(Protocol):
         """[R, S] distance of each stacked window from the sum of the others."""
         ...
 
+    def without(self, features: FeatureCounts, kept: BoolArray) -> FeatureCounts:
+        """Stacked windows in which the counts of its features are zero where `kept` [W, S] is False."""
+        ...
+
+    def outlines(self, layout: Layout, features: FeatureCounts) -> FloatArray:
+        """[W, S, B] a window as a vector that pools: the outline of a sum is the mean of outlines, weighted by rows."""
+        ...
+
+    def roughly(self, outlines: FloatArray, other: FloatArray) -> FloatArray:
+        """[..., S] what `between` would give, from outlines alone: quick, and good enough to choose windows by."""
+        ...
+
 
 class _Numeric:
     statistic = "normed_wasserstein"
@@ -51,6 +64,19 @@ class _Numeric:
         others = features.numeric.sum(axis=0) - features.numeric
         other_offsets = features.offsets.sum(axis=0) - features.offsets
         return self._distance(layout, features.numeric, features.offsets, others, other_offsets)
+
+    def without(self, features: FeatureCounts, kept: BoolArray) -> FeatureCounts:
+        chosen = kept[..., None]
+        return replace(features, numeric=features.numeric * chosen, offsets=features.offsets * chosen)
+
+    def outlines(self, layout: Layout, features: FeatureCounts) -> FloatArray:
+        # Both sides' mass at the centres of the bins: distribution functions, each step as wide as it is in sds.
+        widths = np.diff(layout.centres, axis=-1, append=layout.centres[:, -1:]) / layout.scales[:, None]
+        filled = np.arange(BINS) < np.array([edges.size for edges in layout.edge_arrays])[:, None]
+        return np.cumsum(_shares(features.numeric), axis=-1) * np.where(filled, widths, 0.0)
+
+    def roughly(self, outlines: FloatArray, other: FloatArray) -> FloatArray:
+        return np.asarray(np.abs(outlines - other).sum(axis=-1))
 
     @staticmethod
     def _distance(
@@ -75,6 +101,20 @@ class _Categorical:
 
     def leave_one_out(self, layout: Layout, features: FeatureCounts) -> FloatArray:
         return jensen_shannon(features.categories, features.categories.sum(axis=0) - features.categories)
+
+    def without(self, features: FeatureCounts, kept: BoolArray) -> FeatureCounts:
+        return replace(features, categories=features.categories * kept[..., None])
+
+    def outlines(self, layout: Layout, features: FeatureCounts) -> FloatArray:
+        return _shares(features.categories)
+
+    def roughly(self, outlines: FloatArray, other: FloatArray) -> FloatArray:
+        return jensen_shannon(outlines, other)
+
+
+def _shares(counts: IntArray) -> FloatArray:
+    """[..., B] shares of the rows; zeros where there are none."""
+    return np.asarray(counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1))
 
 
 KINDS: tuple[Distance, ...] = (_Numeric(), _Categorical())
