@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import ENOUGH_WINDOWS, EVERY_TASK, FEATURE_LOOKBACK, BoolArray, Case
-from app.core.distances import KINDS, Distance, enough_rows
+from app.core.distances import KINDS, Distance, Outlines, enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
     Harm,
@@ -96,13 +96,13 @@ def _distances(case: Case, distance: Distance, limits: FloatArray) -> tuple[Floa
         apart = np.full(told.size, np.nan)
         if told.any():
             kept = _agreeing(distance, outlines[recent], rows[recent], limits)
-            baseline = (case.features[recent] if kept.all() else distance.without(case.features[recent], kept)).sum()
+            baseline = distance.pool(case.features[recent], kept)
             apart = distance.between(case.layout, case.features_from(window, window + 1), baseline)[0]
         values.append(np.where(told, apart, np.nan))
     return np.stack(values), np.stack(found)
 
 
-def _agreeing(distance: Distance, outlines: FloatArray, rows: IntArray, limits: FloatArray) -> BoolArray:
+def _agreeing(distance: Distance, outlines: Outlines, rows: IntArray, limits: FloatArray) -> BoolArray:
     """[L, S] which of L windows make the baseline: the farthest from their pool leaves, while one is beyond the limit.
 
     At least half of those with enough rows stay: where everything is odd, nothing is. Windows that belong to a normal
@@ -114,7 +114,8 @@ def _agreeing(distance: Distance, outlines: FloatArray, rows: IntArray, limits: 
     while subjects.size:
         here = kept[:, subjects]
         weights = np.where(here, rows[:, subjects], 0)
-        pool = np.einsum("ls,lsb->sb", weights, outlines[:, subjects]) / np.maximum(weights.sum(axis=0), 1)[:, None]
+        weights = (weights / np.maximum(weights.sum(axis=0), 1)).astype(outlines.dtype)
+        pool = np.einsum("ls,lsb->sb", weights, outlines[:, subjects])
         apart = np.where(here, distance.roughly(outlines[:, subjects], pool), -np.inf)
         over = (apart.max(axis=0) > limits[subjects]) & (here.sum(axis=0) > least[subjects])
         kept[apart[:, over].argmax(axis=0), subjects[over]] = False
