@@ -75,7 +75,8 @@ class _Numeric:
 
     def outlines(self, layout: Layout, features: FeatureCounts) -> Outlines:
         # Both sides' mass at the centres of the bins: distribution functions, each step as wide as it is in sds.
-        widths = np.diff(layout.centres, axis=-1, append=layout.centres[:, -1:]) / layout.scales[:, None]
+        centres = layout.centres / layout.scales[:, None]
+        widths = np.diff(centres, axis=-1, append=centres[:, -1:])
         filled = np.arange(BINS) < np.array([edges.size for edges in layout.edge_arrays])[:, None]
         # Single precision is plenty to choose by, and half of the memory to go through.
         shares = _shares(features.numeric).astype(np.float32)

@@ -112,17 +112,17 @@ def _middles(layout: Layout) -> FloatArray:
     low, high = edges[0], edges[-1]
     if layout.task is not Task.REGRESSION:
         low, high = min(low, 0.0), max(high, 1.0)
-    ends = np.concatenate([[low], edges, [high]])
-    return ends[:-1] + np.diff(ends) / 2
+    halves = np.concatenate([[low], edges, [high]]) / 2  # before they are added: the largest doubles have no sum
+    return halves[:-1] + halves[1:]
 
 
 def _sd(middles: FloatArray, counts: IntArray) -> float:
     """The reference's sd; for a constant its own size, as for a constant feature."""
     if not counts.sum():
         return 1.0
-    mass = shares(counts)
-    mean = float(mass @ middles)
-    return float(np.sqrt(mass @ (middles - mean) ** 2)) or abs(mean) or 1.0
+    mass, unit = shares(counts), float(np.abs(middles).max()) or 1.0  # or the squares of large numbers are infinite
+    mean = float(mass @ (middles / unit))
+    return (float(np.sqrt(mass @ (middles / unit - mean) ** 2)) or abs(mean) or 1.0) * unit
 
 
 PLUGIN = PredictionDrift()
