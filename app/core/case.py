@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import ClassVar, Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.layout import Layout
-from app.core.model import Measurement, Model, Task, Version, Window
+from app.core.model import Measurement, Model, Task, Version, Window, WindowLength
 from app.core.profile import RIGHT, WRONG, FeatureCounts, FloatArray, IntArray, OutcomeCounts
 from app.core.stats.calibration import isotonic
 
@@ -25,9 +25,16 @@ ENOUGH_ROWS = 30
 MOST_REFERENCE_WINDOWS = 168
 """A week of hours; of a longer reference the newest windows count."""
 LOOKBACK = 100
-"""Windows before the first judged one whose outcomes a check may look at."""
+"""Windows before the first judged one whose outcomes a check may look at, at the least."""
+LOOKBACK_TIME = timedelta(days=14)
+"""What these cover at the least: two whole weeks, also in hours."""
 FEATURE_LOOKBACK = 2
-"""The same for feature counts: what the rule "2 of the last 3" needs."""
+"""Windows before the first judged one whose features every check may look at: what "2 of the last 3" needs."""
+
+
+def lookback(length: WindowLength) -> int:
+    """Windows before the first judged one whose outcomes a check may look at."""
+    return max(LOOKBACK, LOOKBACK_TIME // length.delta)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +69,7 @@ def full_windows(rows: IntArray) -> IntArray:
 class Case:
     """Everything that a check may know.
 
-    `windows` and `outcomes` [W] are the windows to judge, from index `first` on, after up to LOOKBACK earlier ones;
+    `windows` and `outcomes` [W] are the windows to judge, from index `first` on, after up to `lookback` earlier ones;
     `features` stacks the last windows only, from index `first_features`. `reference` holds the reference's windows
     (None without timestamps or without a reference), `calibration` the outcomes of all its rows and `training` its
     feature counts, which served ones are compared with (both None without a reference). `early` are production's
@@ -92,6 +99,15 @@ class Case:
     def rows(self) -> IntArray:
         """[W] predictions per window."""
         return self.outcomes.rows
+
+    @property
+    def rule_start(self) -> int:
+        """Index of the first window whose features the rule "2 of the last 3" looks at."""
+        return max(self.first_features, self.first - FEATURE_LOOKBACK)
+
+    def features_from(self, start: int, stop: int | None = None) -> FeatureCounts:
+        """The feature counts of the windows from index `start`, at least `first_features`, until before `stop`."""
+        return self.features[slice(start - self.first_features, None if stop is None else stop - self.first_features)]
 
     @cached_property
     def probability_of_positive(self) -> FloatArray | None:
@@ -130,7 +146,10 @@ def _error_by_class(cells: IntArray) -> FloatArray | None:
 
 
 class Check(Protocol):
-    """A pure function of profiles. One module of `app.core.checks` each, with its instance as PLUGIN."""
+    """A pure function of profiles. One module of `app.core.checks` each, with its instance as PLUGIN.
+
+    One that looks back at more features than FEATURE_LOOKBACK windows of them says so in a ClassVar `feature_lookback`.
+    """
 
     name: ClassVar[str]
     question: ClassVar[str]

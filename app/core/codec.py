@@ -15,7 +15,7 @@ from app.core.errors import InvalidError
 from app.core.layout import Layout
 from app.core.profile import FeatureCounts, OutcomeCounts
 
-FORMAT = 1
+FORMAT = 2
 _INTEGERS = "bhiq"  # numpy's codes of 1, 2, 4 and 8 bytes
 _Counts = TypeVar("_Counts", FeatureCounts, OutcomeCounts)
 
@@ -37,7 +37,9 @@ def decode_counts(kind: type[_Counts], packed: bytes) -> _Counts:
     """Unpack what `encode_counts` made here. Raises ValueError on another format."""
     parts = msgspec.msgpack.decode(packed, type=_Packed)
     if parts.format != FORMAT:
-        raise ValueError(f"profile format {parts.format} is not {FORMAT}; run `watchkeeper rebuild`")
+        raise ValueError(
+            f"profile format {parts.format} is not {FORMAT}; run `watchkeeper rebuild` (and store a reference again)"
+        )
     return _unpacked(kind, parts)
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.columns import Column
 from app.core.layout import Layout
 from app.core.records import Scalar
 
 
-def feature_columns(layout: Layout, texts: Sequence[str]) -> dict[str, Column]:
-    """The layout's features by name, [N] each; what else the N JSON objects hold is passed over.
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedFeatures:
+    """The layout's features by name, [N] each, and `unknown` [N], how many others each prediction came with."""
+
+    columns: Mapping[str, Column]
+    unknown: NDArray[np.int64]
+
+
+def served_features(layout: Layout, texts: Sequence[str]) -> ServedFeatures:
+    """What N JSON objects hold. Without features in the layout nothing is known, and nothing unknown either.
 
     Where every numeric feature of every object is a number, those are arrays; otherwise all columns are lists with None
     where a value is missing.
@@ -25,33 +35,52 @@ def feature_columns(layout: Layout, texts: Sequence[str]) -> dict[str, Column]:
     numeric = tuple(feature.name for feature in layout.numeric)
     categorical = tuple(feature.name for feature in layout.categorical)
     names = numeric + categorical
+    none_unknown = np.zeros(len(texts), np.int64)
     if not texts or not names:
-        return {}
+        return ServedFeatures({}, none_unknown)
     body = f"[{','.join(texts)}]"
     if any(map(_NO_FIELD.search, names)):
         objects: list[dict[str, Scalar]] = msgspec.json.decode(body)
-        return {name: [row.get(name) for row in objects] for name in names}
+        return ServedFeatures({name: [row.get(name) for row in objects] for name in names}, _unknown(names, objects))
     try:
-        rows = _decoder(numeric, categorical, strict=True).decode(body)
-    except msgspec.ValidationError:  # a number is missing, or is none
-        rows = _decoder(numeric, categorical, strict=False).decode(body)
-        return _lists(names, rows)
+        rows = _decoder(numeric, categorical, strict=True, closed=True).decode(body)
+    except msgspec.ValidationError:  # a number is missing, or is none, or there are names that we do not know
+        return ServedFeatures(_open_columns(numeric, categorical, body), _unknown(names, _RAW.decode(body)))
+    return ServedFeatures(_numbers(numeric, rows) | _lists(categorical, rows, len(numeric)), none_unknown)
+
+
+def _open_columns(numeric: tuple[str, ...], categorical: tuple[str, ...], body: str) -> dict[str, Column]:
+    """The columns, whatever else the objects hold."""
+    try:
+        rows = _decoder(numeric, categorical, strict=True, closed=False).decode(body)
+    except msgspec.ValidationError:
+        rows = _decoder(numeric, categorical, strict=False, closed=False).decode(body)
+        return _lists(numeric + categorical, rows)
     return _numbers(numeric, rows) | _lists(categorical, rows, len(numeric))
 
 
+def _unknown(names: tuple[str, ...], objects: Sequence[Mapping[str, object]]) -> NDArray[np.int64]:
+    known = frozenset(names)
+    return np.fromiter((len(row.keys() - known) for row in objects), np.int64, len(objects))
+
+
+_RAW = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _NO_FIELD = re.compile(r'["\\\x00-\x1f]')  # what msgspec takes in no field's name
 
 
 @lru_cache(maxsize=32)
 def _decoder(
-    numeric: tuple[str, ...], categorical: tuple[str, ...], *, strict: bool
+    numeric: tuple[str, ...], categorical: tuple[str, ...], *, strict: bool, closed: bool
 ) -> msgspec.json.Decoder[list[msgspec.Struct]]:
-    """Objects with exactly these features as their fields: half the cost of a dict per row, no look-ups after it."""
+    """Objects with these features as their fields: half the cost of a dict per row, no look-ups after it.
+
+    `strict`: every numeric one must be a number; `closed`: there must be no other field.
+    """
     any_value = (Any, None)
     types = [(float,) if strict else any_value] * len(numeric) + [any_value] * len(categorical)
     names = {f"f{i}": name for i, name in enumerate(numeric + categorical)}
     fields = [(field, *type_) for field, type_ in zip(names, types, strict=True)]
-    row: Any = msgspec.defstruct("Features", fields, rename=names, gc=False, kw_only=True)
+    row: Any = msgspec.defstruct("Features", fields, rename=names, gc=False, kw_only=True, forbid_unknown_fields=closed)
     return msgspec.json.Decoder(list[row])
 
 

@@ -23,6 +23,7 @@ from app.core.profile import (
     OutcomeCounts,
     Profile,
 )
+from app.core.replays import checksums, replays
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 Index: TypeAlias = slice | NDArray[np.intp]
@@ -59,7 +60,9 @@ class Truth:
 class Rows:
     """N predictions as columns. `times` [N] are microseconds since 1970 in UTC; `latency_ms` is NaN where missing.
 
-    In a list None marks a missing value; in an array of floats NaN is a NaN that was served.
+    In a list None marks a missing value; in an array of floats NaN is a NaN that was served. `inputs` are the features
+    as they were received and `unknown` [N] how many of them the layout does not know; where rows do not come from a
+    service, neither is given.
     """
 
     times: IntArray
@@ -69,31 +72,28 @@ class Rows:
     latency_ms: FloatArray
     truth: Truth
     features: Mapping[str, Column]
+    inputs: Sequence[str] = ()
+    unknown: IntArray | None = None
 
 
 def fold(layout: Layout, rows: Rows, window: WindowLength) -> dict[datetime, Profile]:
     """One profile per window that the rows touch, by the window's start."""
     features, served = _encode_features(layout, rows), _encode_served(layout, rows)
     return {
-        start: _profile(layout, features.pick(index), served.pick(index))
+        start: _profile(layout, features.pick(index), served.pick(index), rows.inputs)
         for start, index in _windows(rows.times, window)
     }
 
 
 def fold_whole(layout: Layout, rows: Rows) -> Profile:
     """All rows as one profile, whatever their time."""
-    return _profile(layout, _encode_features(layout, rows), _encode_served(layout, rows))
+    return _profile(layout, _encode_features(layout, rows), _encode_served(layout, rows), rows.inputs)
 
 
 def fold_truth(layout: Layout, rows: Rows, window: WindowLength) -> dict[datetime, OutcomeCounts]:
     """Only what depends on labels and reviews, by window: to add when a truth is learnt, to subtract when replaced."""
     served = _encode_served(layout, rows)
     return {start: _truth_counts(layout, served.pick(index)) for start, index in _windows(rows.times, window)}
-
-
-def negated(counts: OutcomeCounts) -> OutcomeCounts:
-    """The counts that take `counts` away when they are added."""
-    return OutcomeCounts(*(-getattr(counts, f.name) for f in fields(counts)))
 
 
 def _windows(times: IntArray, window: WindowLength) -> Iterator[tuple[datetime, Index]]:
@@ -138,6 +138,7 @@ class _Served:
     predicted: NDArray[np.intp]  # class, UNKNOWN when the model decided nothing
     bin: NDArray[np.intp]  # score bin; the last one when there is no finite score
     state: NDArray[np.int8]  # State of the score, or FINITE
+    score: FloatArray  # NaN where it is not finite
     true: NDArray[np.intp]  # class, UNKNOWN when unlabelled
     right: NDArray[np.intp]  # WRONG or RIGHT, UNKNOWN when unlabelled
     error: FloatArray  # predicted minus true value, NaN unless both are finite
@@ -146,6 +147,9 @@ class _Served:
     corrected: BoolArray
     audited: BoolArray
     latency: FloatArray
+    unknown: IntArray  # features that the layout does not know
+    checksum: FloatArray  # of the input, NaN where it is not known
+    row: NDArray[np.intp]  # position among the rows
 
     def pick(self, index: Index) -> _Served:
         return _Served(*(getattr(self, f.name)[index] for f in fields(self)))
@@ -153,24 +157,27 @@ class _Served:
 
 def _encode_served(layout: Layout, rows: Rows) -> _Served:
     regression = layout.task is Task.REGRESSION
+    size = rows.times.size
     score = parse_numbers(rows.predicted_value if regression else rows.score)
-    state = np.full(rows.times.size, FINITE, np.int8) if score.states is None else score.states
+    state = np.full(size, FINITE, np.int8) if score.states is None else score.states
     bin_ = np.where(state == FINITE, np.searchsorted(layout.score_edges, score.values, side="right"), layout.score_bins)
+    finite = np.where(state == FINITE, score.values, np.nan)
     truth = rows.truth
     labelled = truth.source != UNKNOWN
     if regression:
         predicted = np.where(state == FINITE, 0, UNKNOWN)
-        error = np.where(state == FINITE, score.values, np.nan) - truth.label_value
+        error = finite - truth.label_value
         true = right = np.where(labelled & np.isfinite(error), 0, UNKNOWN)
     else:
         predicted = _class_codes(layout, rows.predicted_class)
         true = np.where(labelled, _class_codes(layout, truth.label_class), UNKNOWN)
-        error = np.full(rows.times.size, np.nan)
+        error = np.full(size, np.nan)
         right = np.where(labelled & (predicted != UNKNOWN), _agree(layout, rows, predicted, true), UNKNOWN)
     return _Served(
         predicted.astype(np.intp),
         bin_.astype(np.intp),
         state,
+        finite,
         true.astype(np.intp),
         right.astype(np.intp),
         error,
@@ -179,6 +186,9 @@ def _encode_served(layout: Layout, rows: Rows) -> _Served:
         truth.corrected,
         truth.audited,
         rows.latency_ms,
+        np.zeros(size, np.int64) if rows.unknown is None else rows.unknown,
+        checksums(rows.inputs) if rows.inputs else np.full(size, np.nan),
+        np.arange(size),
     )
 
 
@@ -196,8 +206,9 @@ def _agree(layout: Layout, rows: Rows, predicted: NDArray[np.intp], true: NDArra
     return np.array([said == truth for said, truth in pairs], dtype=np.bool_)
 
 
-def _profile(layout: Layout, features: _Features, served: _Served) -> Profile:
-    return Profile(_feature_counts(layout, features), _served_counts(layout, served) + _truth_counts(layout, served))
+def _profile(layout: Layout, features: _Features, served: _Served, inputs: Sequence[str]) -> Profile:
+    outcomes = _served_counts(layout, served, inputs) + _truth_counts(layout, served)
+    return Profile(_feature_counts(layout, features), outcomes)
 
 
 def _feature_counts(layout: Layout, features: _Features) -> FeatureCounts:
@@ -236,11 +247,12 @@ def _bin(layout: Layout, feature: int, values: FloatArray) -> tuple[IntArray, In
     return all_counts, offsets
 
 
-def _served_counts(layout: Layout, served: _Served) -> OutcomeCounts:
-    """What is known at once: predictions, scores and latency."""
+def _served_counts(layout: Layout, served: _Served, inputs: Sequence[str]) -> OutcomeCounts:
+    """What is known at once: predictions, scores, latency and inputs."""
     empty = OutcomeCounts.empty(layout)
     decided = served.predicted != UNKNOWN
     states = served.state[served.state != FINITE]
+    scores = served.score[np.isfinite(served.score)]
     latency = served.latency[np.isfinite(served.latency)]
     bins = np.clip(np.searchsorted(LATENCY_EDGES, latency, side="right") - 1, 0, LATENCY_BINS - 1)
     return replace(
@@ -249,6 +261,11 @@ def _served_counts(layout: Layout, served: _Served) -> OutcomeCounts:
         predicted=_count(empty.predicted, (served.predicted, served.bin), decided),
         score_states=np.bincount(states, minlength=empty.score_states.size).astype(np.int64),
         latency=np.bincount(bins, minlength=LATENCY_BINS).astype(np.int64),
+        score_marks=np.array([((scores < 0) | (scores > 1)).sum(), (scores == 0).sum(), (scores == 1).sum()], np.int64),
+        lowest_score=np.array(scores.min(initial=np.inf)),
+        highest_score=np.array(scores.max(initial=-np.inf)),
+        unknown=np.array(served.unknown.sum(), np.int64),
+        replays=replays(inputs, served.row, served.checksum, served.score),
     )
 
 

@@ -8,7 +8,7 @@ subjects.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import TypeVar
@@ -30,6 +30,8 @@ NEEDED, OF = 2, 3
 
 NO_REFERENCE = "no reference: store training or validation rows of this version"
 NO_LABELS = "the reference has no labels: store one with a label column"
+
+ONE_OF_NORMAL = "learning: this window is one of those that normal is learnt from"
 
 SHARE = (0.0, 1.0)
 """The span of shares and of quality measures that are rates."""
@@ -239,7 +241,7 @@ def _verdict(
     if not bounds.enough[s]:
         return Outcome.NOT_EVALUATED, learning_reason(case, normal.windows, int(normal.known[s]))
     if bounds.learning[row, 0]:
-        return Outcome.NOT_EVALUATED, "learning: this window is one of those that normal is learnt from"
+        return Outcome.NOT_EVALUATED, ONE_OF_NORMAL
     if rule.silent is not None and rule.silent[row, s]:
         return Outcome.BREACH, "silence: no predictions, where every window had some before"
     if bounds.blind[row, s]:
@@ -247,6 +249,21 @@ def _verdict(
     if bounds.counts[row, s] >= NEEDED:
         return Outcome.BREACH, f"beyond the limit in {bounds.counts[row, s]} of the last {OF} windows"
     return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if bounds.exceeds[row, s] else ""
+
+
+def no_fault(case: Case, windows: NormalWindows, found: Measurement) -> Measurement:
+    """A measurement that found no fault, as a verdict: ok, unless normal is still being learnt.
+
+    A fault needs no normal windows to be one. But where nothing else can be told yet, a model must not look healthy for
+    the lack of faults alone.
+    """
+    known, until = len(windows.series), windows.learnt_until
+    reason = ""
+    if known < ENOUGH_WINDOWS:
+        reason = learning_reason(case, windows, known)
+    elif until is not None and found.window.start < until:
+        reason = ONE_OF_NORMAL
+    return replace(found, outcome=Outcome.NOT_EVALUATED if reason else Outcome.OK, reason=reason)
 
 
 def learning_reason(case: Case, windows: NormalWindows, known: int) -> str:
@@ -267,10 +284,10 @@ def too_few(what: str, found: float, needed: int = ENOUGH_ROWS) -> str:
     return f"no {what} in this window" if found == 0 else f"too few {what}: {found:.0f}, at least {needed} are needed"
 
 
-def cannot_tell(case: Case, check: str, statistic: str, reason: str) -> Iterator[Measurement]:
-    """One measurement for every judged window that says why the check knows no subject at all."""
+def cannot_tell(case: Case, check: str, statistic: str, reason: str, subject: str = "") -> Iterator[Measurement]:
+    """One measurement for every judged window that says why nothing is known of the subject; "": of any at all."""
     for window in case.judged:
-        yield Measurement(check, "", case.windows[window], statistic, Outcome.NOT_EVALUATED, reason=reason)
+        yield Measurement(check, subject, case.windows[window], statistic, Outcome.NOT_EVALUATED, reason=reason)
 
 
 def _mean(values: FloatArray) -> FloatArray:

@@ -6,9 +6,9 @@ and commutative to the last bit, a part can be taken out of a total again, and a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from app.core.columns import State
 from app.core.layout import BINS, Layout
 from app.core.model import Source
+from app.core.replays import merge_replays, no_replays
 from app.core.stats.quantiles import latency_edges
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -26,6 +27,7 @@ LATENCY_BINS = LATENCY_EDGES.size - 1
 WRONG, RIGHT = 0, 1
 SHOWN, CORRECTED = 0, 1
 ABSOLUTE, SQUARED, SIGNED = 0, 1, 2
+OUTSIDE, ZERO, ONE = 0, 1, 2
 
 
 class _Additive:
@@ -49,14 +51,35 @@ class _Additive:
         """The chosen windows of a stacked value."""
         return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))  # type: ignore[arg-type]
 
+    def negated(self) -> Self:
+        """What takes these counts away when it is added. Extremes and samples cannot be taken away, and stay."""
+        signed = ((f.name, 1 if f.name in _MERGED_BY else -1) for f in fields(self))  # type: ignore[arg-type]
+        return type(self)(*(sign * getattr(self, name) for name, sign in signed))
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
 
+def _smallest(stacked: NDArray[np.generic]) -> NDArray[np.generic]:
+    return np.asarray(stacked.min(axis=0))
+
+
+def _largest(stacked: NDArray[np.generic]) -> NDArray[np.generic]:
+    return np.asarray(stacked.max(axis=0))
+
+
+_MERGED_BY: Mapping[str, Callable[[Any], NDArray[np.generic]]] = {
+    "lowest": _smallest,
+    "highest": _largest,
+    "lowest_score": _smallest,
+    "highest_score": _largest,
+    "replays": merge_replays,
+}
+"""How arrays merge that do not add."""
+
+
 def _merge(name: str, stacked: NDArray[np.generic]) -> NDArray[np.generic]:
-    if name == "lowest":
-        return np.asarray(stacked.min(axis=0))
-    return np.asarray(stacked.max(axis=0) if name == "highest" else stacked.sum(axis=0))
+    return _MERGED_BY[name](stacked) if name in _MERGED_BY else np.asarray(stacked.sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +144,16 @@ class OutcomeCounts(_Additive):
     """[..., LATENCY_BINS] predictions by latency."""
     errors: FloatArray
     """[..., 3] regression: sums of the ABSOLUTE, SQUARED and SIGNED error over the same."""
+    score_marks: IntArray
+    """[..., 3] finite scores OUTSIDE of [0, 1], exactly ZERO and exactly ONE."""
+    lowest_score: FloatArray
+    """[...] smallest finite score (regression: predicted value); +inf when there is none."""
+    highest_score: FloatArray
+    """[...] largest finite score; -inf when there is none."""
+    unknown: IntArray
+    """[...] features that the layout does not know, over all predictions."""
+    replays: FloatArray
+    """[..., KEPT, 4] a sample of inputs: KEY, TIMES it came, LOWEST and HIGHEST score; see `app.core.replays`."""
 
     @classmethod
     def empty(cls, layout: Layout) -> OutcomeCounts:
@@ -136,6 +169,11 @@ class OutcomeCounts(_Additive):
             review=np.zeros(2, np.int64),
             latency=np.zeros(LATENCY_BINS, np.int64),
             errors=np.zeros(3, np.float64),
+            score_marks=np.zeros(3, np.int64),
+            lowest_score=np.array(np.inf),
+            highest_score=np.array(-np.inf),
+            unknown=np.zeros((), np.int64),
+            replays=no_replays(),
         )
 
 

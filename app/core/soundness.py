@@ -14,7 +14,8 @@ import numpy as np
 from app.core.errors import InvalidError
 from app.core.layout import BINS, MOST_CATEGORIES, MOST_CLASSES, MOST_FEATURES, Layout
 from app.core.model import Source, Task
-from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, IntArray, OutcomeCounts, Profile
+from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, FloatArray, IntArray, OutcomeCounts, Profile
+from app.core.replays import HIGHEST, KEY, LOWEST, TIMES, no_replays
 
 NAME_LENGTH = 200
 MOST_ROWS = 2**40
@@ -72,7 +73,8 @@ def _feature_laws(counts: FeatureCounts, rows: int) -> Iterator[tuple[str, bool,
 
 
 def _outcome_laws(counts: OutcomeCounts, rows: int) -> Iterator[tuple[str, bool, str]]:
-    for name in ("predicted", "score_states", "outcomes", "audits", "confusion", "labels", "review", "latency"):
+    served, judged_later = ("predicted", "score_states", "score_marks", "latency"), ("outcomes", "audits", "confusion")
+    for name in (*served, *judged_later, "labels", "review"):
         yield name, _within(getattr(counts, name), rows), "every count is from 0 to the number of rows"
     for name in ("predicted", "score_states", "labels", "latency"):
         yield name, bool(getattr(counts, name).sum() <= rows), "it counts each row once at most"
@@ -85,6 +87,23 @@ def _outcome_laws(counts: OutcomeCounts, rows: int) -> Iterator[tuple[str, bool,
     errors = counts.errors
     fit = bool(np.isfinite(errors).all()) and errors[ABSOLUTE] >= 0 and errors[SQUARED] >= 0
     yield "errors", bool(fit), "finite sums, of which the absolute and the squared are not negative"
+    low, high = float(counts.lowest_score), float(counts.highest_score)
+    ranged = (isfinite(low) and isfinite(high) and low <= high) or (low, high) == (np.inf, -np.inf)
+    yield "lowest_score", ranged, "the range of the scores, where there are any"
+    yield "unknown", 0 <= int(counts.unknown) <= rows * MOST_FEATURES, f"at most {MOST_FEATURES} features per row"
+    yield "replays", _are_replays(counts.replays, rows), "inputs by ascending key, each with its times and its scores"
+
+
+def _are_replays(sketch: FloatArray, rows: int) -> bool:
+    """What `app.core.replays` makes: the inputs first, by key, and then nothing."""
+    kept = int(np.isfinite(sketch[:, KEY]).sum())
+    inputs, rest = sketch[:kept], sketch[kept:]
+    keys = inputs[:, KEY]
+    fit = bool((np.diff(keys) > 0).all() and ((keys >= 0) & (keys < 2**53)).all() and np.isfinite(inputs).all())
+    times = inputs[:, TIMES]
+    counted = bool(((times >= 1) & (times == np.floor(times))).all()) and times.sum() <= rows
+    ordered = bool((inputs[:, LOWEST] <= inputs[:, HIGHEST]).all())
+    return fit and counted and ordered and np.array_equal(rest, no_replays()[kept:])
 
 
 def _within(counts: IntArray, rows: int) -> bool:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import cast
 
 import app.core.checks
-from app.core.case import Check
+from app.core.case import FEATURE_LOOKBACK, Check
 from app.core.registry import plugins
 
 
@@ -14,6 +14,12 @@ from app.core.registry import plugins
 def all_checks() -> dict[str, Check]:
     """Every check by its name."""
     return cast(dict[str, Check], plugins(app.core.checks))
+
+
+@cache
+def feature_lookback() -> int:
+    """Windows before the first judged one whose features some check looks at."""
+    return max(getattr(check, "feature_lookback", FEATURE_LOOKBACK) for check in all_checks().values())
 
 
 def advice_for(check: str) -> str:

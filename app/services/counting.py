@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine
 
 from app.core.codec import encode_counts
-from app.core.columns import Column, parse_numbers
-from app.core.feature_json import feature_columns
-from app.core.fold import Rows, fold, fold_truth, negated
+from app.core.columns import parse_numbers
+from app.core.feature_json import ServedFeatures, served_features
+from app.core.fold import Rows, fold, fold_truth
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.truth import NOTHING_SAID, Correction, RowTruth, row_truth, truth_columns
 from app.storage.engine import write
@@ -72,7 +71,7 @@ def count_predictions(tally: Tally, recipe: Recipe, rows: StoredPredictions, sai
     if not rows.ids:
         return
     truths = _truths(recipe, rows, said)
-    columns = _columns(rows, truths, feature_columns(recipe.layout, rows.features))
+    columns = _columns(rows, truths, served_features(recipe.layout, rows.features))
     tally.add_profiles(recipe, fold(recipe.layout, columns, recipe.window))
     # What an earlier count kept beside a row must not outlive the corrections it came from.
     stored = {position: truth for position, truth in enumerate(rows.truths) if truth != NOTHING_SAID}
@@ -94,13 +93,11 @@ def count_corrections(tally: Tally, recipe: Recipe, rows: StoredPredictions, sai
     learnt = fold_truth(recipe.layout, _columns(part, new), recipe.window)
     replaced = fold_truth(recipe.layout, _columns(part, dict(enumerate(part.truths))), recipe.window)
     tally.add_outcomes(recipe, learnt)
-    tally.add_outcomes(recipe, {start: negated(counts) for start, counts in replaced.items()})
+    tally.add_outcomes(recipe, {start: counts.negated() for start, counts in replaced.items()})
     tally.truths |= {part.ids[at]: truth for at, truth in new.items()}
 
 
-def _columns(
-    rows: StoredPredictions, truths: Mapping[int, RowTruth], features: Mapping[str, Column] = MappingProxyType({})
-) -> Rows:
+def _columns(rows: StoredPredictions, truths: Mapping[int, RowTruth], features: ServedFeatures | None = None) -> Rows:
     return Rows(
         rows.times,
         rows.predicted_class,
@@ -108,7 +105,9 @@ def _columns(
         rows.score,
         parse_numbers(rows.latency_ms).values,
         truth_columns(len(rows.ids), truths),
-        features,
+        features.columns if features else {},
+        rows.features,
+        features.unknown if features else None,
     )
 
 

@@ -10,12 +10,12 @@ from functools import lru_cache
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, FEATURE_LOOKBACK, LOOKBACK, Case, Series, full_windows
+from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Series, full_windows, lookback
 from app.core.distances import enough_rows
 from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts
-from app.services.checks import all_checks
+from app.services.checks import all_checks, feature_lookback
 from app.storage import evaluations, unfolded
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read, snapshot, write
@@ -143,7 +143,7 @@ def _windows(start: datetime, end: datetime, length: WindowLength) -> list[Windo
 
 def _portions(due: Sequence[Window], layout: Layout) -> Iterator[Sequence[Window]]:
     """Runs of windows short enough for one commit each."""
-    step = max(1, ROWS_PER_COMMIT // (20 + 2 * len(layout.feature_names)))
+    step = max(1, ROWS_PER_COMMIT // (40 + 4 * len(layout.feature_names)))
     return (due[at : at + step] for at in range(0, len(due), step))
 
 
@@ -222,8 +222,8 @@ def _case(
 ) -> tuple[Case, dict[datetime, int]]:
     """The case of a run of windows, and the revisions of the profiles that it rests on."""
     baseline, version_id, length = subject.baseline, subject.version.id, subject.model.window
-    begin = max(subject.first, due[0].start - LOOKBACK * length.delta)
-    features_begin = max(subject.first, due[0].start - FEATURE_LOOKBACK * length.delta)
+    begin = max(subject.first, due[0].start - lookback(length) * length.delta)
+    features_begin = max(subject.first, due[0].start - feature_lookback() * length.delta)
     windows = _windows(begin, due[-1].end, length)
     first_features = (features_begin - begin) // length.delta
     outcomes = evaluations.outcomes_between(connection, version_id, begin, due[-1].end)

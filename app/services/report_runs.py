@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, select
 
-from app.core.feature_json import feature_columns
+from app.core.feature_json import served_features
 from app.core.model import Task
 from app.core.reports import ReportKind, ReportOrder
 from app.core.sample import MOST_ROWS, Sample, Values, feature_values, finite_numbers
@@ -118,7 +118,7 @@ def _current(engine: Engine, claimed: ClaimedReport, recipe: Recipe) -> Sample:
         labelled=claimed.kind is ReportKind.QUALITY,
     )
     rows, layout = found.rows, recipe.layout
-    features = feature_values(layout, feature_columns(layout, [row.features for row in rows]))
+    features = feature_values(layout, served_features(layout, [row.features for row in rows]).columns)
     return Sample(found.total, features, _predicted(layout.task, rows), _scores(found), _labels(layout.task, rows))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.columns import parse_numbers
-from app.core.feature_json import feature_columns
+from app.core.feature_json import served_features
 from app.core.layout import CategoricalFeature, Layout, NumericFeature
 from app.core.model import Task
 
@@ -41,23 +41,25 @@ FULL_ROW = st.fixed_dictionaries({"x": NUMBER, "awkward": NUMBER}, optional={"ki
 @given(rows=st.one_of(st.lists(ANY_ROW, min_size=1), st.lists(FULL_ROW, min_size=1)))
 def test_columns_hold_what_json_says(name: str, rows: list[dict[str, object]]) -> None:
     texts = [json.dumps({name if key == "awkward" else key: value for key, value in row.items()}) for row in rows]
-    columns = feature_columns(layout(["x", name], ["kind"]), texts)
+    found = served_features(layout(["x", name], ["kind"]), texts)
+    columns = found.columns
+    assert found.unknown.tolist() == [len(json.loads(text).keys() - {"x", name, "kind"}) for text in texts]
     assert list(columns) == ["x", name, "kind"]
     assert list(columns["kind"]) == [json.loads(text).get("kind") for text in texts]
     for numeric in ("x", name):
         expected = parse_numbers([json.loads(text).get(numeric) for text in texts])
-        found = parse_numbers(columns[numeric])
-        np.testing.assert_array_equal(found.finite(), expected.finite())
-        np.testing.assert_array_equal(found.state_counts(), expected.state_counts())
+        numbers = parse_numbers(columns[numeric])
+        np.testing.assert_array_equal(numbers.finite(), expected.finite())
+        np.testing.assert_array_equal(numbers.state_counts(), expected.state_counts())
 
 
 def test_numbers_alone_come_as_arrays() -> None:
-    columns = feature_columns(layout(["x", "é"], []), ['{"x": 1, "\\u00e9": 2.5}', '{"é": -1, "x": 3e2}'])
+    columns = served_features(layout(["x", "é"], []), ['{"x": 1, "\\u00e9": 2.5}', '{"é": -1, "x": 3e2}']).columns
     assert isinstance(columns["x"], np.ndarray)
     assert columns["x"].tolist() == [1.0, 300.0]
     assert np.asarray(columns["é"]).tolist() == [2.5, -1.0]
 
 
 def test_no_features_or_no_rows_are_no_columns() -> None:
-    assert feature_columns(layout([], []), ['{"x": 1}']) == {}
-    assert feature_columns(layout(["x"], []), []) == {}
+    assert served_features(layout([], []), ['{"x": 1}']).columns == {}
+    assert served_features(layout(["x"], []), []).columns == {}

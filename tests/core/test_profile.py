@@ -6,19 +6,21 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.core.codec import decode_counts, decode_layout, encode_counts, encode_layout
+from app.core.codec import FORMAT, decode_counts, decode_layout, encode_counts, encode_layout
 from app.core.columns import State
-from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_truth, fold_whole, negated
+from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_truth, fold_whole
 from app.core.layout import Layout, build_layout
 from app.core.model import Task, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.records import Scalar
+from app.core.replays import HIGHEST, KEPT, KEY, LOWEST, TIMES
 
 HOUR = 3_600_000_000
 NUMBERS = st.one_of(
@@ -28,6 +30,8 @@ NUMBERS = st.one_of(
     st.integers(-5, 5),
     st.sampled_from(["NaN", "Infinity", "text", ""]),
 )
+# More different ones than the sample keeps, some of them often.
+INPUTS = st.one_of(st.just("{}"), st.integers(0, 3).map(str), st.integers(0, 400).map(str))
 CATEGORIES = st.one_of(st.none(), st.booleans(), st.sampled_from(["a", "b", "c", "unseen"]), st.integers(0, 3))
 
 
@@ -67,6 +71,8 @@ def rows(draw: st.DrawFn) -> Rows:
         latency_ms=np.array(column(st.one_of(st.floats(0, 1e6), st.just(math.nan)))),
         truth=truth,
         features={"x": column(NUMBERS), "constant": column(NUMBERS), "kind": column(CATEGORIES)},
+        inputs=column(INPUTS),
+        unknown=np.array(column(st.integers(0, 3)), np.int64),
     )
 
 
@@ -83,6 +89,8 @@ def part(whole: Rows, index: NDArray[np.intp]) -> Rows:
         latency_ms=whole.latency_ms[index],
         truth=truth,
         features={name: pick(column) for name, column in whole.features.items()},
+        inputs=pick(whole.inputs),
+        unknown=None if whole.unknown is None else whole.unknown[index],
     )
 
 
@@ -130,7 +138,7 @@ def test_a_truth_learnt_later_and_taken_back_leaves_no_trace(whole: Rows) -> Non
     for start, profile in before.items():
         later = profile.outcomes + learnt[start]
         assert_equal(Profile(profile.features, later), at_once[start])
-        assert_equal(Profile(profile.features, later + negated(learnt[start])), profile)
+        assert_equal(Profile(profile.features, later + learnt[start].negated()), profile)
 
 
 @settings(max_examples=40, deadline=None)
@@ -199,3 +207,38 @@ def test_a_hundred_features_take_at_most_60_kb() -> None:
     )
     counts = fold_whole(wide, served)
     assert len(encode_counts(counts.features)) + len(encode_counts(counts.outcomes)) < 60 * 1024
+
+
+def served(inputs: list[str], scores: list[float]) -> Rows:
+    n = len(inputs)
+    return Rows(np.zeros(n, np.int64), ["1"] * n, [None] * n, scores, np.ones(n), Truth.unknown(n), {}, inputs=inputs)
+
+
+def test_extremes_and_marks_of_the_score_are_those_of_the_rows() -> None:
+    counts = fold_whole(LAYOUT, served(list("abcdefg"), [-0.5, 0.0, 0.0, 0.25, 1.0, 1.5, math.nan])).outcomes
+    assert counts.score_marks.tolist() == [2, 2, 1]
+    assert (float(counts.lowest_score), float(counts.highest_score)) == (-0.5, 1.5)
+
+
+def test_a_sample_of_inputs_counts_each_as_often_as_it_came_with_its_extreme_scores() -> None:
+    inputs = ["a", "b", "a", "{}", "a", "c", "{}"]
+    sketch = fold_whole(LAYOUT, served(inputs, [0.5, 0.25, 0.75, 0.1, 0.5, math.nan, 0.9])).outcomes.replays
+    known = sketch[np.isfinite(sketch[:, KEY])]
+    assert sorted(known[:, [TIMES, LOWEST, HIGHEST]].tolist()) == [[1, 0.25, 0.25], [3, 0.5, 0.75]]
+
+
+def test_of_many_inputs_the_same_few_are_kept_whatever_came_first() -> None:
+    inputs = [f"input {i % 500}" for i in range(2_000)]
+    scores = [(i % 500) / 500 for i in range(2_000)]
+    sketch = fold_whole(LAYOUT, served(inputs, scores)).outcomes.replays
+    backwards = fold_whole(LAYOUT, served(inputs[::-1], scores[::-1])).outcomes.replays
+    np.testing.assert_array_equal(sketch, backwards)
+    assert len(set(sketch[:, KEY].tolist())) == KEPT
+    assert set(sketch[:, TIMES].tolist()) == {4.0}
+    np.testing.assert_array_equal(sketch[:, LOWEST], sketch[:, HIGHEST])
+
+
+def test_a_profile_of_an_older_format_is_refused_and_says_what_to_do() -> None:
+    old = msgspec.msgpack.encode([FORMAT - 1, [], b""])
+    with pytest.raises(ValueError, match=r"profile format 1 is not 2; run `watchkeeper rebuild`"):
+        decode_counts(OutcomeCounts, old)

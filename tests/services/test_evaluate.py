@@ -73,8 +73,8 @@ def predictions_of(version: Version, frame: pd.DataFrame) -> ingest.Rows:
     for key, row in frame.iterrows():
         features = json.dumps({name: row[name] for name in features_of(frame)})
         time = row["time"].to_pydatetime()
-        nothing = (None, None, None, None, None)
-        found.append((version.id, str(key), time, features, row["predicted"], None, row["score"], *nothing))
+        rest = (None, row["latency"], None, None, None)
+        found.append((version.id, str(key), time, features, row["predicted"], None, row["score"], *rest))
     return ingest.Rows(found, [])
 
 
@@ -186,7 +186,7 @@ def test_labels_become_final_when_their_delay_has_passed_and_not_when_the_next_w
 
 def test_late_rows_bring_their_window_back_and_those_that_follow(engine: Engine, given: Given) -> None:
     version = register(engine, given)
-    late = days(given.served, 4.5, 5)
+    late = days(given.served, 4.8, 5)
     store(engine, version, given.served.drop(late.index))
     evaluate(engine, until(20))
     store(engine, version, late)

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -180,12 +180,13 @@ def test_the_format_and_the_chunks_of_the_file_do_not_matter(
     assert [part.rows for part in windows(engine, target[1]).values()] == [part.rows for part in expected.values()]
 
 
-def assert_equal(found: dict[Any, Profile], expected: dict[Any, Profile]) -> None:
+def assert_equal(found: dict[Any, Profile], expected: dict[Any, Profile], *, but: Collection[str] = ()) -> None:
     assert list(found) == list(expected)
     for start, part in expected.items():
         for kind in ("features", "outcomes"):
             for name, array in getattr(part, kind).arrays().items():
-                np.testing.assert_array_equal(getattr(found[start], kind).arrays()[name], array, err_msg=name)
+                if name not in but:
+                    np.testing.assert_array_equal(getattr(found[start], kind).arrays()[name], array, err_msg=name)
 
 
 def test_hours_are_windows_of_a_model_that_is_judged_by_the_hour(
@@ -371,7 +372,7 @@ def old_profile(version: Version) -> dict[str, Any]:
 def test_what_was_served_before_is_counted_by_the_new_bins(
     engine: Engine, add: Callable[..., tuple[Model, Version]], tmp_path: Path, folded_before: bool
 ) -> None:
-    """The same rows, served and as a reference, give the same profiles to the last bit."""
+    """The same rows, served and as a reference, give the same profiles to the last bit; only a service has inputs."""
     target, path = add(), as_csv(tmp_path / "a.csv", frame(days=4))
     import_predictions(engine, *target, path, MAPPING, now=NOW)
     if folded_before:
@@ -381,7 +382,7 @@ def test_what_was_served_before_is_counted_by_the_new_bins(
     if not folded_before:
         fold(engine, NOW)
 
-    assert_equal(served(engine), windows(engine, target[1]))
+    assert_equal(served(engine), windows(engine, target[1]), but={"replays"})
 
 
 def served(engine: Engine) -> dict[datetime | None, Profile]:

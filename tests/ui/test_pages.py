@@ -118,7 +118,7 @@ class TestModel:
 
         assert "Accuracy fell from 0.7" in shown
         assert "4 features look different from training since" in shown
-        assert shown.count("What to do: ") == 5
+        assert shown.count("What to do: ") == 8
         assert "beyond the limit in 3 of the last 3 windows" in shown
 
     def test_the_likely_causes_are_those_that_the_model_depends_on(

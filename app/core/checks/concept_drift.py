@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import CLASSIFICATION, ENOUGH_ROWS, ENOUGH_WINDOWS, Case, positives_by_bin
-from app.core.judgement import NO_LABELS, NO_REFERENCE, NormalWindows, learning_reason, normal_windows
+from app.core.judgement import NO_LABELS, NO_REFERENCE, ONE_OF_NORMAL, NormalWindows, learning_reason, normal_windows
 from app.core.labels import labelled, missing_labels
 from app.core.model import Measurement, Outcome, Task
 from app.core.profile import WRONG, FloatArray, OutcomeCounts
@@ -67,7 +67,7 @@ def _reasons(case: Case, windows: NormalWindows) -> list[str]:
         return [learning_reason(case, windows, len(windows.series))] * len(case.windows)
     until = windows.learnt_until
     return [
-        "learning: this window is one of those that normal is learnt from" if until and window.start < until else reason
+        ONE_OF_NORMAL if until and window.start < until else reason
         for window, reason in zip(case.windows, missing_labels(case), strict=True)
     ]
 

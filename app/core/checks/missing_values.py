@@ -45,14 +45,14 @@ class MissingValues:
             yield from cannot_tell(case, self.name, "missing_share", why)
             return
         windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
-        rows = case.rows[case.first_features :]
+        rows = case.rows[case.rule_start :]
         readings = Readings(
             self.name,
             "missing_share",
             names,
-            values=_missing_share(case.features, rows),
+            values=_missing_share(case.features_from(case.rule_start), rows),
             why_not=lambda window, _subject: too_few("predictions", rows[window]),
-            start=case.first_features,
+            start=case.rule_start,
             rows=np.broadcast_to(rows[:, None], (rows.size, len(names))).astype(np.float64),
         )
         usual = windows.series

@@ -54,20 +54,21 @@ class TrainingServingSkew:
     def _judge(self, case: Case, distance: Distance, training: FeatureCounts) -> Iterator[Measurement]:
         windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
         usual = windows.series
-        rows, usual_rows = distance.rows(case.features), distance.rows(usual.features)
+        features = case.features_from(case.rule_start)
+        rows, usual_rows = distance.rows(features), distance.rows(usual.features)
         trained = distance.rows(training)
         apart = usual.once(distance.statistic, lambda: distance.leave_one_out(case.layout, usual.features))
         readings = Readings(
             self.name,
             distance.statistic,
             distance.names(case.layout),
-            values=np.where(enough_rows(rows), distance.between(case.layout, case.features, training), np.nan),
+            values=np.where(enough_rows(rows), distance.between(case.layout, features, training), np.nan),
             why_not=lambda window, subject: (
                 too_few("values", rows[window, subject])
                 if trained[subject]
                 else "the reference has no value of this feature: store one that has"
             ),
-            start=case.first_features,
+            start=case.rule_start,
             rows=rows.astype(np.float64),
         )
         normal = learn(windows, np.where(enough_rows(usual_rows), apart, np.nan), usual_rows)

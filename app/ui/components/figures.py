@@ -85,7 +85,7 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
             hoverinfo="skip",
         )
     _layout(figure, palette, height)
-    if series.check in {"confident_share", "correction_rate", "missing_values"}:
+    if wording.is_share(series.check, series.subject):
         figure.update_yaxes(tickformat=".1%")
     if series.check == "staleness":
         figure.update_yaxes(rangemode="tozero")

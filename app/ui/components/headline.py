@@ -13,6 +13,12 @@ from app.services.read_models.series import Series
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui.components import wording
 
+_FEATURES = {
+    "training_serving_skew": "look different from training",
+    "data_drift": "look different from the recent windows",
+    "missing_values": "have more missing values than usual",
+    "schema": "break the schema",
+}
 _MEASURES = ("accuracy", "auc", "f1", "precision", "recall", "rmse", "mae")
 
 
@@ -92,10 +98,9 @@ def _clauses(view: ModelView) -> Iterator[str]:
             yield _quality(check_name, by_check.pop(check_name))
     if "concept_drift" in by_check:
         yield f"the same inputs now mean something else{_since(by_check.pop('concept_drift'))}"
-    for check_name, what in (("training_serving_skew", "look different from training"), ("missing_values", "")):
+    for check_name, what in _FEATURES.items():
         if check_name in by_check:
             found = by_check.pop(check_name)
-            what = what or "have more missing values than usual"
             yield f"{wording.plural(len(found), 'feature')} {_agree(what, len(found))}{_since(found)}"
     for check_name, found in by_check.items():
         yield _moved(check_name, found[0])

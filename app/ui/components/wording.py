@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
+from app.core.checks.schema import NEW_FEATURES
 from app.core.model import Outcome
 from app.services.read_models.standings import Standing
 
 NO_VALUE = "\u2013"
-FEATURE_CHECKS = ("training_serving_skew", "missing_values")
+FEATURE_CHECKS = ("training_serving_skew", "data_drift", "missing_values", "schema")
 """The checks whose subjects are features."""
 # In the order in which they matter to somebody who asks what is wrong.
 _CHECKS = {
     "performance": "Quality",
     "estimated_performance": "Estimated quality",
     "concept_drift": "Concept drift",
+    "calibration": "Calibration",
     "training_serving_skew": "Skew against training",
+    "data_drift": "Drift against recent windows",
     "missing_values": "Missing values",
+    "schema": "Schema",
+    "prediction_drift": "Prediction drift",
+    "numerical_stability": "Numerical stability",
+    "latency": "Latency",
     "volume": "Volume",
     "confident_share": "Confident share",
     "correction_rate": "Corrections",
@@ -34,6 +41,18 @@ _SUBJECTS = {
     "training_data": "Age of the training data",
     "deployment": "Age of the deployment",
     "labels": "Age of the newest label",
+    "score": "Scores",
+    "class": "Predicted classes",
+    "p50": "Median latency",
+    "p95": "Latency that 5 % exceed",
+    "p99": "Latency that 1 % exceed",
+    "leak": "Daily growth of the latency that 5 % exceed",
+    "score_non_finite": "Scores that are NaN or infinite",
+    "score_outside": "Scores outside of 0 to 1",
+    "score_saturated": "Scores at exactly 0 or 1",
+    "score_constant": "All scores equal",
+    "input_non_finite": "NaN or infinite values of the worst feature",
+    "replay": "Repeated inputs that got different scores",
 }
 _STATES = {
     Standing.BREACH: ("◆", "Breach"),
@@ -46,7 +65,9 @@ _OUTCOMES = {
     Outcome.OK: ("●", "ok"),
     Outcome.NOT_EVALUATED: ("◌", "no verdict"),
 }
-_SHARES = {"missing_values", "confident_share", "correction_rate"}
+_SHARES = {"missing_values", "confident_share", "correction_rate", "schema", "numerical_stability"}
+_NO_SHARES = {NEW_FEATURES, "score_constant"}
+_DISTANCES = {"training_serving_skew", "data_drift", "prediction_drift", "calibration"}
 _QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}
 
 
@@ -95,20 +116,29 @@ def number(check: str, subject: str, value: float | None) -> str:
         return NO_VALUE
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if check in _SHARES:
+    if subject == "score_constant":
+        return "yes" if value else "no"
+    if is_share(check, subject):
         return share(value)
+    if check == "latency":
+        return f"{short(value)} ms" + (" per day" if subject == "leak" else "")
     if check == "volume":
         return count(value)
     if check == "staleness":
         return f"{value:.1f} days" if value < 10 else f"{value:.0f} days"
-    if subject in _QUALITY or check == "training_serving_skew":
+    if subject in _QUALITY or check in _DISTANCES:
         return f"{value:.3f}"
     return f"{value:.1f}" if check == "concept_drift" and value < 1000 else short(value)
 
 
+def is_share(check: str, subject: str) -> bool:
+    """True where a measurement is a part of a whole, read in percent."""
+    return check in _SHARES and subject not in _NO_SHARES
+
+
 def is_rate(check: str, subject: str) -> bool:
     """True where no value lies below 0 or above 1."""
-    return check in _SHARES or subject in _QUALITY
+    return is_share(check, subject) or subject in _QUALITY
 
 
 def share(value: float) -> str:

@@ -1,7 +1,8 @@
 """Cases from raw rows, through the real layout and the real fold, so that a test can recompute everything from rows.
 
 A frame of rows has a column `time` (datetime64, UTC), the columns of its features, and any of `score`, `predicted`
-(class or value), `label` (class or value, None where unknown), `source`, `shown`, `corrected`, `audited`.
+(class or value), `label` (class or value, None where unknown), `source`, `shown`, `corrected`, `audited`,
+`latency` (ms), `input` (the features as text) and `unknown` (how many features the layout does not know).
 """
 
 from __future__ import annotations
@@ -13,18 +14,32 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from app.core.case import EARLY_WINDOWS, FEATURE_LOOKBACK, Case, Check, Series
+from app.core.case import EARLY_WINDOWS, Case, Check, Series
 from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_whole
 from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Measurement, Model, Outcome, Source, Task, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.services.checks import feature_lookback
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LIVE = datetime(2026, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 CLASSES = {Task.BINARY: ["0", "1"], Task.MULTICLASS: ["ant", "bee", "cow"], Task.REGRESSION: []}
-ROLES = ("time", "score", "predicted", "label", "source", "shown", "corrected", "audited")
+ROLES = (
+    "time",
+    "score",
+    "predicted",
+    "label",
+    "source",
+    "shown",
+    "corrected",
+    "audited",
+    "latency",
+    "input",
+    "unknown",
+)
 
 
 def days(count: int, rows: int | Sequence[int], start: datetime = START) -> pd.DataFrame:
@@ -41,7 +56,9 @@ def binary(times: pd.DataFrame, rng: np.random.Generator, shift: Any = 0.0) -> p
     score = 1 / (1 + np.exp(-1.5 * x + np.where(kind == "a", 0.3, -0.5)))
     positive = rng.uniform(size=len(times)) < score
     predicted = np.where(score >= 0.5, "1", "0")
-    return times.assign(x=x, kind=kind, score=score, predicted=predicted, label=np.where(positive, "1", "0"))
+    return times.assign(
+        x=x, kind=kind, score=score, predicted=predicted, label=np.where(positive, "1", "0"), **_sent(x)
+    )
 
 
 def multiclass(times: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -51,13 +68,19 @@ def multiclass(times: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     names = np.array(CLASSES[Task.MULTICLASS])
     label = (rng.uniform(size=(len(times), 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, 2)
     best = chances.argmax(axis=1)
-    return times.assign(x=x[:, 0], y=x[:, 1], score=chances.max(axis=1), predicted=names[best], label=names[label])
+    answers = {"score": chances.max(axis=1), "predicted": names[best], "label": names[label]}
+    return times.assign(x=x[:, 0], y=x[:, 1], **answers, **_sent(x[:, 0]))
 
 
 def regression(times: pd.DataFrame, rng: np.random.Generator, noise: float = 1.0) -> pd.DataFrame:
     """A model that knows the target up to noise."""
     x = rng.normal(size=len(times))
-    return times.assign(x=x, predicted=3 * x, label=3 * x + rng.normal(0, noise, len(times)))
+    return times.assign(x=x, predicted=3 * x, label=3 * x + rng.normal(0, noise, len(times)), **_sent(x))
+
+
+def _sent(x: NDArray[np.float64]) -> dict[str, Any]:
+    """Latencies of 20 to about 60 ms, and inputs that are all different."""
+    return {"latency": 20 + 4 * x**2, "input": [f"{value}" for value in x]}
 
 
 SIMULATED = {Task.BINARY: binary, Task.MULTICLASS: multiclass, Task.REGRESSION: regression}
@@ -77,9 +100,11 @@ def rows_of(frame: pd.DataFrame, task: Task) -> Rows:
         predicted_class=[None] * size if regression else predicted,
         predicted_value=predicted if regression else [None] * size,
         score=_column(frame, "score", None),
-        latency_ms=np.full(size, np.nan),
+        latency_ms=np.array(_column(frame, "latency", np.nan), dtype=np.float64),
         truth=_truth(frame, task),
         features={name: _column(frame, name, None) for name in features_of(frame)},
+        inputs=_column(frame, "input", "{}"),
+        unknown=np.array(_column(frame, "unknown", 0), dtype=np.int64),
     )
 
 
@@ -162,7 +187,7 @@ class Given:
         profiles = folded(layout, self.served, self.task)
         served = series(profiles, windows, layout)
         now = self.now or windows[-1].end
-        first_features = max(0, self.first - FEATURE_LOOKBACK)
+        first_features = max(0, self.first - feature_lookback())
         whole = None if self.reference is None else fold_whole(layout, rows_of(self.reference, self.task))
         early = run_of_days(self.since, min(EARLY_WINDOWS, (now - self.since) // DAY))
         return Case(

@@ -1,0 +1,121 @@
+"""Are answers slower than they were?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import ClassVar
+
+import numpy as np
+
+from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
+from app.core.judgement import Harm, Readings, Rule, judge, learn, no_fault, normal_windows, too_few
+from app.core.model import Measurement, Outcome, Task
+from app.core.profile import LATENCY_EDGES, FloatArray, IntArray, OutcomeCounts
+from app.core.stats.quantiles import sample_quantile_from_histogram
+from app.core.stats.trends import theil_sen
+
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+LEAK_DAYS = 14
+FEWEST_DAYS = 10
+AHEAD_DAYS = 30
+CERTAINTY = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """`p50`, `p95`, `p99` in ms: sudden slowness. `leak`: the slope of the daily p95 over two weeks, in ms per day.
+
+    The slope is Theil and Sen's, which single odd days do not move. It is a breach when its 99 % interval lies above
+    zero and, going on like this, it adds a quarter to the median p95 within 30 days, and 5 ms at the least: usually
+    weeks before that is beyond the limit of the p95 itself.
+    """
+
+    name: ClassVar[str] = "latency"
+    question: ClassVar[str] = "Are answers slower than they were, at once or a little every day?"
+    advice: ClassVar[str] = (
+        "Sudden: look at the last release and the machine; a leak: at memory, caches and growing tables."
+    )
+    tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+
+    step_ms: float = 5.0
+    """An increase that is never worth an alarm."""
+    growth: float = 0.25
+    """Part of the median p95 that a leak would add within 30 days to be worth an alarm."""
+
+    def evaluate(self, case: Case) -> Iterator[Measurement]:
+        for subject, quantile in QUANTILES.items():
+            yield from self._sudden(case, subject, quantile)
+        yield from self._leaks(case)
+
+    def _sudden(self, case: Case, subject: str, quantile: float) -> Iterator[Measurement]:
+        needed = max(ENOUGH_ROWS, round(1 / (1 - quantile)))  # a quantile nearer to the end is only the largest value
+        windows = normal_windows(case, lambda series: _timed(series.outcomes) >= needed)
+        usual, rows = windows.series.outcomes, _timed(case.outcomes)
+        readings = Readings(
+            self.name,
+            f"latency_{subject}_ms",
+            [subject],
+            values=_quantile(case.outcomes.latency, quantile, needed)[:, None],
+            why_not=lambda window, _subject: too_few("predictions with a latency", rows[window], needed),
+            rows=rows.astype(np.float64)[:, None],
+        )
+        normal = learn(windows, _quantile(usual.latency, quantile, needed)[:, None], _timed(usual)[:, None])
+        # The limit is a quarter above the slowest normal window, and at least `step_ms` above it.
+        slowest = np.fmax.reduce(normal.values, axis=None, initial=0.0)
+        yield from judge(case, readings, normal, Rule(float(slowest) + self.step_ms, Harm.HIGHER, distance=True))
+
+    def _leaks(self, case: Case) -> Iterator[Measurement]:
+        windows = normal_windows(case, lambda series: _timed(series.outcomes) >= ENOUGH_ROWS)
+        for window, p95 in zip(case.judged, _daily_p95(case), strict=True):
+            found = self._leak(case, window, p95)
+            yield no_fault(case, windows, found) if found.outcome is Outcome.OK else found
+
+    def _leak(self, case: Case, window: int, p95: FloatArray) -> Measurement:
+        """The verdict on the days [LEAK_DAYS] up to the end of the window; NaN where a day has too few latencies."""
+        told = np.isfinite(p95)
+        untold = Measurement(
+            self.name, "leak", case.windows[window], "theil_sen_slope_ms_per_day", Outcome.NOT_EVALUATED, normal=0.0
+        )
+        if not told[-1] or told.sum() < FEWEST_DAYS:
+            found = f"{told.sum()} of the last {LEAK_DAYS} days have latencies enough"
+            return replace(untold, reason=f"{found}, {FEWEST_DAYS} and the last are needed")
+        slope, lower, upper = theil_sen(p95[told], np.flatnonzero(told), certainty=CERTAINTY)
+        limit = max(self.growth * float(np.median(p95[told])), self.step_ms) / AHEAD_DAYS
+        leaks = slope > limit and lower > 0
+        return replace(
+            untold,
+            outcome=Outcome.BREACH if leaks else Outcome.OK,
+            value=slope,
+            limit=limit,
+            lower=lower,
+            upper=upper,
+            reason=f"going on like this, the p95 is {slope * AHEAD_DAYS:.0f} ms slower in {AHEAD_DAYS} days"
+            if leaks
+            else "",
+        )
+
+
+def _timed(outcomes: OutcomeCounts) -> IntArray:
+    """[W] predictions with a latency."""
+    return np.asarray(outcomes.latency.sum(axis=-1))
+
+
+def _quantile(latency: IntArray, quantile: float, needed: int) -> FloatArray:
+    """[...] ms from counts [..., LATENCY_BINS]; NaN where they are too few."""
+    found = sample_quantile_from_histogram(latency, LATENCY_EDGES, quantile)
+    return np.where(latency.sum(axis=-1) >= needed, found, np.nan)
+
+
+def _daily_p95(case: Case) -> FloatArray:
+    """[judged windows, LEAK_DAYS] the p95 of each 24 hours up to the end of the window, oldest first."""
+    length = timedelta(days=1) // case.model.window.delta
+    before = np.concatenate([np.zeros_like(case.outcomes.latency[:1]), np.cumsum(case.outcomes.latency, axis=0)])
+    ends = np.arange(case.first, len(case.windows))[:, None] + 1 - length * np.arange(LEAK_DAYS)[::-1]
+    starts = ends - length
+    days = before[np.maximum(ends, 0)] - before[np.maximum(starts, 0)]
+    return np.where(starts >= 0, _quantile(days, QUANTILES["p95"], ENOUGH_ROWS), np.nan)
+
+
+PLUGIN = Latency()
