@@ -31,7 +31,6 @@ Index: TypeAlias = slice | NDArray[np.intp]
 UNKNOWN = -1
 _UNSEEN = -2  # a category that the reference did not have
 _USER = tuple(Source).index(Source.USER)
-_LARGEST_ERROR = 1e150  # its square is still a number; an infinite sum could never be taken back
 _LARGEST_OFFSET = 2**40  # about 2.7e8 scales beyond the end bins; values further out count as that far
 
 
@@ -277,7 +276,7 @@ def _truth_counts(layout: Layout, served: _Served) -> OutcomeCounts:
     judged = known & (served.source != _USER)
     cell = (served.predicted, served.right, served.bin)
     finite = judged & np.isfinite(served.error)
-    error = np.clip(served.error[finite], -_LARGEST_ERROR, _LARGEST_ERROR)
+    error = np.clip(served.error[finite], -layout.largest_error, layout.largest_error)
     return replace(
         empty,
         outcomes=_count(empty.outcomes, cell, judged),

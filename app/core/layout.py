@@ -100,6 +100,18 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
         """[F] the divisor of each feature's distance."""
         return np.array([f.scale for f in self.numeric])
 
+    @property
+    def largest_error(self) -> float:
+        """Regression: errors further out than this count as that far.
+
+        Sums of errors are floats. One absurd label, later corrected, must not leave the rounding of its square behind
+        as a finding, so an error counts for at most ten thousand times the range of the reference's predictions. Without
+        a reference there is no scale, and the bound is merely where a square is still a number.
+        """
+        if len(self.score_edges) < 2:
+            return 1e150
+        return min(1e4 * (self.score_edges[-1] - self.score_edges[0]), 1e150)
+
     @cached_property
     def confident_bins(self) -> NDArray[np.bool_]:
         """[score_bins + 1] True where the probability of the predicted class reaches the confident threshold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -242,3 +243,22 @@ def test_a_profile_of_an_older_format_is_refused_and_says_what_to_do() -> None:
     old = msgspec.msgpack.encode([FORMAT - 1, [], b""])
     with pytest.raises(ValueError, match=r"profile format 1 is not 2; run `watchkeeper rebuild`"):
         decode_counts(OutcomeCounts, old)
+
+
+def test_an_absurd_label_leaves_nothing_behind_when_it_is_corrected() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(100, 10, 500)
+    prices = build_layout(Task.REGRESSION, {}, scores=values, classes=[], threshold=0.5, confident=0.9)
+
+    def errors(labels: NDArray[np.float64]) -> OutcomeCounts:
+        n = labels.size
+        truth = replace(Truth.unknown(n), label_value=labels, source=np.full(n, 2, np.int8))
+        nothing = np.full(n, np.nan)
+        rows_ = Rows(np.zeros(n, np.int64), [None] * n, values[:n], nothing, nothing, truth, {})
+        return fold_whole(prices, rows_).outcomes
+
+    right = values[:100] - 0.5
+    absurd = np.where(np.arange(100) == 0, 999_999_999.0, right)
+    mended = errors(absurd) + errors(absurd[:1]).negated() + errors(right[:1])
+    np.testing.assert_allclose(mended.errors, errors(right).errors, rtol=1e-5)
+    np.testing.assert_allclose(errors(right).errors, [50, 25, 50])
