@@ -217,7 +217,7 @@ class TestScorecard:
 
         shown = html(opened("scorecard", model="arrival-delay"))
 
-        assert "ML Test Score: 4 of 7" in shown
+        assert "ML Test Score: 6 of 7" in shown
         assert "3. Training and serving features compute the same values" in shown
         assert "training_serving_skew: 75 windows judged since" in shown
         assert "● automated, ◆ breach" in shown
