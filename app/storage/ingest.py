@@ -147,7 +147,7 @@ def _attribute(stored: set[tuple[Any, ...]], senders: Iterable[Iterable[tuple[An
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
 
-_ROWS_PER_STATEMENT = 50
+_ROWS_PER_STATEMENT = 200
 """At each statement the driver lets go of the interpreter, and waits to get it back where other threads are busy."""
 
 
