@@ -6,6 +6,7 @@ traffic a collector bears. What is written is what the column types of `app.stor
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def _attribute(stored: set[tuple[Any, ...]], senders: Iterable[Iterable[tuple[An
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
 
-_ROWS_PER_STATEMENT = 200
+_ROWS_PER_STATEMENT = 500
 """At each statement the driver lets go of the interpreter, and waits to get it back where other threads are busy."""
 
 
@@ -157,14 +158,21 @@ def _insert_sqlite(connection: Connection, target: _Target[Any], batch_id: int, 
     used = {name: values for name, values in columns if any(value is not None for value in values)}
     values = list(zip(*used.values(), strict=True))
     names, table = tuple(used), target.table.name
-    rest = len(values) % _ROWS_PER_STATEMENT
+    most = min(_ROWS_PER_STATEMENT, _most_parameters(connection) // len(names))
+    rest = len(values) % most
     new = 0
-    for start in range(0, len(values) - rest, _ROWS_PER_STATEMENT):
-        flat = tuple(chain.from_iterable(values[start : start + _ROWS_PER_STATEMENT]))
-        new += connection.exec_driver_sql(_sqlite_insert(table, names, _ROWS_PER_STATEMENT), flat).rowcount
+    for start in range(0, len(values) - rest, most):
+        flat = tuple(chain.from_iterable(values[start : start + most]))
+        new += connection.exec_driver_sql(_sqlite_insert(table, names, most), flat).rowcount
     if rest:
         new += connection.exec_driver_sql(_sqlite_insert(table, names, 1), values[-rest:]).rowcount
     return new
+
+
+def _most_parameters(connection: Connection) -> int:
+    """How many values one statement may bind: 32,766 since SQLite 3.32, 999 before."""
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    return driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
 
 
 @lru_cache(maxsize=256)
