@@ -31,7 +31,7 @@ class Shot:
 
 def shots(model: str) -> list[Shot]:
     """Every page, wide and narrow, light and dark."""
-    page = f"/model?model={model}&days=365"
+    page = f"/model?model={model}&days=365&check=performance"
     return [
         Shot("overview-wide-light", "/", height=None),
         Shot("overview-wide-dark", "/", height=None, scheme="dark"),
