@@ -105,8 +105,8 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
         """Regression: errors further out than this count as that far.
 
         Sums of errors are floats. One absurd label, later corrected, must not leave the rounding of its square behind
-        as a finding, so an error counts for at most ten thousand times the range of the reference's predictions. Without
-        a reference there is no scale, and the bound is merely where a square is still a number.
+        as a finding, so an error counts for at most ten thousand times the range of the reference's predictions.
+        Without a reference there is no scale, and the bound is merely where a square is still a number.
         """
         if len(self.score_edges) < 2:
             return 1e150
