@@ -15,9 +15,9 @@ from app.core.alerting import Finding, State, decide, fingerprint
 from app.core.causes import cause_text, likely
 from app.core.messages import MOST_CAUSES, Message, compose
 from app.core.model import Outcome, Window
+from app.services import checks
 from app.services.alert_reports import request_reports
 from app.services.causes import causes_of
-from app.services.checks import all_checks
 from app.storage import alerts, outbox
 from app.storage.alerts import MeasuredVersion, StoredAlert, Transition
 from app.storage.engine import read, write
@@ -48,12 +48,6 @@ class _Changes:
     to_refresh: list[tuple[Finding, StoredAlert]] = field(default_factory=list)
 
 
-def advice_of_check(check: str) -> str:
-    """What the check advises to do about a breach; empty when no such check is installed any more."""
-    found = all_checks().get(check)
-    return found.advice if found else ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Telling:
     """What goes into messages beside the findings. `reports`: are reports asked for whenever an alert fires?"""
@@ -69,7 +63,7 @@ def alert(
     now: datetime,
     *,
     public_url: str = "",
-    advice_for: Callable[[str], str] = advice_of_check,
+    advice_for: Callable[[str], str] = checks.advice_for,
     reports: bool = False,
 ) -> AlertSummary:
     """Bring all alerts up to the newest measurements. Doing it twice, or in two processes at once, changes no more.

@@ -23,5 +23,6 @@ def feature_lookback() -> int:
 
 
 def advice_for(check: str) -> str:
-    """What to do about a breach of that check, in a sentence."""
-    return all_checks()[check].advice
+    """What the check advises to do about a breach; empty when no such check is installed any more."""
+    found = all_checks().get(check)
+    return found.advice if found else ""

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, delete, event
 
 from app.core.alerting import State
 from app.core.messages import MOST_LINES, Message, from_json
-from app.services.alerting import RECENT_WINDOWS, AlertSummary, advice_of_check, alert
-from app.services.checks import all_checks
+from app.services.alerting import RECENT_WINDOWS, AlertSummary, alert
+from app.services.checks import advice_for, all_checks
 from app.storage import tables
 from app.storage.engine import write
 from tests.services.measured import DAY, START, add_channels, add_version, measure, rows_of
@@ -244,8 +244,8 @@ def test_a_change_and_its_message_are_written_together_or_not_at_all(
 
 
 def test_advice_comes_from_the_check_and_a_removed_check_has_none() -> None:
-    assert advice_of_check("volume") == all_checks()["volume"].advice
-    assert advice_of_check("a_check_of_yesterday") == ""
+    assert advice_for("volume") == all_checks()["volume"].advice
+    assert advice_for("a_check_of_yesterday") == ""
 
 
 def test_the_callers_zone_does_not_matter(engine: Engine, version_id: int) -> None:
