@@ -242,7 +242,7 @@ def collector(url: URL) -> Iterator[int]:
         "WATCHKEEPER_DATABASE_URL": url.render_as_string(hide_password=False),
         "WATCHKEEPER_PORT": str(port),
     }
-    process = subprocess.Popen([sys.executable, "-m", "app.api.run"], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "app.cli", "collect"], env=environment, stderr=subprocess.DEVNULL)
     try:
         wait_until_ready(port, process)
         yield port

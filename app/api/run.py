@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 
 import uvicorn
 
 from app.api.app import create_app
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 
 GRACE_SECONDS = 30
 SWITCH_SECONDS = 0.0005
@@ -30,18 +28,3 @@ def serve(settings: Settings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-
-
-def main() -> None:
-    """`python -m app.api.run`: the collector alone, set up by the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # /readyz asks it for the schema again and again
-    try:
-        settings = Settings.from_environment(os.environ)
-    except SettingsError as error:
-        sys.exit(str(error))
-    serve(settings)
-
-
-if __name__ == "__main__":
-    main()

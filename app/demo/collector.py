@@ -77,7 +77,7 @@ def collecting(settings: Settings) -> Iterator[Collector]:
     environment = {**kept, PREFIX + "DATA_DIR": str(settings.data_dir), PREFIX + "PORT": str(port)}
     log = settings.data_dir / "collector.log"
     with log.open("ab") as output:
-        command = [sys.executable, "-m", "app.api.run"]
+        command = [sys.executable, "-m", "app.cli", "collect"]
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)  # noqa: S603  our own
     collector = Collector(f"http://127.0.0.1:{port}")
     try:

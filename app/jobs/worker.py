@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.errors import WatchkeeperError
 from app.services.rounds import Job, JobRun, described, interval, run_round, this_process
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 from app.storage import migrate
 from app.storage.engine import open_engine
 from app.storage.jobs import RunState
@@ -152,17 +151,3 @@ def _run_until_stopped(scheduler: BlockingScheduler) -> None:
     scheduler.add_listener(listen, EVENT_SCHEDULER_STARTED)  # one that has not started cannot be stopped
     scheduler.start()
     stopper.join()
-
-
-def main() -> None:
-    """`python -m app.jobs.worker`: the worker alone, set up by the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    try:
-        work(Settings.from_environment(os.environ))
-    except (SettingsError, WatchkeeperError) as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -84,7 +84,7 @@ def start_collector(url: URL, data_dir: Path) -> tuple[subprocess.Popen[bytes], 
         "WATCHKEEPER_PORT": str(port),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.api.run"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "app.cli", "collect"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:

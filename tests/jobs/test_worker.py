@@ -24,7 +24,8 @@ from app.services import rounds
 from app.services.policies import set_policy
 from app.services.rounds import Job
 from app.settings import Settings
-from app.storage.engine import engine_for
+from app.storage import migrate
+from app.storage.engine import engine_for, write
 from tests.receivers import HttpReceiver, Reply, http_receiver
 from tests.services.measured import START, add_version, measure, rows_of
 
@@ -34,7 +35,7 @@ SECRET = "whsec_" + base64.b64encode(b"a key of twenty-four byte").decode()
 
 
 class WorkerProcess:
-    """A worker started as `python -m app.jobs.worker`, with its log in a file."""
+    """A worker started as `watchkeeper work`, with its log in a file."""
 
     def __init__(self, url: URL, log: Path) -> None:
         environment = {
@@ -48,7 +49,7 @@ class WorkerProcess:
         }
         self._log = log
         with log.open("w") as out:
-            command = [sys.executable, "-m", "app.jobs.worker"]
+            command = [sys.executable, "-m", "app.cli", "work"]
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out)
 
     @property
@@ -144,9 +145,15 @@ def test_told_to_stop_it_finishes_what_it_does(engine: Engine, tmp_path: Path, r
 
 
 def test_it_does_not_begin_on_another_schema(tmp_path: Path) -> None:
-    with workers(URL.create("sqlite", database=str(tmp_path / "empty.sqlite3")), tmp_path, 1) as (worker,):
+    url = URL.create("sqlite", database=str(tmp_path / "old.sqlite3"))
+    engine = engine_for(url)
+    migrate.upgrade(engine)
+    with write(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    engine.dispose()
+    with workers(url, tmp_path, 1) as (worker,):
         assert worker.process.wait(timeout=40) == 1
-        assert "the schema is empty" in worker.log
+        assert "schema 0001" in worker.log
         assert "watchkeeper db upgrade" in worker.log
     with pytest.raises(WatchkeeperError, match="the schema is empty"):
         work(Settings(data_dir=tmp_path))
