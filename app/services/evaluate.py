@@ -51,15 +51,26 @@ def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
 
     While stored rows wait to be counted, no window is closed that ended after the first of them came: what looks like
     silence may be theirs.
+
+    Raises ExceptionGroup, once all others are judged, with the error of every version that could not be: each carries
+    the names of its model and version as a note.
     """
     with read(engine) as connection:
         pairs = [(m, v) for m in list_models(connection) for v in list_versions(connection, m.id)]
         waiting_since = unfolded.waiting_since(connection)
     counted_until = now if waiting_since is None else min(now, waiting_since)
     summary = EvaluationSummary()
+    failures: list[Exception] = []
     for model, version in pairs:
-        if version.stage is not Stage.RETIRED:
+        if version.stage is Stage.RETIRED:
+            continue
+        try:
             summary += _evaluate_version(engine, model, version, now, model.window.start_of(counted_until))
+        except Exception as error:  # noqa: BLE001  what is damaged in one version must not leave the others unwatched
+            error.add_note(f"model {model.name!r} version {version.name!r}")
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} versions could not be evaluated", failures)
     return summary
 
 

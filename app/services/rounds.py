@@ -172,7 +172,9 @@ def _counts(summary: object) -> str:
 
 def described(error: Exception) -> str:
     """An error in a line, fit to be stored and logged: no statement, no values, no address beyond its scheme."""
-    if isinstance(error, WatchkeeperError):
+    if isinstance(error, ExceptionGroup):
+        text = "; ".join(f"{': '.join(getattr(one, '__notes__', []))}: {described(one)}" for one in error.exceptions)
+    elif isinstance(error, WatchkeeperError):
         text = str(error)
     elif isinstance(error, DBAPIError):
         text = f"{type(error.orig).__name__}: {error.orig}"

@@ -19,6 +19,7 @@ from app.services import evaluate as service
 from app.services.checks import all_checks
 from app.services.evaluate import EvaluationSummary, evaluate
 from app.services.fold import fold
+from app.services.rounds import described
 from app.storage import ingest, references, tables
 from app.storage.catalogue import add_model, add_version
 from app.storage.engine import read, write
@@ -317,6 +318,20 @@ def test_versions_are_judged_apart_each_by_its_own_reference_or_by_none(engine: 
     assert evaluate(engine, until(8)).versions == 3
     for version, its_own in ((with_reference, given), (without, alone), (untimed, given.but(timed=False))):
         assert_same(findings(measurements(engine, version)), expected(its_own.but(now=until(8)), version))
+
+
+def test_a_version_whose_profiles_are_damaged_does_not_leave_the_others_unwatched(engine: Engine, given: Given) -> None:
+    damaged, sound = (register(engine, given, name=name) for name in ("damaged", "sound"))
+    for version in (damaged, sound):
+        store(engine, version, given.served)
+    with write(engine) as connection:
+        mine = tables.profile.c.version_id == damaged.id
+        connection.execute(tables.profile.update().where(mine).values(outcomes=b"no profile"))
+    with pytest.raises(ExceptionGroup) as raised:
+        evaluate(engine, until(8))
+    assert judged_at(engine, sound) == [until(8)] * 8
+    assert not judged_at(engine, damaged)
+    assert "model 'm' version 'damaged': DecodeError: " in described(raised.value)
 
 
 def test_the_chance_of_a_false_alarm_is_stored_with_every_learnt_verdict(engine: Engine, given: Given) -> None:
