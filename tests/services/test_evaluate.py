@@ -331,7 +331,7 @@ def test_a_version_whose_profiles_are_damaged_does_not_leave_the_others_unwatche
         evaluate(engine, until(8))
     assert judged_at(engine, sound) == [until(8)] * 8
     assert not judged_at(engine, damaged)
-    assert "model 'm' version 'damaged': DecodeError: " in described(raised.value)
+    assert "model 'm' version 'damaged': ValidationError: " in described(raised.value)
 
 
 def test_the_chance_of_a_false_alarm_is_stored_with_every_learnt_verdict(engine: Engine, given: Given) -> None:
