@@ -19,8 +19,6 @@ MOST_EXCESS = 100.0
 """Where a limit allows no deviation at all, any is infinitely beyond it; such a one counts as this far."""
 UNKNOWN_WEIGHT = 0.5
 """The weight of a feature whose importance is not known."""
-LABEL_COVERAGE = "label_coverage"
-"""Not a check: the labelled share of a window, as a reading with the usual one as its normal."""
 
 
 class CauseKind(StrEnum):
@@ -41,7 +39,7 @@ _KINDS = {
     "feature_parity": CauseKind.FEATURE,
     "missing_values": CauseKind.MISSING,
     "schema": CauseKind.SCHEMA,
-    LABEL_COVERAGE: CauseKind.LABELS,
+    "label_coverage": CauseKind.LABELS,
     "volume": CauseKind.VOLUME,
 }
 """What the measurements of a check may be a cause of; those of other checks explain nothing."""

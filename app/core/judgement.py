@@ -155,6 +155,7 @@ class Rule:
     distance: bool = False
     span: tuple[float, float] = (-np.inf, np.inf)
     silent: BoolArray | None = field(default=None, compare=False)  # [W, S] silence: a breach whatever the rule says
+    silence: str = "silence: no predictions, where every window had some before"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,7 +244,7 @@ def _verdict(
     if bounds.learning[row, 0]:
         return Outcome.NOT_EVALUATED, ONE_OF_NORMAL
     if rule.silent is not None and rule.silent[row, s]:
-        return Outcome.BREACH, "silence: no predictions, where every window had some before"
+        return Outcome.BREACH, rule.silence
     if bounds.blind[row, s]:
         return Outcome.NOT_EVALUATED, BLIND
     if bounds.counts[row, s] >= NEEDED:

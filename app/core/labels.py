@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from statistics import median
 
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, Case, positives_by_bin
 from app.core.judgement import too_few
-from app.core.model import Task
+from app.core.model import Task, Window
 from app.core.profile import RIGHT, FloatArray, IntArray, OutcomeCounts
 from app.core.stats.arrays import ratio
 from app.core.stats.performance import auc_from_histogram, realised_binary, realised_multiclass, regression_quality
@@ -40,10 +41,20 @@ def _usual_coverage(counts: IntArray, coverage: list[float]) -> list[float]:
     return usual
 
 
+def labels_due(case: Case, window: Window) -> datetime:
+    """When the labels of a window are final: until then they may still come."""
+    return window.end + case.model.label_delay
+
+
+def provisional(case: Case, window: int) -> str:
+    """Why the labels of a window are not final yet; "" once they are."""
+    due = labels_due(case, case.windows[window])
+    return f"provisional: labels are due until {due:%Y-%m-%d %H:%M} UTC" if due > case.now else ""
+
+
 def _why_not(case: Case, window: int, count: int, coverage: float, usual: float) -> str:
-    due = case.windows[window].end + case.model.label_delay
-    if due > case.now:
-        return f"provisional: labels are due until {due:%Y-%m-%d %H:%M} UTC"
+    if waiting := provisional(case, window):
+        return waiting
     if count < ENOUGH_ROWS:
         return too_few("labels", count)
     if coverage < USUAL_COVERAGE * usual:

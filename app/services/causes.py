@@ -6,23 +6,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, Engine, func, select
 
-from app.core.causes import EXPLAINED, LABEL_COVERAGE, Cause, CauseKind, Reading, cause_text, rank
+from app.core.causes import EXPLAINED, Cause, Reading, cause_text, rank
 from app.core.errors import InvalidError
 from app.core.model import Model, Outcome, Version, Window
 from app.services.read_models.choice import choose_version
-from app.storage import evaluations
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
 from app.storage.samples import find_importance
 from app.storage.tables import measurement
-
-USUAL_WINDOWS = 30
-"""Windows before one in breach whose labelled share is the usual one."""
-ENOUGH_COVERAGE = 0.8
-"""A labelled share below this part of the usual one is a possible cause: other rows are judged than before."""
 
 NO_IMPORTANCE = (
     "importance is not known: the reference was stored without a sample of its rows, or with too few scores and "
@@ -80,10 +73,7 @@ def causes_of(connection: Connection, version_id: int, window: Window, check: st
     """The likely causes of the check's breach in that window, the strongest first."""
     if check not in EXPLAINED:
         return []
-    readings = _readings(connection, version_id, window.start)
-    if CauseKind.LABELS in EXPLAINED[check]:
-        readings += _label_coverage(connection, version_id, window)
-    return rank(check, readings, find_importance(connection, version_id))
+    return rank(check, _readings(connection, version_id, window.start), find_importance(connection, version_id))
 
 
 def _breach(
@@ -118,17 +108,3 @@ def _readings(connection: Connection, version_id: int, window_start: datetime) -
         Reading(check, subject, Outcome(outcome), value, limit, normal)
         for check, subject, outcome, value, limit, normal in connection.execute(query)
     ]
-
-
-def _label_coverage(connection: Connection, version_id: int, window: Window) -> list[Reading]:
-    """The labelled share of the window beside the median of those before it."""
-    begin = window.start - USUAL_WINDOWS * (window.end - window.start)
-    stored = evaluations.outcomes_between(connection, version_id, begin, window.end)
-    shares = {start: int(counts.labels.sum()) / max(1, int(counts.rows)) for start, (_, counts) in stored.items()}
-    now = shares.pop(window.start, None)
-    if now is None or not shares:
-        return []
-    usual = float(np.median(list(shares.values())))
-    limit = ENOUGH_COVERAGE * usual
-    outcome = Outcome.BREACH if now < limit else Outcome.OK
-    return [Reading(LABEL_COVERAGE, "", outcome, now, limit, usual)]

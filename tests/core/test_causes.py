@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from app.core.causes import EXPLAINED, LABEL_COVERAGE, MOST_EXCESS, Reading, cause_text, excess_of, likely, rank
+from app.core.causes import EXPLAINED, MOST_EXCESS, Reading, cause_text, excess_of, likely, rank
 from app.core.importance import Importance
 from app.core.model import Outcome
 from app.services.checks import all_checks
@@ -88,7 +88,10 @@ def test_evidence_for_concept_drift_counts_by_its_logarithm() -> None:
 
 
 def test_the_truth_is_a_cause_of_realised_quality_alone() -> None:
-    readings = [reading("concept_drift", value=1e6, limit=1000.0), reading(LABEL_COVERAGE, "", 0.3, 0.76, normal=0.95)]
+    readings = [
+        reading("concept_drift", value=1e6, limit=1000.0),
+        reading("label_coverage", "", 0.3, 0.76, normal=0.95),
+    ]
 
     assert [cause.kind for cause in rank("performance", readings, {})] == ["concept_drift", "label_coverage"]
     assert rank("estimated_performance", readings, {}) == []
@@ -124,7 +127,7 @@ def test_a_check_without_causes_has_none() -> None:
             "wind: 23.0 % missing, usually 2.1 % (importance",
         ),
         (reading("volume", "", 120.0, 800.0, normal=1000.0), "the traffic changed: 120 predictions, usually 1000"),
-        (reading(LABEL_COVERAGE, "", 0.4, 0.76, normal=0.95), "labels are few: 40.0 % of the rows, usually 95.0 %"),
+        (reading("label_coverage", "", 0.4, 0.76, normal=0.95), "labels are few: 40.0 % of the rows, usually 95.0 %"),
         (reading("concept_drift", value=1e6, limit=1000.0), "the truth no longer follows the score"),
     ],
 )

@@ -34,6 +34,7 @@ def measure(
     segment: str = "",
     value: float | None = 0.2,
     limit: float | None = 0.1,
+    normal: float | None = None,
     first_day: int = 0,
 ) -> None:
     """One measurement a day, by letters: `b`reach, `o`k, `?` not evaluated, blank for none. Replaces what was there."""
@@ -48,6 +49,7 @@ def measure(
             "window_end": START + (day + 1) * DAY,
             "value": value,
             "limit": limit,
+            "normal": normal,
             "outcome": names[letter].value,
             "reason": f"day {day} says {letter}",
             "statistic": "W1",

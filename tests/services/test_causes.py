@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, update
 
 from app.core.causes import CauseKind
-from app.core.codec import encode_counts
 from app.core.errors import InvalidError, NotFoundError
 from app.core.importance import importance_of
-from app.core.layout import default_layout
 from app.core.model import Task
-from app.core.profile import OutcomeCounts
 from app.core.sample import Sample
 from app.services.alerting import alert
 from app.services.causes import NO_IMPORTANCE, explain
@@ -25,7 +22,6 @@ from app.storage.samples import PackedSample, replace_sample
 from tests.services.measured import DAY, START, add_version, measure, rows_of
 
 NOW = START + 100 * DAY
-LAYOUT = default_layout(Task.BINARY, positive_label="1", threshold=0.5, confident=0.9)
 
 
 @pytest.fixture
@@ -100,32 +96,16 @@ def test_healthy_and_unknown_ones(engine: Engine, version_id: int) -> None:
         explain(engine, "delay", check="staleness")
 
 
-def serve_labels(engine: Engine, version_id: int, shares: list[float], rows: int = 100) -> None:
-    """A profile a day of which only this share is labelled."""
-    empty = OutcomeCounts.empty(LAYOUT)
-    values = []
-    for day, share in enumerate(shares):
-        labels = np.array([0, 0, round(share * rows)])
-        counts = OutcomeCounts(**{**empty.arrays(), "rows": np.array(rows), "labels": labels})
-        packed = {"features": b"", "outcomes": encode_counts(counts)}
-        values.append(
-            {"version_id": version_id, "window_start": START + day * DAY, "rows": rows, "revision": 1, **packed}
-        )
-    with write(engine) as connection:
-        connection.execute(insert(tables.profile).values(updated_at=NOW), values)
-
-
 def test_labels_that_became_few_are_a_cause(engine: Engine, version_id: int) -> None:
     measure(engine, version_id, "oooob", check="performance", subject="accuracy", value=0.7, limit=0.8)
-    serve_labels(engine, version_id, [0.9, 0.95, 0.9, 0.85, 0.2])
+    measure(engine, version_id, "ooooo", check="label_coverage", subject="", value=0.2, limit=0.8, normal=0.9)
 
     found = explain(engine, "delay")
 
     assert found is not None
     [cause] = found.causes
-    assert cause.kind is CauseKind.LABELS
-    assert cause.value == 0.2
-    assert cause.normal == pytest.approx(0.9)
+    assert (cause.kind, cause.value, cause.normal) == (CauseKind.LABELS, 0.2, 0.9)
+    assert cause.excess == pytest.approx(7.0)
 
 
 def test_an_alert_names_its_three_likeliest_causes(engine: Engine, version_id: int) -> None:

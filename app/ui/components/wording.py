@@ -18,6 +18,7 @@ _CHECKS = {
     "estimated_performance": "Estimated quality",
     "concept_drift": "Concept drift",
     "calibration": "Calibration",
+    "label_coverage": "Labelled share",
     "training_serving_skew": "Skew against training",
     "data_drift": "Drift against recent windows",
     "missing_values": "Missing values",
@@ -65,7 +66,7 @@ _OUTCOMES = {
     Outcome.OK: ("●", "ok"),
     Outcome.NOT_EVALUATED: ("◌", "no verdict"),
 }
-_SHARES = {"missing_values", "confident_share", "correction_rate", "schema", "numerical_stability"}
+_SHARES = {"missing_values", "confident_share", "correction_rate", "label_coverage", "schema", "numerical_stability"}
 _NO_SHARES = {NEW_FEATURES, "score_constant"}
 _DISTANCES = {"training_serving_skew", "data_drift", "prediction_drift", "calibration"}
 _QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}
