@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs screenshots browser lock clean
+.PHONY: help setup demo test check bench trust docs screenshots browser lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(VENV)/.dev ## Check format, lint, types, imports and documents
 
 bench: $(VENV)/.dev ## Measure what docs/benchmarks.md claims
 	$(BIN)/python -m benchmarks $(ARGS)
+
+trust: $(VENV)/.dev ## Measure what docs/trust.md claims: false alarms, power, delay (ARGS=--quick takes a minute)
+	$(BIN)/python -m benchmarks.trust $(ARGS)
 
 screenshots: $(VENV)/.dev browser ## Take the pictures of the documentation again
 	$(BIN)/python -m tests.e2e.screenshots

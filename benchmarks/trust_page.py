@@ -1,0 +1,285 @@
+"""The page docs/trust.md: what was simulated, the tables of the trials' records, and how to read them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from scipy.stats import chi2
+
+from app.core.model import Task
+from benchmarks.trials import Begun, Cell, Record
+
+Group: TypeAlias = Sequence[tuple[Cell, Sequence[Record]]]
+Results: TypeAlias = Mapping[str, Group]
+
+MONTH = 365.25 / 12
+"""Days."""
+WITHIN = 14
+"""Days after a change within which it counts as found."""
+MAIN_FEATURES, MAIN_REFERENCE = 20, 60
+
+INTRODUCTION = """# Can the alarms be believed?
+
+Simulated models, watched by the real pipeline: rows are folded into profiles, every check judges every day, and the
+rule that sends messages decides. `python -m benchmarks.trust` does it again with the same seed (`--quick` in about a
+minute; a run that is stopped goes on when it is started anew), and `--write` renews this page.
+
+## What was simulated
+
+* A model with labels whose reference is 60 days of about 800 rows, then four months of production without any change,
+  unless a table says otherwise. One in four features is missing now and then.
+* Features of five kinds in equal numbers: normal, lognormal, Student's t with 3 degrees of freedom, counts, and a
+  category of five values. A common factor makes up 30 % of their variance. The score depends on the first five.
+* Days differ. Each feature, the label rate (in logits), the volume (in logarithms), the latency, the share of missing
+  values and how often people look at predictions move every day by a normal effect with a standard deviation of .15;
+  today's effect is correlated with yesterday's by .5 or .8 where a table says so. Where *days are alike*, only chance
+  makes them differ.
+* An **alert** is a message: on that day one or more subjects of one check began to fire. Intervals are exact Poisson
+  intervals of 95 %.
+
+"""
+
+READING = """## How to read it
+
+* *Alerts a month* are those of one model, over all of its checks and subjects together. A fault that goes on is one
+  alert; one that stops and comes back is two.
+* A change counts as found when any alert begins within 14 days of it. The line *nothing* says how often that happens
+  although nothing changed, on the same models; what exceeds it is the power.
+* A simulation is not your model. `watchkeeper backtest` replays your own history.
+"""
+
+
+def page(results: Results) -> str:
+    """The whole page in Markdown."""
+    sections = [
+        _false_alarms(results["quiet"]),
+        _by_check(results["quiet"]),
+        _power(results["power"]),
+        _estimates(results["estimates"]),
+        _chunk_rule(results["quiet"]),
+        _evidently(results["evidently"]),
+    ]
+    return INTRODUCTION + "\n".join(section for section in sections if section) + "\n" + READING
+
+
+def _table(title: str, words: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A section with a table; "" without rows. The first column is text, all others are figures."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    if not lines:
+        return ""
+    rule = "|---|" + "---:|" * (len(header) - 1)
+    return "\n".join([f"## {title}", "", words, "", "| " + " | ".join(header) + " |", rule, *lines]) + "\n"
+
+
+def rate(events: int, exposure: float) -> tuple[float, float, float]:
+    """Events per unit of exposure, and the ends of its exact Poisson interval of 95 %."""
+    lower = chi2.ppf(0.025, 2 * events) / 2 if events else 0.0
+    upper = chi2.ppf(0.975, 2 * events + 2) / 2
+    return events / exposure, float(lower / exposure), float(upper / exposure)
+
+
+def _rate_text(events: int, exposure: float) -> str:
+    value, lower, upper = rate(events, exposure)
+    return f"{value:.2f} ({lower:.2f} to {upper:.2f})"
+
+
+def _months(records: Sequence[Record]) -> float:
+    return sum(record.days for record in records) / MONTH
+
+
+def _false_alarms(group: Group) -> str:
+    header = [
+        "production",
+        "task",
+        "features",
+        "reference days",
+        "model-months",
+        "false alerts a month",
+        "days with one firing",
+        "most of them",
+    ]
+    rows = [_false_alarms_of(cell, records) for cell, records in group if records]
+    return _table("False alarms without drift", "Nothing changes, so every alert is false.", header, rows)
+
+
+def _false_alarms_of(cell: Cell, records: Sequence[Record]) -> list[str]:
+    months, alerts = _months(records), sum(len(record.alerts) for record in records)
+    open_share = sum(record.open for record in records) / sum(record.days for record in records)
+    by_check = Counter(alert.check for record in records for alert in record.alerts)
+    return [
+        cell.name,
+        str(cell.world.task),
+        str(cell.world.features),
+        str(cell.world.reference_days),
+        f"{months:.0f}",
+        _rate_text(alerts, months),
+        f"{open_share:.1%}",
+        ", ".join(f"{check} {count / months:.2f}" for check, count in by_check.most_common(2)),
+    ]
+
+
+def _main(group: Group) -> Group:
+    """The lines of binary models of the usual size, which tables by check put side by side."""
+    return [
+        (cell, records)
+        for cell, records in group
+        if records
+        and (cell.world.task, cell.world.features, cell.world.reference_days)
+        == (Task.BINARY, MAIN_FEATURES, MAIN_REFERENCE)
+    ]
+
+
+def _by_check(group: Group) -> str:
+    """Alerts of each check a month in which it could tell."""
+    main = _main(group)
+    checks = sorted({check for _, records in main for record in records for check in record.judged})
+    rows = []
+    for check in checks:
+        cells = []
+        for _, records in main:
+            days = sum(record.judged.get(check, 0) for record in records)
+            alerts = sum(alert.check == check for record in records for alert in record.alerts)
+            cells.append(_rate_text(alerts, days / MONTH) if days else "not evaluated")
+        rows.append([check, *cells])
+    words = (
+        f"Alerts of each check in a month in which it judges, with {MAIN_FEATURES} features and {MAIN_REFERENCE} "
+        "reference days."
+    )
+    return _table("False alarms by check", words, ["check", *(cell.name for cell, _ in main)], rows)
+
+
+def _power(group: Group) -> str:
+    words = (
+        f"From one day on something is different. Binary models of {MAIN_FEATURES} features and {MAIN_REFERENCE} "
+        "reference days, days of lag .5, unless the line says otherwise. Delays are counted from the first day of the "
+        "change, which is day 0, to the day of the alert."
+    )
+    header = [
+        "what changes",
+        "models",
+        f"found within {WITHIN} days",
+        "median delay, days",
+        "found first by",
+        "found by",
+    ]
+    return _table("Power and delay", words, header, [_power_of(cell, records) for cell, records in group if records])
+
+
+def _power_of(cell: Cell, records: Sequence[Record]) -> list[str]:
+    start, models = cell.change.start, len(records)
+    found = [alert for alert in (_first(record, start) for record in records) if alert is not None]
+    finders = Counter(alert.check for alert in found)
+    checks = sorted({check for record in records for check in record.judged})
+    by_check = Counter({check: sum(_first(record, start, check) is not None for record in records) for check in checks})
+    return [
+        cell.name,
+        str(models),
+        f"{len(found) / models:.0%}",
+        f"{np.median([alert.day - start for alert in found]):.0f}" if found else "",
+        ", ".join(f"{check} {count / models:.0%}" for check, count in finders.most_common(3)),
+        ", ".join(f"{check} {count / models:.0%}" for check, count in by_check.most_common(4) if count),
+    ]
+
+
+def _first(record: Record, start: int, check: str | None = None) -> Begun | None:
+    """The first alert, of that check if one is named, within the days after the change."""
+    after = [
+        alert
+        for alert in record.alerts
+        if start <= alert.day < start + WITHIN and (check is None or alert.check == check)
+    ]
+    return min(after, key=lambda alert: alert.day, default=None)
+
+
+def _estimates(group: Group) -> str:
+    rows = []
+    for cell, records in group:
+        for measure in sorted({name for record in records for name in record.gaps}):
+            gaps = [record.gaps[measure] for record in records if measure in record.gaps]
+            rows.append(
+                [
+                    f"{cell.name}",
+                    measure,
+                    str(len(gaps)),
+                    f"{np.mean([gap.realised for gap in gaps]):+.3f}",
+                    f"{np.mean([gap.bias for gap in gaps]):+.4f}",
+                    f"{np.mean([gap.error for gap in gaps]):.4f}",
+                    f"{np.mean([gap.unmoved for gap in gaps]):.4f}",
+                ]
+            )
+    words = (
+        "The estimate of each day after the change against what the labels of that day say. The realised measure of "
+        "one day is itself uncertain: 800 rows leave an accuracy of .75 a standard deviation of .015, and the day's "
+        "effect comes on top. An estimate from scores cannot see a change of the truth at equal scores: its error is "
+        "then the change itself, which concept_drift is there to find."
+    )
+    header = [
+        "task and change",
+        "measure",
+        "models",
+        "realised change",
+        "estimate minus realised",
+        "mean absolute difference",
+        "the same without an estimate",
+    ]
+    return _table("Error of the estimates without labels", words, header, rows)
+
+
+def _chunk_rule(quiet: Group) -> str:
+    rows = []
+    for cell, records in _main(quiet):
+        months = _months(records)
+        begun = sum(len(days) for record in records for days in record.chunks.values())
+        days = sum(record.days for record in records)
+        rows.append(
+            [
+                f"nothing, {cell.name}",
+                f"{sum(len(record.alerts) for record in records) / months:.2f}",
+                f"{begun / months:.2f}",
+                f"{sum(record.open for record in records) / days:.0%}",
+                f"{sum(record.chunk_days for record in records) / days:.0%}",
+            ]
+        )
+    words = (
+        "NannyML's rule, computed by us as its documentation describes it: a day alerts when a statistic leaves the "
+        "mean of the reference's days by more than three standard deviations. The statistics are the distance of each "
+        "feature from the reference (Wasserstein for numbers, Jensen-Shannon for categories), the estimated and the "
+        "realised accuracy. An alert is a day on which a new series leaves its band, counted once for each of these "
+        "three kinds."
+    )
+    header = [
+        "what changes",
+        "our alerts a month",
+        "theirs",
+        "our days with one firing",
+        "their days with one",
+    ]
+    return _table("Beside NannyML's chunk rule, on the same data", words, header, rows)
+
+
+def _evidently(group: Group) -> str:
+    rows = []
+    for cell, records in group:
+        reports = sum(record.days for record in records)
+        if not reports:
+            continue
+        drifted = [count for record in records for count in record.drifted]
+        columns = records[0].columns
+        rows.append(
+            [
+                cell.name,
+                str(reports),
+                f"{np.mean(drifted):.1f} of {columns}",
+                f"{np.mean(np.array(drifted) > 0):.0%}",
+                f"{sum(record.datasets for record in records) / reports:.0%}",
+            ]
+        )
+    words = (
+        "Evidently's `DataDriftPreset` itself, with its defaults, on the raw rows: single days against the whole "
+        "reference. Its data set drifts when half of its columns do."
+    )
+    header = ["what changes", "days", "columns that drift", "days with any", "days on which the data set drifts"]
+    return _table("Beside Evidently's defaults, on the same data", words, header, rows)
