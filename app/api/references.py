@@ -64,6 +64,9 @@ class Columns:
     id_column: Column = None
     latency_column: Column = None
     exclude: Annotated[tuple[str, ...], Query(description="a column to leave out; may be given several times")] = ()
+    text_column: Annotated[
+        tuple[str, ...], Query(description="a feature that holds free text; may be given several times")
+    ] = ()
 
     def mapping(self) -> ColumnMapping:
         return ColumnMapping(
@@ -74,6 +77,7 @@ class Columns:
             label=self.label_column,
             latency=self.latency_column,
             exclude=tuple(self.exclude),
+            texts=tuple(self.text_column),
         )
 
 

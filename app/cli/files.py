@@ -53,6 +53,12 @@ def column_options(command: _Command) -> _Command:
     }
     for name, help_ in reversed(named.items()):
         command = click.option(f"--{name}-column", metavar="COLUMN", help=help_)(command)
+    command = click.option(
+        "--text-column",
+        multiple=True,
+        metavar="COLUMN",
+        help="Feature that holds free text, where it does not look like it. May be given several times.",
+    )(command)
     return click.option(
         "--exclude", multiple=True, metavar="COLUMN", help="Column that is no feature. May be given several times."
     )(command)
@@ -254,8 +260,9 @@ def mapping_of(columns: dict[str, Any]) -> ColumnMapping:
     """What `column_options` were given."""
     from collectors.tabular import ColumnMapping
 
-    exclude = columns.pop("exclude")
-    return ColumnMapping(**{name.removesuffix("_column"): column for name, column in columns.items()}, exclude=exclude)
+    exclude, texts = columns.pop("exclude"), columns.pop("text_column")
+    named = {name.removesuffix("_column"): column for name, column in columns.items()}
+    return ColumnMapping(**named, exclude=exclude, texts=texts)
 
 
 @contextmanager

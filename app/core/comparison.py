@@ -72,10 +72,13 @@ def compare(reference: PortableProfile, current: PortableProfile) -> Comparison:
 
     Raises InvalidError when their layouts differ, or a window is no profile.
     """
-    require_same_layout(reference.layout, current.layout)
+    layout = reference.layout
+    require_same_layout(layout, current.layout)
     now = reduce(add, (profile for _, profile in current.profiles()))
     case, windows = _case(reference, now)
-    missing = {one.subject: one for one in _MISSING.evaluate(case)}
+    # A derived feature's missing values are said once, beside the first of its columns.
+    first = {name: layout.numeric[at].name for name, at in layout.column_of.items()}
+    missing = {first.get(one.subject, one.subject): one for one in _MISSING.evaluate(case)}
     found = [_joined(one, missing.get(one.subject), windows) for one in _DISTANCE.evaluate(case)]
     assert case.calibration is not None
     return Comparison(found, int(case.calibration.rows), windows, now.rows)

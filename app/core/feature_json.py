@@ -32,9 +32,9 @@ def served_features(layout: Layout, texts: Sequence[str]) -> ServedFeatures:
     Where every numeric feature of every object is a number, those are arrays; otherwise all columns are lists with None
     where a value is missing.
     """
-    numeric = tuple(feature.name for feature in layout.numeric)
-    categorical = tuple(feature.name for feature in layout.categorical)
-    names = numeric + categorical
+    numeric = tuple(feature.name for feature in layout.numbers)
+    others = tuple(layout.feature_names[len(numeric) :])
+    names = numeric + others
     none_unknown = np.zeros(len(texts), np.int64)
     if not texts or not names:
         return ServedFeatures({}, none_unknown)
@@ -43,20 +43,20 @@ def served_features(layout: Layout, texts: Sequence[str]) -> ServedFeatures:
         objects: list[dict[str, Scalar]] = msgspec.json.decode(body)
         return ServedFeatures({name: [row.get(name) for row in objects] for name in names}, _unknown(names, objects))
     try:
-        rows = _decoder(numeric, categorical, strict=True, closed=True).decode(body)
+        rows = _decoder(numeric, others, strict=True, closed=True).decode(body)
     except msgspec.ValidationError:  # a number is missing, or is none, or there are names that we do not know
-        return ServedFeatures(_open_columns(numeric, categorical, body), _unknown(names, _RAW.decode(body)))
-    return ServedFeatures(_numbers(numeric, rows) | _lists(categorical, rows, len(numeric)), none_unknown)
+        return ServedFeatures(_open_columns(numeric, others, body), _unknown(names, _RAW.decode(body)))
+    return ServedFeatures(_numbers(numeric, rows) | _lists(others, rows, len(numeric)), none_unknown)
 
 
-def _open_columns(numeric: tuple[str, ...], categorical: tuple[str, ...], body: str) -> dict[str, Column]:
+def _open_columns(numeric: tuple[str, ...], others: tuple[str, ...], body: str) -> dict[str, Column]:
     """The columns, whatever else the objects hold."""
     try:
-        rows = _decoder(numeric, categorical, strict=True, closed=False).decode(body)
+        rows = _decoder(numeric, others, strict=True, closed=False).decode(body)
     except msgspec.ValidationError:
-        rows = _decoder(numeric, categorical, strict=False, closed=False).decode(body)
-        return _lists(numeric + categorical, rows)
-    return _numbers(numeric, rows) | _lists(categorical, rows, len(numeric))
+        rows = _decoder(numeric, others, strict=False, closed=False).decode(body)
+        return _lists(numeric + others, rows)
+    return _numbers(numeric, rows) | _lists(others, rows, len(numeric))
 
 
 def _unknown(names: tuple[str, ...], objects: Sequence[Mapping[str, object]]) -> NDArray[np.int64]:
@@ -70,15 +70,15 @@ _NO_FIELD = re.compile(r'["\\\x00-\x1f]')  # what msgspec takes in no field's na
 
 @lru_cache(maxsize=32)
 def _decoder(
-    numeric: tuple[str, ...], categorical: tuple[str, ...], *, strict: bool, closed: bool
+    numeric: tuple[str, ...], others: tuple[str, ...], *, strict: bool, closed: bool
 ) -> msgspec.json.Decoder[list[msgspec.Struct]]:
     """Objects with these features as their fields: half the cost of a dict per row, no look-ups after it.
 
     `strict`: every numeric one must be a number; `closed`: there must be no other field.
     """
     any_value = (Any, None)
-    types = [(float,) if strict else any_value] * len(numeric) + [any_value] * len(categorical)
-    names = {f"f{i}": name for i, name in enumerate(numeric + categorical)}
+    types = [(float,) if strict else any_value] * len(numeric) + [any_value] * len(others)
+    names = {f"f{i}": name for i, name in enumerate(numeric + others)}
     fields = [(field, *type_) for field, type_ in zip(names, types, strict=True)]
     row: Any = msgspec.defstruct("Features", fields, rename=names, gc=False, kw_only=True, forbid_unknown_fields=closed)
     return msgspec.json.Decoder(list[row])
@@ -87,7 +87,7 @@ def _decoder(
 def _numbers(names: tuple[str, ...], rows: Sequence[msgspec.Struct]) -> dict[str, Column]:
     width = len(names)
     values = chain.from_iterable(msgspec.structs.astuple(row)[:width] for row in rows)
-    matrix = np.fromiter(values, np.float64, len(rows) * width).reshape(-1, width)
+    matrix = np.fromiter(values, np.float64, len(rows) * width).reshape(len(rows), width)
     return dict(zip(names, np.ascontiguousarray(matrix.T), strict=True))
 
 

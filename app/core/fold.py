@@ -121,7 +121,9 @@ class _Features:
 
 def _encode_features(layout: Layout, rows: Rows) -> _Features:
     missing: Column = [None] * rows.times.size
-    numeric = [parse_numbers(rows.features.get(f.name, missing)) for f in layout.numeric]
+    numeric = [parse_numbers(rows.features.get(f.name, missing)) for f in layout.numbers]
+    for derived in layout.derived:
+        numeric += derived.derive(rows.features.get(derived.name, missing))
     categorical = []
     for feature, index in zip(layout.categorical, layout.category_index, strict=True):
         names = categories_of(rows.features.get(feature.name, missing))

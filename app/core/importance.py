@@ -9,6 +9,7 @@ features together tell is not seen, and of two copies of a feature both count, w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from app.core.derived import DerivedFeature
 from app.core.model import Task
 from app.core.sample import Sample, Values
 
@@ -36,17 +38,24 @@ class Importance(msgspec.Struct, frozen=True):
     @property
     def weight(self) -> float | None:
         """The larger of the two."""
-        return max((known for known in (self.score, self.error) if known is not None), default=None)
+        return _largest((self.score, self.error))
 
 
-def importance_of(sample: Sample, task: Task) -> dict[str, Importance]:
-    """The importance of every feature of the sample."""
+def importance_of(sample: Sample, task: Task, derived: Iterable[DerivedFeature] = ()) -> dict[str, Importance]:
+    """The importance of every feature of the sample; a derived one has that of its most important column."""
     said, error = _said(sample, task), _error(sample, task)
     found = {}
     for name, values in sample.features.items():
         codes = binned(values)
         found[name] = Importance(_association(codes, said), _association(codes, error))
+    for feature in derived:
+        parts = [found[name] for name in feature.columns if name in found]
+        found[feature.name] = Importance(_largest(part.score for part in parts), _largest(part.error for part in parts))
     return found
+
+
+def _largest(known: Iterable[float | None]) -> float | None:
+    return max((one for one in known if one is not None), default=None)
 
 
 def informational_correlation(x: Codes, y: Codes) -> float:

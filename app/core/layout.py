@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import TypeAlias
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import Column, Numbers, categories_of, is_numeric, parse_numbers
+from app.core.derived import DerivedFeature
 from app.core.model import Task
 from app.core.stats.quantiles import equal_mass_edges
 
@@ -48,7 +50,11 @@ class CategoricalFeature(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True, dict=True):
-    """The bins of one version. Arrays of a profile follow the order given here."""
+    """The bins of one version. Arrays of a profile follow the order given here.
+
+    `numeric` are the columns that are counted as numbers: the features that are numbers, and after them the columns of
+    the `derived` features, one feature after the other.
+    """
 
     task: Task
     numeric: list[NumericFeature]
@@ -57,11 +63,41 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
     score_edges: list[float]
     threshold: float
     confident: float
+    derived: list[DerivedFeature] = []
 
-    @property
+    @cached_property
+    def numbers(self) -> list[NumericFeature]:
+        """The features that are numbers themselves."""
+        return self.numeric[: len(self.numeric) - sum(len(feature.columns) for feature in self.derived)]
+
+    @cached_property
     def feature_names(self) -> list[str]:
-        """Numeric features, then categorical ones: the order of a profile's arrays."""
+        """The features as they are served: numbers, then derived ones, then categories."""
+        derived = [feature.name for feature in self.derived]
+        return [f.name for f in self.numbers] + derived + [f.name for f in self.categorical]
+
+    @cached_property
+    def column_names(self) -> list[str]:
+        """What has bins or categories of its own: numeric columns, then categorical ones."""
         return [feature.name for feature in self.numeric] + [feature.name for feature in self.categorical]
+
+    @cached_property
+    def column_of(self) -> Mapping[str, int]:
+        """Numbers and derived features: the numeric column that tells whether a row has a value of the feature.
+
+        It is the feature's own, or the first that is derived from it.
+        """
+        columns = {feature.name: index for index, feature in enumerate(self.numbers)}
+        at = len(columns)
+        for feature in self.derived:
+            columns[feature.name] = at
+            at += len(feature.columns)
+        return columns
+
+    @cached_property
+    def telling_columns(self) -> NDArray[np.intp]:
+        """The values of `column_of`, in the order of the features."""
+        return np.array(list(self.column_of.values()), dtype=np.intp)
 
     @property
     def score_bins(self) -> int:
@@ -172,17 +208,21 @@ def build_layout(
     classes: Sequence[str],
     threshold: float,
     confident: float,
+    derived: Mapping[DerivedFeature, Sequence[Numbers]] = MappingProxyType({}),
 ) -> Layout:
     """The layout that a sample of reference rows gives.
 
-    `features`: name -> values in row order. `scores`: finite scores (regression: finite predicted values).
+    `features`: name -> values in row order; `derived`: the columns of those that are neither numbers nor categories.
+    `scores`: finite scores (regression: finite predicted values).
     `classes`: binary (negative, positive); multiclass every class seen, of which the first MOST_CLASSES are kept;
     regression none.
     """
     numeric = [numeric_feature(n, parse_numbers(v)) for n, v in features.items() if is_numeric(v)]
+    for feature, columns in derived.items():
+        numeric += [numeric_feature(n, numbers) for n, numbers in zip(feature.columns, columns, strict=True)]
     categorical = [categorical_feature(n, v) for n, v in features.items() if not is_numeric(v)]
-    edges = score_edges(task, scores, threshold=threshold, confident=confident)
-    return Layout(task, numeric, categorical, _classes(task, classes), edges.tolist(), threshold, confident)
+    edges = score_edges(task, scores, threshold=threshold, confident=confident).tolist()
+    return Layout(task, numeric, categorical, _classes(task, classes), edges, threshold, confident, [*derived])
 
 
 def default_layout(task: Task, *, positive_label: str, threshold: float, confident: float) -> Layout:

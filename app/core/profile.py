@@ -119,6 +119,21 @@ class FeatureCounts(_Additive):
         """[..., F, BINS] mean of each bin's values; the bin's centre where it is empty."""
         return layout.centres + layout.quanta * self.offsets / np.maximum(self.numeric, 1)
 
+    def missing(self, layout: Layout) -> IntArray:
+        """[..., N] missing values of each feature, in the order of `layout.feature_names`."""
+        numeric = self.states[..., layout.telling_columns, State.MISSING]
+        return np.concatenate([numeric, self.absent], axis=-1)
+
+    def present(self, layout: Layout) -> IntArray:
+        """[..., N] values of any kind of each feature; NaN and infinities are values, too."""
+        numeric = self.numeric.sum(axis=-1) + self.states.sum(axis=-1) - self.states[..., State.MISSING]
+        return np.concatenate([numeric[..., layout.telling_columns], self.categories.sum(axis=-1)], axis=-1)
+
+    def unfit(self, layout: Layout) -> IntArray:
+        """[..., N] values of each feature that are not of its kind, or categories that the layout does not know."""
+        numeric = self.states[..., layout.telling_columns, State.INVALID]
+        return np.concatenate([numeric, self.categories[..., -1]], axis=-1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutcomeCounts(_Additive):

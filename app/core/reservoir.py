@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.records import Scalar
+from app.core.columns import Column
 
 Part: TypeAlias = NDArray[Any]
 """[n] float64 with NaN where missing, or objects where a column holds anything but numbers."""
@@ -29,7 +29,7 @@ class Reservoir:
         self._held = 0
         self._limit = 1.0
 
-    def add(self, columns: Mapping[str, Sequence[Scalar]], rows: int) -> None:
+    def add(self, columns: Mapping[str, Column], rows: int) -> None:
         """Offer `rows` more rows: [rows] values per column, where a float is always finite."""
         draws = self._random.random(rows)
         chosen = np.flatnonzero(draws < self._limit)
@@ -39,6 +39,10 @@ class Reservoir:
         self._held += chosen.size
         if self._held > 2 * self._most:
             self._prune()
+
+    def drop(self, column: str) -> None:
+        """Keep the column no longer."""
+        del self._columns[column]
 
     def columns(self) -> dict[str, Part]:
         """[n] the sample of each column, in the order of the rows."""
@@ -56,7 +60,9 @@ class Reservoir:
             self._columns[name] = [_joined(parts)[kept]]
 
 
-def _part(column: Sequence[Scalar]) -> Part:
+def _part(column: Column) -> Part:
+    if isinstance(column, np.ndarray):
+        return column
     if set(map(type, column)) <= {int, float, type(None)}:
         return np.array(column, dtype=np.float64)
     part = np.empty(len(column), dtype=object)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from app.core.columns import FINITE, Column, categories_of, parse_numbers
+from app.core.columns import FINITE, Column, Numbers, categories_of, parse_numbers
 from app.core.layout import Layout
 
 Values: TypeAlias = list[float | str | None]
@@ -40,8 +40,19 @@ class Sample(msgspec.Struct, frozen=True):
         return sum(label is not None for label in self.label)
 
 
+def counted_columns(layout: Layout, features: Mapping[str, Column]) -> dict[str, Column]:
+    """The layout's columns by name, from features as they are served: derived ones are left out for their columns."""
+    whole = [name for name in layout.feature_names if name not in {one.name for one in layout.derived}]
+    columns = {name: features[name] for name in whole if name in features}
+    for derived in layout.derived:
+        if derived.name in features:
+            found = derived.derive(features[derived.name])
+            columns |= {name: finite_or_none(one) for name, one in zip(derived.columns, found, strict=True)}
+    return columns
+
+
 def feature_values(layout: Layout, columns: Mapping[str, Column]) -> dict[str, Values]:
-    """The layout's features among `columns` as a sample keeps them, in the layout's order."""
+    """The counted columns as a sample keeps them, in the layout's order."""
     found = {f.name: finite_numbers(columns[f.name]) for f in layout.numeric if f.name in columns}
     for feature in layout.categorical:
         if feature.name in columns:
@@ -51,7 +62,11 @@ def feature_values(layout: Layout, columns: Mapping[str, Column]) -> dict[str, V
 
 def finite_numbers(column: Column) -> Values:
     """The column's finite numbers; None for everything else."""
-    numbers = parse_numbers(column)
+    return [*finite_or_none(parse_numbers(column))]
+
+
+def finite_or_none(numbers: Numbers) -> list[float | None]:
+    """Finite numbers as they are; None for everything else."""
     states = [FINITE] * numbers.values.size if numbers.states is None else numbers.states.tolist()
     return [value if state == FINITE else None for value, state in zip(numbers.values.tolist(), states, strict=True)]
 

@@ -27,13 +27,16 @@ _JUDGED = [tuple(Source).index(source) for source in Source if source is not Sou
 
 def check_layout(layout: Layout) -> None:
     """Raise InvalidError, naming the field, unless the layout could have been learnt from rows."""
-    names = layout.feature_names
-    _require(len(names) <= MOST_FEATURES, "features", len(names), f"at most {MOST_FEATURES}")
-    _require(_are_names(names), "features", names[:5], f"different names of 1 to {NAME_LENGTH} characters each")
+    for names in (layout.column_names, layout.feature_names):
+        _require(len(names) <= MOST_FEATURES, "features", len(names), f"at most {MOST_FEATURES}")
+        _require(_are_names(names), "features", names[:5], f"different names of 1 to {NAME_LENGTH} characters each")
     for numeric in layout.numeric:
         finite = map(isfinite, (numeric.mean, numeric.sd, numeric.low, numeric.high))
         _require(all(finite) and numeric.sd >= 0, numeric.name, numeric.sd, "finite figures, and no negative sd")
         _require(_ascend(numeric.edges, BINS - 1), numeric.name, "edges", f"1 to {BINS - 1} ascending numbers")
+    derived = [name for feature in layout.derived for name in feature.columns]
+    last = [one.name for one in layout.numeric[len(layout.numbers) :]]
+    _require(last == derived, "derived", last[:5], "the last numeric columns are those of the derived features")
     for categorical in layout.categorical:
         known = len(categorical.categories)
         fit = known <= MOST_CATEGORIES and len(set(categorical.categories)) == known

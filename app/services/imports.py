@@ -253,7 +253,8 @@ def feature_kinds(layout: Layout) -> Mapping[str, Kind]:
     """How a layout says that the texts of features are to be read. Booleans show themselves."""
     booleans = {"true", "false"}
     categories = {f.name: Kind.TEXT for f in layout.categorical if not booleans.issuperset(f.categories)}
-    return {**{f.name: Kind.NUMBER for f in layout.numeric}, **categories}
+    texts = {f.name: Kind.TEXT for f in layout.derived}
+    return {**{f.name: Kind.NUMBER for f in layout.numbers}, **categories, **texts}
 
 
 def _key(path: Path, *meaning: object) -> str:

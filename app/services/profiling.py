@@ -157,7 +157,8 @@ def _learn(
     tables = [open_table(path, reading.format, expected=kinds, exclude=reading.mapping.exclude) for path in paths]
     features = dict.fromkeys(name for table in tables for name in reading.mapping.features(table.columns))
     files = _Files(tables, _reader(model.task, reading, list(features)), 2, progress)
-    learner, counted = LayoutLearner(model, version, files.reader.features), CountedRows()
+    learner = LayoutLearner(model, version, files.reader.features, texts=reading.mapping.texts)
+    counted = CountedRows()
     for rows in files.rows(0):
         learner.add(rows)
         counted.add(rows)

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
-from app.core.columns import categories_of
+from app.core.columns import categories_of, parse_numbers
+from app.core.derived import LONGEST_SUFFIX, DerivedFeature, recognise
 from app.core.errors import InvalidError
-from app.core.layout import Layout, build_layout
+from app.core.layout import MOST_FEATURES, Layout, build_layout
 from app.core.model import Model, Task, Version
 from app.core.records import NON_FINITE, Scalar
 from app.core.reservoir import Part, Reservoir
+from app.core.sample import finite_or_none
 from app.services.ingest import negative_label
 from collectors.tabular.references import ReferenceRows
 
 SAMPLE_ROWS = 200_000
 """The bins are learnt from at most so many rows: their quantiles are then exact to about 0.1 % of the rows."""
+NAME_LENGTH = 200
 NUMERIC_SHARE = 0.95
 """A feature is a number when at least this share of its values are numbers; the others count as invalid."""
 
 
 class LayoutLearner:
-    """Takes the rows of a reference, chunk by chunk, and gives the layout; `warnings` says what was odd about them."""
+    """Takes the rows of a reference, chunk by chunk, and gives the layout; `warnings` says what was odd about them.
 
-    def __init__(self, model: Model, version: Version, features: Sequence[str], sample_rows: int = SAMPLE_ROWS) -> None:
+    What a feature is shows the first chunk that has values of it; `texts` were declared to be texts.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        version: Version,
+        features: Sequence[str],
+        *,
+        texts: Collection[str] = (),
+        sample_rows: int = SAMPLE_ROWS,
+    ) -> None:
         self._model, self._version = model, version
+        self._sample_rows, self._texts = sample_rows, texts
+        self._names, self._undecided = frozenset(features), list(features)
+        self._derived: dict[DerivedFeature, Reservoir] = {}
         self._features = Reservoir(features, sample_rows)
         self._scores = Reservoir(["score"], sample_rows)
         self._classes: Counter[str] = Counter()
@@ -35,10 +52,38 @@ class LayoutLearner:
 
     def add(self, rows: ReferenceRows) -> None:
         """Take a chunk into account."""
+        self._recognise(rows)
         self._features.add(rows.features, len(rows))
+        for feature, reservoir in self._derived.items():
+            # Derived at once, so that what is kept does not grow with the length of texts.
+            numbers = feature.derive(rows.features[feature.name])
+            columns = {name: finite_or_none(one) for name, one in zip(feature.columns, numbers, strict=True)}
+            reservoir.add(columns, len(rows))
         scores = rows.values if self._model.task is Task.REGRESSION else rows.scores
         self._scores.add({"score": scores}, len(rows))
         self._classes.update(name for name in (*rows.classes, *rows.label_classes) if name is not None)
+
+    def _recognise(self, rows: ReferenceRows) -> None:
+        """Find out what the features are that have their first values in this chunk."""
+        for name in self._undecided:
+            if any(value is not None for value in rows.features[name]):
+                feature = recognise(name, rows.features[name], text=name in self._texts)
+                if feature is not None:
+                    self._require_free(feature)
+                    self._features.drop(name)
+                    self._derived[feature] = Reservoir(feature.columns, self._sample_rows)
+        self._undecided = [n for n in self._undecided if all(value is None for value in rows.features[n])]
+
+    def _require_free(self, feature: DerivedFeature) -> None:
+        """Raise InvalidError where the names of derived columns are taken, or would be too long."""
+        if len(feature.name) + LONGEST_SUFFIX > NAME_LENGTH:
+            most = NAME_LENGTH - LONGEST_SUFFIX
+            raise InvalidError(
+                "column", feature.name, f"a feature of {feature.kind} has a name of 1 to {most} characters"
+            )
+        if taken := set(feature.columns) & set(self._names):
+            why = f"it is the name of what is counted of the feature {feature.name!r}; rename or exclude it"
+            raise InvalidError("column", min(taken), why)
 
     def layout(self) -> Layout:
         """The layout of everything seen. Raises InvalidError for a binary model with more than two classes."""
@@ -51,7 +96,14 @@ class LayoutLearner:
             classes=self._class_names(),
             threshold=self._version.decision_threshold,
             confident=self._model.confident_threshold,
+            derived={
+                feature: [parse_numbers(column) for column in reservoir.columns().values()]
+                for feature, reservoir in self._derived.items()
+            },
         )
+        if (columns := len(layout.column_names)) > MOST_FEATURES:
+            allowed = f"features are counted as at most {MOST_FEATURES} columns; exclude some"
+            raise InvalidError("columns", columns, allowed)
         self._warn_of_constants(layout)
         return layout
 

@@ -9,7 +9,7 @@ from app.core.layout import Layout
 from app.core.model import Task
 from app.core.records import Scalar
 from app.core.reservoir import Part, Reservoir
-from app.core.sample import MOST_ROWS, SEED, Sample, Values, feature_values, finite_numbers
+from app.core.sample import MOST_ROWS, SEED, Sample, Values, counted_columns, feature_values, finite_numbers
 from collectors.tabular.references import ReferenceRows
 
 _SAID = ("predicted", "score", "label")
@@ -21,7 +21,7 @@ class ReferenceSampler:
     def __init__(self, layout: Layout, most: int = MOST_ROWS) -> None:
         self._layout, self._total = layout, 0
         # Two reservoirs of one seed keep the same rows; so no feature can hide a column of ours by its name.
-        self._features = Reservoir(layout.feature_names, most, SEED)
+        self._features = Reservoir(layout.column_names, most, SEED)
         self._said = Reservoir(_SAID, most, SEED)
 
     def add(self, rows: ReferenceRows, decided: Sequence[str | None]) -> None:
@@ -29,7 +29,8 @@ class ReferenceSampler:
         regression = self._layout.task is Task.REGRESSION
         predicted = rows.values if regression else decided
         label = rows.label_values if regression else rows.label_classes
-        self._features.add(rows.features, len(rows))
+        # Derived columns are kept in place of what they come from: a text may be thousands of times their size.
+        self._features.add(counted_columns(self._layout, rows.features), len(rows))
         self._said.add(dict(zip(_SAID, (predicted, rows.scores, label), strict=True)), len(rows))
         self._total += len(rows)
 

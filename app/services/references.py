@@ -81,7 +81,7 @@ def store_reference(
     Raises InvalidError or NotFoundError when the file, the mapping or the time zone cannot be used at all.
     """
     file = _open(model, path, mapping, format, timezone, now, progress)
-    learner, counted = LayoutLearner(model, version, file.reader.features), CountedRows()
+    learner, counted = LayoutLearner(model, version, file.reader.features, texts=mapping.texts), CountedRows()
     for rows in file.rows(0):
         learner.add(rows)
         counted.add(rows)
@@ -97,7 +97,7 @@ def store_reference(
     _replace(engine, version, reference, folded, sampler.sample(), now)
     warnings = [*learner.warnings, *_warnings(model, mapping, reference, len(folded.windows), counted)]
     warnings += _left_out(engine, version, reference)
-    features = len(layout.numeric) + len(layout.categorical)
+    features = len(layout.feature_names)
     return ReferenceSummary(counted.rows, len(folded.windows), features, warnings, counted.rejected, counted.errors)
 
 
@@ -121,7 +121,8 @@ def _replace(
 ) -> None:
     by_time = sorted(folded.windows.items(), key=lambda window: window[0] or now)
     windows = [stored.ReferenceProfile(start, profile) for start, profile in by_time]
-    packed = PackedSample.of(sample, importance_of(sample, reference.layout.task))
+    importance = importance_of(sample, reference.layout.task, reference.layout.derived)
+    packed = PackedSample.of(sample, importance)
     with write(engine) as connection:
         stored.replace(connection, version.id, reference, windows)
         replace_sample(connection, version.id, packed)

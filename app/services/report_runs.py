@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select
 from app.core.feature_json import served_features
 from app.core.model import Task
 from app.core.reports import ReportKind, ReportOrder
-from app.core.sample import MOST_ROWS, Sample, Values, feature_values, finite_numbers
+from app.core.sample import MOST_ROWS, Sample, Values, counted_columns, feature_values, finite_numbers
 from app.reports.child import TIME_LIMIT_SECONDS, ReportError, make
 from app.storage import reports, tables
 from app.storage.engine import read, write
@@ -118,7 +118,8 @@ def _current(engine: Engine, claimed: ClaimedReport, recipe: Recipe) -> Sample:
         labelled=claimed.kind is ReportKind.QUALITY,
     )
     rows, layout = found.rows, recipe.layout
-    features = feature_values(layout, served_features(layout, [row.features for row in rows]).columns)
+    served = served_features(layout, [row.features for row in rows]).columns
+    features = feature_values(layout, counted_columns(layout, served))
     return Sample(found.total, features, _predicted(layout.task, rows), _scores(found), _labels(layout.task, rows))
 
 

@@ -15,7 +15,10 @@ NAME_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """The columns of a file of predictions or of a reference, by what they mean; `exclude` is left out."""
+    """The columns of a file of predictions or of a reference, by what they mean.
+
+    `exclude` is left out; `texts` are features that hold free text, whatever they look like.
+    """
 
     id: str | None = None
     timestamp: str | None = None
@@ -25,6 +28,7 @@ class ColumnMapping:
     latency: str | None = None
     request_id: str | None = None
     exclude: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     def named(self) -> list[str]:
         """The columns that have a meaning, without the excluded ones."""
@@ -35,8 +39,10 @@ class ColumnMapping:
 
         Raises NotFoundError for a mapped column that the file does not have, InvalidError for a feature's bad name.
         """
-        check_columns([*self.named(), *self.exclude], columns)
+        check_columns([*self.named(), *self.exclude, *self.texts], columns)
         taken = {*self.named(), *self.exclude}
+        if twice := taken & set(self.texts):
+            raise InvalidError("text column", min(twice), "a feature; this column has another meaning or is excluded")
         features = [name for name in columns if name not in taken]
         for name in features:
             if not 1 <= len(name) <= NAME_LENGTH or "\0" in name:
@@ -50,10 +56,11 @@ class ColumnMapping:
     def kinds(self, task: Task) -> dict[str, Kind]:
         """How the texts of the named columns are to be read."""
         answer = Kind.NUMBER if task is Task.REGRESSION else Kind.TEXT
-        roles = {
+        roles: dict[str | None, Kind] = {
             **dict.fromkeys((self.id, self.timestamp, self.request_id), Kind.TEXT),
             **dict.fromkeys((self.prediction, self.label), answer),
             **dict.fromkeys((self.score, self.latency), Kind.NUMBER),
+            **dict.fromkeys(self.texts, Kind.TEXT),
         }
         return {name: kind for name, kind in roles.items() if name is not None}
 
@@ -82,7 +89,7 @@ class CorrectionMapping:
 
 
 def _named(mapping: ColumnMapping) -> list[str]:
-    values = (getattr(mapping, field.name) for field in fields(mapping) if field.name != "exclude")
+    values = (getattr(mapping, field.name) for field in fields(mapping) if field.name not in ("exclude", "texts"))
     return [value for value in values if value is not None]
 
 

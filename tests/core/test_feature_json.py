@@ -63,3 +63,8 @@ def test_numbers_alone_come_as_arrays() -> None:
 def test_no_features_or_no_rows_are_no_columns() -> None:
     assert served_features(layout([], []), ['{"x": 1}']).columns == {}
     assert served_features(layout(["x"], []), []).columns == {}
+
+
+def test_features_that_are_all_categories_come_as_lists() -> None:
+    columns = served_features(layout([], ["kind"]), ['{"kind": "a"}', '{"kind": "b"}']).columns
+    assert columns == {"kind": ["a", "b"]}

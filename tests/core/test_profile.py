@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.codec import FORMAT, decode_counts, decode_layout, encode_counts, encode_layout
 from app.core.columns import State
+from app.core.derived import DerivedFeature, DerivedKind
 from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_truth, fold_whole
 from app.core.layout import Layout, build_layout
 from app.core.model import Task, WindowLength
@@ -34,6 +35,8 @@ NUMBERS = st.one_of(
 # More different ones than the sample keeps, some of them often.
 INPUTS = st.one_of(st.just("{}"), st.integers(0, 3).map(str), st.integers(0, 400).map(str))
 CATEGORIES = st.one_of(st.none(), st.booleans(), st.sampled_from(["a", "b", "c", "unseen"]), st.integers(0, 3))
+TEXTS = st.one_of(st.none(), st.text(max_size=8), st.sampled_from(["Two words", "Ünï"]), st.floats(), st.booleans())
+SAID = DerivedFeature("said", DerivedKind.TEXT)
 
 
 def layout() -> Layout:
@@ -43,8 +46,15 @@ def layout() -> Layout:
         "constant": [2.0] * 500,
         "kind": rng.choice(["a", "b", "c"], 500).tolist(),
     }
+    said = [" ".join("word" for _ in range(n)) for n in rng.integers(0, 9, 500)]
     return build_layout(
-        Task.BINARY, features, scores=rng.uniform(size=500), classes=["0", "1"], threshold=0.5, confident=0.9
+        Task.BINARY,
+        features,
+        scores=rng.uniform(size=500),
+        classes=["0", "1"],
+        threshold=0.5,
+        confident=0.9,
+        derived={SAID: SAID.derive(said)},
     )
 
 
@@ -71,7 +81,7 @@ def rows(draw: st.DrawFn) -> Rows:
         score=column(st.one_of(st.none(), st.floats(0, 1), st.just(math.nan), st.just(math.inf))),
         latency_ms=np.array(column(st.one_of(st.floats(0, 1e6), st.just(math.nan)))),
         truth=truth,
-        features={"x": column(NUMBERS), "constant": column(NUMBERS), "kind": column(CATEGORIES)},
+        features={"x": column(NUMBERS), "constant": column(NUMBERS), "kind": column(CATEGORIES), "said": column(TEXTS)},
         inputs=column(INPUTS),
         unknown=np.array(column(st.integers(0, 3)), np.int64),
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from app.core.derived import DerivedFeature, DerivedKind
 from app.core.errors import InvalidError
 from app.core.fold import Rows, Truth, fold_whole
 from app.core.layout import Layout, build_layout, default_layout
@@ -114,6 +115,8 @@ X = LAYOUT.numeric[0]
         ({"numeric": [msgspec.structs.replace(X, name="")]}, "different names"),
         ({"numeric": [msgspec.structs.replace(X, name="n\0")]}, "different names"),
         ({"numeric": [msgspec.structs.replace(X, name=str(i)) for i in range(2001)]}, "at most 2000"),
+        ({"numeric": [X]}, "the last numeric columns"),
+        ({"derived": [DerivedFeature("other", DerivedKind.TEXT)]}, "the last numeric columns"),
         ({"numeric": [msgspec.structs.replace(X, edges=[])]}, "ascending"),
         ({"numeric": [msgspec.structs.replace(X, edges=[1.0, 1.0])]}, "ascending"),
         ({"numeric": [msgspec.structs.replace(X, edges=[float(i) for i in range(128)])]}, "1 to 127"),

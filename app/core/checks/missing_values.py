@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import EVERY_TASK, Case
-from app.core.columns import State
 from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
@@ -24,7 +23,7 @@ from app.core.judgement import (
     too_few,
 )
 from app.core.model import Measurement, Task
-from app.core.profile import FeatureCounts, FloatArray, IntArray
+from app.core.profile import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +49,19 @@ class MissingValues:
             self.name,
             "missing_share",
             names,
-            values=_missing_share(case.features_from(case.rule_start), rows),
+            values=_missing_share(case.features_from(case.rule_start).missing(case.layout), rows),
             why_not=lambda window, _subject: too_few("predictions", rows[window]),
             start=case.rule_start,
             rows=np.broadcast_to(rows[:, None], (rows.size, len(names))).astype(np.float64),
         )
         usual = windows.series
         usual_rows = usual.outcomes.rows
-        normal = learn(windows, _missing_share(usual.features, usual_rows), usual_rows[:, None])
+        normal = learn(windows, _missing_share(usual.features.missing(case.layout), usual_rows), usual_rows[:, None])
         yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, span=SHARE))
 
 
-def _missing_share(features: FeatureCounts, rows: IntArray) -> FloatArray:
-    """[W, F + G] share of missing values; NaN where a window is too small to tell."""
-    missing = np.concatenate([features.states[..., State.MISSING], features.absent], axis=-1)
+def _missing_share(missing: IntArray, rows: IntArray) -> FloatArray:
+    """[W, N] share of missing values; NaN where a window is too small to tell."""
     share = missing / np.maximum(rows, 1)[:, None]
     return np.where(enough_rows(rows)[:, None], share, np.nan)
 

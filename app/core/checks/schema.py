@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import EVERY_TASK, BoolArray, Case
-from app.core.columns import State
 from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
@@ -23,8 +22,9 @@ from app.core.judgement import (
     normal_windows,
     too_few,
 )
+from app.core.layout import Layout
 from app.core.model import Measurement, Outcome, Task
-from app.core.profile import FeatureCounts, FloatArray, IntArray, OutcomeCounts
+from app.core.profile import FeatureCounts, FloatArray, OutcomeCounts
 from app.core.stats.arrays import ratio
 
 NEW_FEATURES = "(new features)"
@@ -79,18 +79,18 @@ class Schema:
     def _unfit(self, case: Case) -> Iterator[Measurement]:
         features = case.features_from(case.rule_start)
         windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
-        present = _present(features)
+        present = features.present(case.layout)
         readings = Readings(
             self.name,
             "unfit_share",
             case.layout.feature_names,
-            values=_unfit_share(features),
+            values=_unfit_share(case.layout, features),
             why_not=lambda row, subject: too_few("values", present[row, subject]),
             start=case.rule_start,
             rows=present.astype(np.float64),
         )
         usual = windows.series.features
-        normal = learn(windows, _unfit_share(usual), _present(usual))
+        normal = learn(windows, _unfit_share(case.layout, usual), usual.present(case.layout))
         yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, span=SHARE))
 
 
@@ -99,23 +99,17 @@ def _unknown(outcomes: OutcomeCounts) -> FloatArray:
     return np.where(enough_rows(outcomes.rows), ratio(outcomes.unknown, outcomes.rows), np.nan)[:, None]
 
 
-def _present(features: FeatureCounts) -> IntArray:
-    """[..., F + G] values of any kind; NaN and infinities are numbers."""
-    numeric = features.numeric.sum(axis=-1) + features.states.sum(axis=-1) - features.states[..., State.MISSING]
-    return np.concatenate([numeric, features.categories.sum(axis=-1)], axis=-1)
-
-
-def _unfit_share(features: FeatureCounts) -> FloatArray:
-    """[W, F + G] NaN where there are too few values."""
-    unfit = np.concatenate([features.states[..., State.INVALID], features.categories[..., -1]], axis=-1)
-    present = _present(features)
-    return np.where(enough_rows(present), unfit / np.maximum(present, 1), np.nan)
+def _unfit_share(layout: Layout, features: FeatureCounts) -> FloatArray:
+    """[W, N] NaN where there are too few values."""
+    present = features.present(layout)
+    return np.where(enough_rows(present), features.unfit(layout) / np.maximum(present, 1), np.nan)
 
 
 def _lost(case: Case, training: FeatureCounts) -> BoolArray:
-    """[W - rule_start, F + G] where enough predictions have no value at all of a feature that the reference has."""
-    gone = _present(case.features_from(case.rule_start)) == 0
-    return np.asarray(gone & enough_rows(case.rows[case.rule_start :])[:, None] & (_present(training) > 0))
+    """[W - rule_start, N] where enough predictions have no value at all of a feature that the reference has."""
+    gone = case.features_from(case.rule_start).present(case.layout) == 0
+    known = training.present(case.layout) > 0
+    return np.asarray(gone & enough_rows(case.rows[case.rule_start :])[:, None] & known)
 
 
 def _declared_lost(found: Measurement) -> Measurement:

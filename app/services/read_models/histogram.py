@@ -60,28 +60,28 @@ class Comparison:
     windows: int
 
 
-def _names(layout: Layout) -> tuple[str, ...]:
-    return (*(feature.name for feature in layout.numeric), *(feature.name for feature in layout.categorical))
-
-
 def features_of(engine: Engine, version_id: int) -> tuple[str, ...]:
-    """The names of the features in the version's reference, numeric ones first; none without a reference."""
+    """The columns that can be compared, numeric ones first; none without a reference."""
     with read(engine) as connection:
         layout = _layout(connection, version_id)
-    return _names(layout) if layout else ()
+    return tuple(layout.column_names) if layout else ()
 
 
 def compare(engine: Engine, version_id: int, feature: str, *, since: datetime, until: datetime) -> Comparison:
-    """The feature in the reference against the windows that start in [since, until).
+    """A column in the reference against the windows that start in [since, until).
+
+    A feature that has several columns of its own, such as a text, is shown by the first of them.
 
     Raises NotFoundError when the version's reference has no such feature.
     """
     references, profiles = tables.reference_profile.c, tables.profile.c
     with read(engine) as connection:
         layout = _layout(connection, version_id)
-        names = _names(layout) if layout else ()
+        names = layout.column_names if layout else []
+        if layout and feature in layout.column_of:
+            feature = names[layout.column_of[feature]]
         if layout is None or feature not in names:
-            raise NotFoundError("feature", feature, list(names))
+            raise NotFoundError("feature", feature, names)
         trained = select(references.features).where(references.version_id == version_id)
         reference, _ = _total(connection, layout, trained)
         served = select(profiles.features).where(
