@@ -26,8 +26,8 @@ MOST_REFERENCE_WINDOWS = 168
 """A week of hours; of a longer reference the newest windows count."""
 LOOKBACK = 100
 """Windows before the first judged one whose outcomes a check may look at, at the least."""
-LOOKBACK_TIME = timedelta(days=14)
-"""What these cover at the least: two whole weeks, also in hours."""
+LOOKBACK_TIME = timedelta(days=16)
+"""What these cover at the least, also in hours: two whole weeks before the end of each of the last three days."""
 FEATURE_LOOKBACK = 2
 """Windows before the first judged one whose features every check may look at: what "2 of the last 3" needs."""
 

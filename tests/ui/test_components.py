@@ -65,6 +65,7 @@ class TestWording:
             ("staleness", "training_data", 7.04, "7.0 days"),
             ("staleness", "training_data", 90.2, "90 days"),
             ("volume", "", 12345.0, "12\u202f345"),
+            ("throughput", "", -0.0125, "-0.0125 per second, per day"),
             ("training_serving_skew", "wind", 0.1, "0.100"),
             ("prediction_drift", "class", 0.1, "0.100"),
             ("schema", "wind", 0.02, "2.0 %"),

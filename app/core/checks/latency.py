@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import ClassVar
 
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
+from app.core.daily import AHEAD_DAYS, LAST_DAYS, last_days
 from app.core.judgement import Harm, Readings, Rule, judge, learn, no_fault, normal_windows, too_few
 from app.core.model import Measurement, Outcome, Task
 from app.core.profile import LATENCY_EDGES, FloatArray, IntArray, OutcomeCounts
@@ -17,9 +17,7 @@ from app.core.stats.quantiles import sample_quantile_from_histogram
 from app.core.stats.trends import theil_sen
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-LEAK_DAYS = 14
 FEWEST_DAYS = 10
-AHEAD_DAYS = 30
 CERTAINTY = 0.99
 
 
@@ -73,13 +71,13 @@ class Latency:
             yield no_fault(case, windows, found) if found.outcome is Outcome.OK else found
 
     def _leak(self, case: Case, window: int, p95: FloatArray) -> Measurement:
-        """The verdict on the days [LEAK_DAYS] up to the end of the window; NaN where a day has too few latencies."""
+        """The verdict on the days [LAST_DAYS] up to the end of the window; NaN where a day has too few latencies."""
         told = np.isfinite(p95)
         untold = Measurement(
             self.name, "leak", case.windows[window], "theil_sen_slope_ms_per_day", Outcome.NOT_EVALUATED, normal=0.0
         )
         if not told[-1] or told.sum() < FEWEST_DAYS:
-            found = f"{told.sum()} of the last {LEAK_DAYS} days have latencies enough"
+            found = f"{told.sum()} of the last {LAST_DAYS} days have latencies enough"
             return replace(untold, reason=f"{found}, {FEWEST_DAYS} and the last are needed")
         slope, lower, upper = theil_sen(p95[told], np.flatnonzero(told), certainty=CERTAINTY)
         limit = max(self.growth * float(np.median(p95[told])), self.step_ms) / AHEAD_DAYS
@@ -109,13 +107,9 @@ def _quantile(latency: IntArray, quantile: float, needed: int) -> FloatArray:
 
 
 def _daily_p95(case: Case) -> FloatArray:
-    """[judged windows, LEAK_DAYS] the p95 of each 24 hours up to the end of the window, oldest first."""
-    length = timedelta(days=1) // case.model.window.delta
-    before = np.concatenate([np.zeros_like(case.outcomes.latency[:1]), np.cumsum(case.outcomes.latency, axis=0)])
-    ends = np.arange(case.first, len(case.windows))[:, None] + 1 - length * np.arange(LEAK_DAYS)[::-1]
-    starts = ends - length
-    days = before[np.maximum(ends, 0)] - before[np.maximum(starts, 0)]
-    return np.where(starts >= 0, _quantile(days, QUANTILES["p95"], ENOUGH_ROWS), np.nan)
+    """[judged windows, LAST_DAYS] the p95 of each 24 hours up to the end of the window, oldest first."""
+    days = last_days(case.outcomes.latency, case.model.window, case.judged)
+    return np.where(days.known, _quantile(days.counts, QUANTILES["p95"], ENOUGH_ROWS), np.nan)
 
 
 PLUGIN = Latency()

@@ -31,7 +31,25 @@ def theil_sen(values: ArrayLike, steps: ArrayLike, *, certainty: float) -> Trend
     """
     values, steps = as_floats(values), as_floats(steps)
     slope, intercept, lower, upper = theilslopes(values, steps, certainty)
-    rho = _autocorrelation(values - intercept - slope * steps)
+    return _widened(slope, lower, upper, values - intercept - slope * steps)
+
+
+def trend_of_changes(changes: ArrayLike) -> Trend:
+    """Median of the changes from one season to the next (Hirsch, Slack and Smith 1982), which a rhythm does not move.
+
+    The interval runs from the smallest to the largest change: it holds the median of independent ones with probability
+    ``1 - 2^(1 - n)`` whatever their distribution. It is widened for neighbours that are alike, as in `theil_sen`.
+
+    Args:
+        changes: ``[n]`` finite changes per step, in the order of time, at least one.
+    """
+    changes = as_floats(changes)
+    slope = np.median(changes)
+    return _widened(slope, changes.min(), changes.max(), changes)
+
+
+def _widened(slope: float, lower: float, upper: float, residuals: Floats) -> Trend:
+    rho = _autocorrelation(residuals)
     wider = np.sqrt((1 + rho) / (1 - rho))
     return Trend(float(slope), float(slope - wider * (slope - lower)), float(slope + wider * (upper - slope)))
 

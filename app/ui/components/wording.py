@@ -27,6 +27,7 @@ _CHECKS = {
     "numerical_stability": "Numerical stability",
     "latency": "Latency",
     "volume": "Volume",
+    "throughput": "Daily change of the rate",
     "confident_share": "Confident share",
     "correction_rate": "Corrections",
     "staleness": "Staleness",
@@ -123,6 +124,8 @@ def number(check: str, subject: str, value: float | None) -> str:
         return share(value)
     if check == "latency":
         return f"{short(value)} ms" + (" per day" if subject == "leak" else "")
+    if check == "throughput":
+        return f"{short(value)} per second, per day"
     if check == "volume":
         return count(value)
     if check == "staleness":
