@@ -28,13 +28,15 @@ class ModelBody(BaseModel):
     confident_threshold: float = 0.9
     label_delay_seconds: int = 0
     max_staleness_seconds: int | None = None
+    segment_by: list[str] = []
 
     def to_model(self) -> Model:
-        values = self.model_dump(exclude={"label_delay_seconds", "max_staleness_seconds"})
+        values = self.model_dump(exclude={"label_delay_seconds", "max_staleness_seconds", "segment_by"})
         return Model(
             **values,
             label_delay=_seconds(self.label_delay_seconds),
             max_staleness=None if self.max_staleness_seconds is None else _seconds(self.max_staleness_seconds),
+            segment_by=tuple(self.segment_by),
         )
 
 
@@ -90,6 +92,32 @@ def register_model(body: ModelBody, context: Shared) -> StoredModel:
     model = catalogue.register_model(context.engine, body.to_model(), datetime.now(UTC))
     context.targets.forget()
     return StoredModel.of(model, [])
+
+
+class Attributes(BaseModel):
+    """The attributes that a model's rows are watched by, at most five."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    segment_by: list[str]
+
+
+class SegmentedVersion(BaseModel):
+    """The start of the first window that is counted by segments; null: all windows are."""
+
+    version: str
+    since: AwareDatetime | None
+
+
+@router.put("/{model}/segment-by", summary="Watch a model by segments")
+def declare_segments(model: str, body: Attributes, context: Shared) -> list[SegmentedVersion]:
+    """In place of the attributes declared before; an empty list: as a whole only.
+
+    Rows counted already stay as they are until a rebuild.
+    """
+    found = catalogue.declare_segments(context.engine, model, body.segment_by)
+    context.targets.forget()
+    return [SegmentedVersion(version=one.version, since=one.since) for one in found]
 
 
 @router.get("", summary="List the models and their versions")

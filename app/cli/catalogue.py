@@ -10,6 +10,7 @@ import click
 from app.cli.output import format_option, show
 from app.cli.parameters import DURATION, TIME
 from app.cli.session import database, now
+from app.core.alerting import utc_text
 from app.core.model import Model, Stage, Task, Version, WindowLength
 
 
@@ -23,7 +24,8 @@ def model() -> None:
     epilog="""\b
 Examples:
   watchkeeper model add fraud --task binary
-  watchkeeper model add prices --task regression --window hour --label-delay 7d --max-staleness 90d""",
+  watchkeeper model add prices --task regression --window hour --label-delay 7d --max-staleness 90d
+  watchkeeper model add churn --task binary --segment-by country --segment-by device""",
 )
 @click.argument("name")
 @click.option("--task", type=click.Choice([t.value for t in Task]), required=True, help="What the model predicts.")
@@ -51,6 +53,12 @@ Examples:
     help="How long after a prediction its truth is known; quality is provisional until then.",
 )
 @click.option("--max-staleness", type=DURATION, help="Oldest that its training data may be, such as 90d.")
+@click.option(
+    "--segment-by",
+    multiple=True,
+    metavar="ATTRIBUTE",
+    help="Watch the rows by the values of this attribute too; may be given up to five times.",
+)
 @format_option
 def model_add(
     name: str,
@@ -61,6 +69,7 @@ def model_add(
     confident_threshold: float,
     label_delay: timedelta,
     max_staleness: timedelta | None,
+    segment_by: tuple[str, ...],
     format_: str,
 ) -> None:
     """Register a model. The same again changes nothing."""
@@ -75,11 +84,38 @@ def model_add(
         confident_threshold=confident_threshold,
         label_delay=label_delay,
         max_staleness=max_staleness,
+        segment_by=segment_by,
     )
     with database() as engine:
         show([_model_row(register_model(engine, new, now()))], format_)
     if format_ == "text":
         click.echo(f"\nNext: watchkeeper version add {name} 1", err=True)
+
+
+@model.command(
+    "segment-by",
+    epilog="""\b
+Examples:
+  watchkeeper model segment-by churn country device
+  watchkeeper model segment-by churn""",
+)
+@click.argument("name")
+@click.argument("attributes", nargs=-1, metavar="[ATTRIBUTE]...")
+def model_segment_by(name: str, attributes: tuple[str, ...]) -> None:
+    """Watch the rows of model NAME by these attributes from now on, in place of those declared before.
+
+    Rows counted already stay as they are until `watchkeeper rebuild`; segments by other attributes are forgotten.
+    """
+    from app.services.catalogue import declare_segments
+
+    with database() as engine:
+        found = declare_segments(engine, name, attributes)
+    click.echo(f"{name} is watched by {', '.join(attributes)}" if attributes else f"{name} is watched as a whole only")
+    for one in found:
+        if attributes and one.since is not None:
+            click.echo(f"version {one.version}: from the window of {utc_text(one.since)} on")
+    if attributes and any(one.since is not None for one in found):
+        click.echo(f"Next: `watchkeeper rebuild --model {name}` counts earlier rows by segments too", err=True)
 
 
 @model.command("list")
@@ -102,6 +138,7 @@ def _model_row(found: Model) -> dict[str, Any]:
         "confident_threshold": found.confident_threshold,
         "label_delay": found.label_delay,
         "max_staleness": found.max_staleness,
+        "segment_by": list(found.segment_by),
     }
 
 

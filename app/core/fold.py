@@ -24,10 +24,14 @@ from app.core.profile import (
     Profile,
 )
 from app.core.replays import checksums, replays
+from app.core.segments import NO_SEGMENT, Grouping
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 Index: TypeAlias = slice | NDArray[np.intp]
+Cell: TypeAlias = tuple[str, datetime]
+"""A segment, or WHOLE, and the start of a window."""
 
+WHOLE = ""
 UNKNOWN = -1
 _UNSEEN = -2  # a category that the reference did not have
 _USER = tuple(Source).index(Source.USER)
@@ -77,10 +81,17 @@ class Rows:
 
 def fold(layout: Layout, rows: Rows, window: WindowLength) -> dict[datetime, Profile]:
     """One profile per window that the rows touch, by the window's start."""
+    return {start: profile for (_, start), profile in fold_segments(layout, rows, window, ()).items()}
+
+
+def fold_segments(
+    layout: Layout, rows: Rows, window: WindowLength, groupings: Sequence[Grouping]
+) -> dict[Cell, Profile]:
+    """One profile per segment and window that the rows touch, those of the whole among them."""
     features, served = _encode_features(layout, rows), _encode_served(layout, rows)
     return {
-        start: _profile(layout, features.pick(index), served.pick(index), rows.inputs)
-        for start, index in _windows(rows.times, window)
+        cell: _profile(layout, features.pick(index), served.pick(index), rows.inputs)
+        for cell, index in _cells(rows.times, window, groupings)
     }
 
 
@@ -89,10 +100,23 @@ def fold_whole(layout: Layout, rows: Rows) -> Profile:
     return _profile(layout, _encode_features(layout, rows), _encode_served(layout, rows), rows.inputs)
 
 
-def fold_truth(layout: Layout, rows: Rows, window: WindowLength) -> dict[datetime, OutcomeCounts]:
-    """Only what depends on labels and reviews, by window: to add when a truth is learnt, to subtract when replaced."""
+def fold_truth(
+    layout: Layout, rows: Rows, window: WindowLength, groupings: Sequence[Grouping] = ()
+) -> dict[Cell, OutcomeCounts]:
+    """Only what depends on labels and reviews: to add when a truth is learnt, to subtract when it is replaced."""
     served = _encode_served(layout, rows)
-    return {start: _truth_counts(layout, served.pick(index)) for start, index in _windows(rows.times, window)}
+    return {cell: _truth_counts(layout, served.pick(index)) for cell, index in _cells(rows.times, window, groupings)}
+
+
+def _cells(times: IntArray, window: WindowLength, groupings: Sequence[Grouping]) -> Iterator[tuple[Cell, Index]]:
+    """Each window as a whole and by its segments, with the rows in it."""
+    for start, index in _windows(times, window):
+        yield (WHOLE, start), index
+        for grouping in groupings:
+            codes = grouping.codes[index]
+            for code in np.unique(codes[codes != NO_SEGMENT]).tolist():
+                within = np.flatnonzero(codes == code)
+                yield (grouping.names[code], start), within if isinstance(index, slice) else index[within]
 
 
 def _windows(times: IntArray, window: WindowLength) -> Iterator[tuple[datetime, Index]]:

@@ -82,6 +82,7 @@ class Model:
     confident_threshold: float = 0.9
     label_delay: timedelta = timedelta(0)
     max_staleness: timedelta | None = None
+    segment_by: tuple[str, ...] = ()
     project: str = "default"
     id: int = 0
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -12,8 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.model import Model, Task, Version
 from app.core.records import class_name
-from app.storage import catalogue
+from app.core.segments import LONGEST_ATTRIBUTE, MOST_ATTRIBUTES
+from app.storage import catalogue, segments
 from app.storage.engine import read, write
+from app.storage.rebuilds import rebuilding, request_rebuild
 
 NAME_LENGTH = 200
 MOST_DEPENDENCIES = 5_000
@@ -65,6 +68,36 @@ def models_with_versions(engine: Engine) -> list[tuple[Model, list[Version]]]:
         versions = catalogue.list_versions(connection)
         models = catalogue.list_models(connection)
     return [(model, [version for version in versions if version.model_id == model.id]) for model in models]
+
+
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """From which window on a version's rows are counted by segments; `since` None: all of its rows are."""
+
+    version: str
+    since: datetime | None
+
+
+def declare_segments(engine: Engine, model_name: str, attributes: Sequence[str]) -> list[Segmented]:
+    """Watch the model's rows by these attributes, in place of those declared before; none: by no segments any more.
+
+    What is counted already stays as it is: each version begins with its next window, and a rebuild counts it from its
+    first. Segments by an attribute that is declared no more are forgotten. Raises NotFoundError without the model,
+    InvalidError for names that are not allowed.
+    """
+    check_attributes(attributes)
+    with write(engine) as connection:
+        model = catalogue.find_model(connection, model_name)
+        catalogue.set_segment_by(connection, model.id, attributes)
+        unfinished = set(rebuilding(connection))
+        found = []
+        for version in catalogue.list_versions(connection, model.id):
+            since = segments.segment_from_now(connection, version.id, attributes, model.window.delta)
+            if version.id in unfinished:  # it is counted anew: so it is from its first window on
+                request_rebuild(connection, version.id)
+                since = None
+            found.append(Segmented(version.name, since))
+    return found
 
 
 def find(engine: Engine, model_name: str, version_name: str) -> tuple[Model, Version]:
@@ -121,10 +154,23 @@ def _check_model(new: Model) -> None:
         raise InvalidError("confident_threshold", new.confident_threshold, "allowed is a finite number")
     if new.task is Task.BINARY and not new.positive_label:
         raise InvalidError("positive_label", new.positive_label, "allowed is the name of the positive class, like 1")
+    check_attributes(new.segment_by)
     if not timedelta(0) <= new.label_delay <= LONGEST:
         raise InvalidError("label_delay", str(new.label_delay), f"allowed is from 0 to {LONGEST.days} days")
     if new.max_staleness is not None and not timedelta(seconds=1) <= new.max_staleness <= LONGEST:
         raise InvalidError("max_staleness", str(new.max_staleness), f"allowed is from a second to {LONGEST.days} days")
+
+
+def check_attributes(attributes: Sequence[str]) -> None:
+    """Raise InvalidError unless a model may be watched by these attributes."""
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise InvalidError("segment_by", len(attributes), f"allowed are at most {MOST_ATTRIBUTES} attributes")
+    for attribute in attributes:
+        if not 0 < len(attribute) <= LONGEST_ATTRIBUTE or not attribute.isprintable() or "=" in attribute:
+            allowed = f"allowed are names of 1 to {LONGEST_ATTRIBUTE} printable characters without ="
+            raise InvalidError("segment_by", attribute[:LONGEST_ATTRIBUTE], allowed)
+    if len(set(attributes)) < len(attributes):
+        raise InvalidError("segment_by", ", ".join(attributes), "allowed is each attribute once")
 
 
 def _check_version(new: Version) -> None:

@@ -15,15 +15,17 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from app.core.codec import encode_counts
-from app.core.columns import parse_numbers
+from app.core.columns import Column, parse_numbers
 from app.core.feature_json import ServedFeatures, served_features
-from app.core.fold import Rows, fold, fold_truth
+from app.core.fold import WHOLE, Cell, Rows, fold_segments, fold_truth
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.core.segments import AttributeValues, Grouping, assign, served_values, without_early
 from app.core.truth import NOTHING_SAID, Correction, RowTruth, row_truth, truth_columns
 from app.storage.engine import write
 from app.storage.lease import FOLD, Lease
 from app.storage.profiles import PackedProfile, load_profile, save_profile
 from app.storage.recipes import Recipe, Stamp, unchanged
+from app.storage.segments import save_values
 from app.storage.stored_rows import StoredPredictions, save_truths
 
 Said = Mapping[int, Sequence[Correction]]
@@ -35,25 +37,48 @@ class LostRaceError(Exception):
 
 @dataclass(slots=True)
 class Tally:
-    """What a slice of rows adds to the profiles, by version and window, and the truths that it counted."""
+    """What a slice of rows adds to the profiles, by version, segment and window, the truths that it counted, and what
+    is known afterwards of the attributes that segments are made by.
+    """
 
-    features: dict[tuple[int, datetime], FeatureCounts] = field(default_factory=dict)
-    outcomes: dict[tuple[int, datetime], OutcomeCounts] = field(default_factory=dict)
+    features: dict[tuple[int, Cell], FeatureCounts] = field(default_factory=dict)
+    outcomes: dict[tuple[int, Cell], OutcomeCounts] = field(default_factory=dict)
+    values: dict[tuple[int, str], AttributeValues] = field(default_factory=dict)
     truths: dict[int, RowTruth] = field(default_factory=dict)
     stamps: dict[int, Stamp] = field(default_factory=dict)
 
-    def add_profiles(self, recipe: Recipe, profiles: Mapping[datetime, Profile]) -> None:
-        """Add whole profiles by the start of their window."""
-        for start, profile in profiles.items():
-            key = recipe.version_id, start
+    def add_profiles(self, recipe: Recipe, profiles: Mapping[Cell, Profile]) -> None:
+        """Add whole profiles by their segment and window."""
+        for cell, profile in profiles.items():
+            key = recipe.version_id, cell
             self.features[key] = self.features[key] + profile.features if key in self.features else profile.features
-        self.add_outcomes(recipe, {start: profile.outcomes for start, profile in profiles.items()})
+        self.add_outcomes(recipe, {cell: profile.outcomes for cell, profile in profiles.items()})
 
-    def add_outcomes(self, recipe: Recipe, outcomes: Mapping[datetime, OutcomeCounts]) -> None:
-        """Add outcome counts by the start of their window."""
-        for start, counts in outcomes.items():
-            key = recipe.version_id, start
+    def add_outcomes(self, recipe: Recipe, outcomes: Mapping[Cell, OutcomeCounts]) -> None:
+        """Add outcome counts by their segment and window."""
+        for cell, counts in outcomes.items():
+            key = recipe.version_id, cell
             self.outcomes[key] = self.outcomes[key] + counts if key in self.outcomes else counts
+
+    def group(
+        self,
+        recipe: Recipe,
+        rows: StoredPredictions,
+        parsed: Mapping[str, Column],
+    ) -> list[Grouping]:
+        """The segments of the rows by each attribute of the version; what is new of an attribute is remembered."""
+        if not recipe.attributes:
+            return []
+        names = [known.attribute for known in recipe.attributes]
+        columns = served_values(names, rows.attributes, rows.features, parsed)
+        groupings = []
+        for first in recipe.attributes:
+            key = recipe.version_id, first.attribute
+            grouping, known = assign(self.values.get(key, first), columns[first.attribute])
+            if known is not first:
+                self.values[key] = known
+            groupings.append(without_early(grouping, rows.times, first.since))
+        return groupings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +88,12 @@ class Packed:
     profiles: Sequence[PackedProfile]
     truths: Mapping[int, RowTruth]
     stamps: Mapping[int, Stamp]
+    values: Mapping[tuple[int, str], AttributeValues]
+
+    @property
+    def windows(self) -> int:
+        """How many profiles of a whole window there are."""
+        return sum(profile.segment == WHOLE for profile in self.profiles)
 
 
 def count_predictions(tally: Tally, recipe: Recipe, rows: StoredPredictions, said: Said) -> None:
@@ -71,8 +102,10 @@ def count_predictions(tally: Tally, recipe: Recipe, rows: StoredPredictions, sai
     if not rows.ids:
         return
     truths = _truths(recipe, rows, said)
-    columns = _columns(rows, truths, served_features(recipe.layout, rows.features))
-    tally.add_profiles(recipe, fold(recipe.layout, columns, recipe.window))
+    features = served_features(recipe.layout, rows.features)
+    groupings = tally.group(recipe, rows, features.columns)
+    columns = _columns(rows, truths, features)
+    tally.add_profiles(recipe, fold_segments(recipe.layout, columns, recipe.window, groupings))
     # What an earlier count kept beside a row must not outlive the corrections it came from.
     stored = {position: truth for position, truth in enumerate(rows.truths) if truth != NOTHING_SAID}
     for position in stored.keys() | truths.keys():
@@ -90,10 +123,12 @@ def count_corrections(tally: Tally, recipe: Recipe, rows: StoredPredictions, sai
         return
     part = rows.take(changed)
     new = {at: truths[position] for at, position in enumerate(changed)}
-    learnt = fold_truth(recipe.layout, _columns(part, new), recipe.window)
-    replaced = fold_truth(recipe.layout, _columns(part, dict(enumerate(part.truths))), recipe.window)
+    groupings = tally.group(recipe, part, {})
+    old = dict(enumerate(part.truths))
+    learnt = fold_truth(recipe.layout, _columns(part, new), recipe.window, groupings)
+    replaced = fold_truth(recipe.layout, _columns(part, old), recipe.window, groupings)
     tally.add_outcomes(recipe, learnt)
-    tally.add_outcomes(recipe, {start: counts.negated() for start, counts in replaced.items()})
+    tally.add_outcomes(recipe, {cell: counts.negated() for cell, counts in replaced.items()})
     tally.truths |= {part.ids[at]: truth for at, truth in new.items()}
 
 
@@ -106,7 +141,7 @@ def _columns(rows: StoredPredictions, truths: Mapping[int, RowTruth], features: 
         parse_numbers(rows.latency_ms).values,
         truth_columns(len(rows.ids), truths),
         features.columns if features else {},
-        rows.features,
+        rows.features if features else (),
         features.unknown if features else None,
     )
 
@@ -125,14 +160,14 @@ def _truths(recipe: Recipe, rows: StoredPredictions, said: Said) -> dict[int, Ro
 def pack(connection: Connection, tally: Tally) -> Packed:
     """Merge the tally with the profiles as they are stored now."""
     packed = (_pack_one(connection, key, tally) for key in tally.outcomes)
-    return Packed([profile for profile in packed if profile is not None], tally.truths, tally.stamps)
+    return Packed([profile for profile in packed if profile is not None], tally.truths, tally.stamps, tally.values)
 
 
-def _pack_one(connection: Connection, key: tuple[int, datetime], tally: Tally) -> PackedProfile | None:
-    version_id, start = key
+def _pack_one(connection: Connection, key: tuple[int, Cell], tally: Tally) -> PackedProfile | None:
+    version_id, (segment, start) = key
     outcomes, features = tally.outcomes[key], tally.features.get(key)
     # Labels alone leave the features as they are: most of a profile's bytes are then neither read nor written.
-    stored = load_profile(connection, version_id, start, features=features is not None)
+    stored = load_profile(connection, version_id, segment, start, features=features is not None)
     if stored is None and features is None:
         return None  # a label for a window that is no longer kept
     if stored is not None:
@@ -141,6 +176,7 @@ def _pack_one(connection: Connection, key: tuple[int, datetime], tally: Tally) -
             features = features + stored.features
     return PackedProfile(
         version_id,
+        segment,
         start,
         stored.revision if stored else 0,
         int(outcomes.rows),
@@ -160,6 +196,8 @@ def save(connection: Connection, packed: Packed, now: datetime) -> None:
     for profile in packed.profiles:
         if not save_profile(connection, profile, now):
             raise LostRaceError(f"the profile of {profile.window_start:%Y-%m-%d %H:%M} changed")
+    if not save_values(connection, packed.values):
+        raise LostRaceError("the values of an attribute changed")
     save_truths(connection, packed.truths)
 
 

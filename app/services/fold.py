@@ -27,6 +27,7 @@ from app.storage.engine import read, snapshot
 from app.storage.lease import Lease
 from app.storage.rebuilds import rebuilding
 from app.storage.recipes import load_recipes
+from app.storage.segments import any_segmented
 from app.storage.stored_rows import corrections_of, corrections_of_batches, counted_predictions, fresh_predictions
 from app.storage.unfolded import Batches, mark_folded, newest_batch, next_batches, rows_waiting
 from app.storage.uploads import waiting_versions
@@ -112,7 +113,7 @@ def _fold_slice(engine: Engine, lease: Lease, now: datetime, slice_rows: int, ne
         if not mark_folded(connection, batches.ids, now):
             raise LostRaceError("another process folded the same batches")
         save(connection, packed, now)
-    done = FoldSummary(len(batches.ids), batches.predictions, batches.corrections, len(packed.profiles))
+    done = FoldSummary(len(batches.ids), batches.predictions, batches.corrections, packed.windows)
     return before + done
 
 
@@ -131,8 +132,9 @@ def _count_uploads(engine: Engine, lease: Lease, now: datetime) -> FoldSummary:
 
 def _count(connection: Connection, batches: Batches) -> Packed:
     """What the batches change: their own predictions, and earlier ones that their corrections are about."""
-    fresh = fresh_predictions(connection, batches.ids)
-    counted = counted_predictions(connection, batches.ids) if batches.corrections else {}
+    attributes = any_segmented(connection)
+    fresh = fresh_predictions(connection, batches.ids, attributes=attributes)
+    counted = counted_predictions(connection, batches.ids, attributes=attributes) if batches.corrections else {}
     recipes = load_recipes(connection, fresh.keys() | counted.keys())
     tally = Tally()
     for version_id, rows in fresh.items():

@@ -146,7 +146,7 @@ def _recount_slice(
         if recipe is None or recipe.stamp.rebuild_position is None:
             return None
         position = recipe.stamp.rebuild_position
-        rows = folded_predictions(connection, version_id, position, slice_rows)
+        rows = folded_predictions(connection, version_id, position, slice_rows, attributes=bool(recipe.attributes))
         tally = Tally()
         count_predictions(tally, recipe, rows, corrections_of(connection, recipe.model_id, version_id, rows.ids))
         packed = pack(connection, tally)
@@ -156,4 +156,4 @@ def _recount_slice(
             raise LostRaceError("the rebuild was requested again")
         stamps = {version_id: replace(recipe.stamp, rebuild_position=reached)}
         save(connection, replace(packed, stamps=stamps), now)
-    return RebuildSummary(0, len(rows.ids), len(packed.profiles))
+    return RebuildSummary(0, len(rows.ids), packed.windows)

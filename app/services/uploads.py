@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.codec import layout_digest
 from app.core.errors import ConflictError, InvalidError, NotFoundError
+from app.core.fold import WHOLE
 from app.core.layout import Layout
 from app.core.model import Model, Version
 from app.core.portable import PortableProfile, decode, layout_differences
@@ -93,7 +94,7 @@ def _count_slice(engine: Engine, lease: Lease, version_id: int, now: datetime) -
             return 0
         tally = Tally(stamps={version_id: recipe.stamp})
         for one in waiting:
-            tally.add_profiles(recipe, {one.start: one.profile})
+            tally.add_profiles(recipe, {(WHOLE, one.start): one.profile})
         packed = pack(connection, tally)
     with saving(engine, lease) as connection:
         if not stored.mark_counted(connection, [one.id for one in waiting], now):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from app.core.errors import NotFoundError
 from app.core.model import Model, Stage, Task, Version, WindowLength
+from app.storage.segments import segment_all
 from app.storage.tables import model, version
 
 
@@ -24,6 +26,7 @@ def add_model(connection: Connection, new: Model, now: datetime) -> Model:
         "confident_threshold": new.confident_threshold,
         "label_delay_seconds": int(new.label_delay.total_seconds()),
         "max_staleness_seconds": int(new.max_staleness.total_seconds()) if new.max_staleness else None,
+        "segment_by": list(new.segment_by),
         "created_at": now,
     }
     connection.execute(insert(model).values(values))
@@ -44,6 +47,11 @@ def find_model(connection: Connection, name: str, project: str = "default") -> M
     return _model(row)
 
 
+def set_segment_by(connection: Connection, model_id: int, attributes: Sequence[str]) -> None:
+    """Record by which attributes the model's rows are watched."""
+    connection.execute(update(model).where(model.c.id == model_id).values(segment_by=list(attributes)))
+
+
 def add_version(connection: Connection, new: Version, now: datetime) -> Version:
     """Store a version and return it with its id. The name must be free within the model."""
     values = {
@@ -62,7 +70,9 @@ def add_version(connection: Connection, new: Version, now: datetime) -> Version:
         "dependencies": dict(new.dependencies),
         "created_at": now,
     }
-    connection.execute(insert(version).values(values))
+    key = connection.execute(insert(version).values(values)).inserted_primary_key
+    assert key is not None
+    segment_all(connection, key[0])
     return find_version(connection, new.model_id, new.name)
 
 
@@ -100,6 +110,7 @@ def _model(found: Row[Any]) -> Model:
         confident_threshold=row["confident_threshold"],
         label_delay=timedelta(seconds=row["label_delay_seconds"]),
         max_staleness=None if staleness is None else timedelta(seconds=staleness),
+        segment_by=tuple(row["segment_by"]),
         project=row["project"],
         id=row["id"],
     )
@@ -107,5 +118,6 @@ def _model(found: Row[Any]) -> Model:
 
 def _version(row: Row[Any]) -> Version:
     values = dict(row._mapping)
-    del values["rebuild_position"]
+    for name in ("rebuild_position", "segmented"):
+        del values[name]
     return Version(**{**values, "stage": Stage(row.stage)})

@@ -27,6 +27,7 @@ class PackedProfile:
     """A profile to be saved in place of `revision`; 0: as a new one. `features` None: they stay as they are."""
 
     version_id: int
+    segment: str
     window_start: datetime
     revision: int
     rows: int
@@ -35,12 +36,12 @@ class PackedProfile:
 
 
 def load_profile(
-    connection: Connection, version_id: int, window_start: datetime, *, features: bool
+    connection: Connection, version_id: int, segment: str, window_start: datetime, *, features: bool
 ) -> StoredProfile | None:
-    """The version's profile of that window, over all segments together; None while there is none."""
+    """The version's profile of that window and segment ("": the whole); None while there is none."""
     columns = [profile.c.revision, profile.c.outcomes, *([profile.c.features] if features else [])]
     query = select(*columns).where(
-        profile.c.version_id == version_id, profile.c.segment == "", profile.c.window_start == window_start
+        profile.c.version_id == version_id, profile.c.segment == segment, profile.c.window_start == window_start
     )
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -54,7 +55,7 @@ def save_profile(connection: Connection, packed: PackedProfile, now: datetime) -
     values = {"rows": packed.rows, "outcomes": packed.outcomes, "updated_at": now}
     if packed.features is not None:
         values["features"] = packed.features
-    key = {"version_id": packed.version_id, "segment": "", "window_start": packed.window_start}
+    key = {"version_id": packed.version_id, "segment": packed.segment, "window_start": packed.window_start}
     if not packed.revision:
         try:
             connection.execute(insert(profile).values(**key, **values, revision=1))

@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Select, select
 from app.core.codec import decode_layout
 from app.core.layout import Layout, default_layout
 from app.core.model import Task, WindowLength
+from app.core.segments import AttributeValues
 from app.core.truth import Decision
+from app.storage.segments import load_values
 from app.storage.tables import model, reference, version
 
 
@@ -23,6 +25,7 @@ class Stamp:
     rebuild_position: int | None
     digest: str | None
     created_at: datetime | None
+    segmented: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Recipe:
     decision: Decision
     layout: Layout
     stamp: Stamp
+    attributes: tuple[AttributeValues, ...] = ()
 
 
 def load_recipes(connection: Connection, version_ids: Iterable[int]) -> dict[int, Recipe]:
@@ -49,14 +53,19 @@ def unchanged(connection: Connection, stamps: Mapping[int, Stamp]) -> bool:
     # On PostgreSQL the share lock makes whoever asks for a rebuild wait for us; SQLite has one writer anyway.
     query = _stamps().where(version.c.id.in_(stamps)).with_for_update(read=True, of=version)
     return {
-        row.id: Stamp(row.rebuild_position, row.digest, row.created_at) for row in connection.execute(query)
+        row.id: Stamp(row.rebuild_position, row.digest, row.created_at, row.segmented)
+        for row in connection.execute(query)
     } == stamps
 
 
-def _stamps() -> Select[tuple[int, int | None, str | None, datetime | None]]:
+def _stamps() -> Select[tuple[int, int | None, str | None, datetime | None, str]]:
     joined = version.outerjoin(reference, reference.c.version_id == version.c.id)
     return select(
-        version.c.id, version.c.rebuild_position, reference.c.digest, reference.c.created_at.label("created_at")
+        version.c.id,
+        version.c.rebuild_position,
+        reference.c.digest,
+        reference.c.created_at.label("created_at"),
+        version.c.segmented,
     ).select_from(joined)
 
 
@@ -90,9 +99,10 @@ def _load(connection: Connection, version_id: int) -> Recipe | None:
             confident=row["confident_threshold"],
         )
     )
-    stamp = Stamp(row["rebuild_position"], row["digest"], row["created_at"])
+    stamp = Stamp(row["rebuild_position"], row["digest"], row["created_at"], row["segmented"])
     decision = Decision(task, row["positive_label"])
-    return Recipe(version_id, row["model_id"], WindowLength(row["window"]), decision, layout, stamp)
+    attributes = load_values(connection, version_id, stamp.segmented)
+    return Recipe(version_id, row["model_id"], WindowLength(row["window"]), decision, layout, stamp, attributes)
 
 
 @lru_cache(maxsize=32)

@@ -32,8 +32,8 @@ _SOURCES = {source.value: source for source in Source}
 class StoredPredictions:
     """N predictions of one version as columns; numbers as the database holds them (None, float, or text such as NaN).
 
-    `times` [N] in microseconds since 1970 in UTC. `features` are JSON texts and `truths` what is counted for each
-    prediction; either is empty when it was not asked for.
+    `times` [N] in microseconds since 1970 in UTC. `features` and `attributes` are JSON texts and `truths` what is
+    counted for each prediction; each is empty when it was not asked for.
     """
 
     ids: Sequence[int]
@@ -44,9 +44,10 @@ class StoredPredictions:
     latency_ms: Sequence[Any]
     features: Sequence[str] = ()
     truths: Sequence[RowTruth] = ()
+    attributes: Sequence[str | None] = ()
 
     def take(self, positions: Sequence[int]) -> StoredPredictions:
-        """The predictions at those positions, without their features."""
+        """The predictions at those positions."""
         return StoredPredictions(
             [self.ids[i] for i in positions],
             self.times[np.array(positions, np.intp)],
@@ -54,43 +55,58 @@ class StoredPredictions:
             [self.predicted_value[i] for i in positions],
             [self.score[i] for i in positions],
             [self.latency_ms[i] for i in positions],
-            truths=[self.truths[i] for i in positions],
+            [self.features[i] for i in positions] if self.features else (),
+            [self.truths[i] for i in positions] if self.truths else (),
+            [self.attributes[i] for i in positions] if self.attributes else (),
         )
 
 
-def fresh_predictions(connection: Connection, batch_ids: Sequence[int]) -> dict[int, StoredPredictions]:
-    """The predictions of the batches by version, with features."""
+def fresh_predictions(
+    connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False
+) -> dict[int, StoredPredictions]:
+    """The predictions of the batches by version, with features, and attributes where these are asked for."""
     query = f"""
-        SELECT {_prediction(connection)}, p.features FROM prediction AS p
+        SELECT {_prediction(connection)}, {_served(attributes)} FROM prediction AS p
         WHERE {among_sql(connection, "p.batch_id", "ids")}
     """  # noqa: S608
     rows = _fetch(connection, query, ids=bound(connection, batch_ids))
-    return {version_id: _columns(mine, features=True) for version_id, mine in _by_version(rows)}
+    return {version_id: _columns(mine, features=True, attributes=attributes) for version_id, mine in _by_version(rows)}
 
 
-def counted_predictions(connection: Connection, batch_ids: Sequence[int]) -> dict[int, StoredPredictions]:
-    """Predictions folded before that corrections of the batches concern, by version, with what is counted for them."""
+def counted_predictions(
+    connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False
+) -> dict[int, StoredPredictions]:
+    """Predictions folded before that corrections of the batches concern, by version, with what is counted for them.
+
+    `attributes`: with their attributes, and the features, which may stand for them.
+    """
+    served = f", {_served(attributes)}" if attributes else ""
     # CROSS JOIN keeps SQLite to this order, from the few corrections to their predictions.
     query = f"""
-        SELECT DISTINCT {_prediction(connection)}, {_TRUTH}
+        SELECT DISTINCT {_prediction(connection)}, {_TRUTH}{served}
         FROM correction AS c CROSS JOIN version AS v CROSS JOIN prediction AS p
         WHERE {among_sql(connection, "c.batch_id", "ids")}
           AND v.model_id = c.model_id AND (c.version_id IS NULL OR c.version_id = v.id)
           AND p.version_id = v.id AND p.prediction_id = c.prediction_id AND {_NOT_WAITING}
     """  # noqa: S608
     rows = _fetch(connection, query, ids=bound(connection, batch_ids))
-    return {version_id: _columns(mine, truth=True) for version_id, mine in _by_version(rows)}
+    return {
+        version_id: _columns(mine, truth=True, features=attributes, attributes=attributes)
+        for version_id, mine in _by_version(rows)
+    }
 
 
-def folded_predictions(connection: Connection, version_id: int, after: int, most: int) -> StoredPredictions:
+def folded_predictions(
+    connection: Connection, version_id: int, after: int, most: int, *, attributes: bool = False
+) -> StoredPredictions:
     """Up to `most` folded predictions of the version with an id above `after`, in the order of their ids."""
     # The plus keeps SQLite from reading the whole version by its index, for every slice of it.
     query = f"""
-        SELECT {_prediction(connection)}, {_TRUTH}, p.features FROM prediction AS p
+        SELECT {_prediction(connection)}, {_TRUTH}, {_served(attributes)} FROM prediction AS p
         WHERE +p.version_id = :version_id AND p.id > :after AND {_NOT_WAITING} ORDER BY p.id LIMIT :most
     """  # noqa: S608
     rows = _fetch(connection, query, version_id=version_id, after=after, most=most)
-    return _columns(rows, truth=True, features=True)
+    return _columns(rows, truth=True, features=True, attributes=attributes)
 
 
 def corrections_of(
@@ -173,6 +189,10 @@ def _prediction(connection: Connection) -> str:
     return _PREDICTION.format(time=_time(connection, "p.event_time"))
 
 
+def _served(attributes: bool) -> str:
+    return "p.attributes, p.features" if attributes else "p.features"
+
+
 def _time(connection: Connection, column: str) -> str:
     """A time as `_microseconds` reads it: text from SQLite, a whole number from PostgreSQL, never an object per row."""
     return column if connection.dialect.name == "sqlite" else f"CAST(extract(epoch FROM {column}) * 1000000 AS bigint)"
@@ -200,13 +220,16 @@ def _by_version(rows: list[tuple[Any, ...]]) -> Iterable[tuple[int, list[tuple[A
     return [(version_id, [row for row in rows if row[1] == version_id]) for version_id in sorted(versions)]
 
 
-def _columns(rows: Sequence[Any], *, truth: bool = False, features: bool = False) -> StoredPredictions:
+def _columns(
+    rows: Sequence[Any], *, truth: bool = False, features: bool = False, attributes: bool = False
+) -> StoredPredictions:
     if not rows:
         return StoredPredictions([], np.zeros(0, np.int64), [], [], [], [])
     ids, _version, times, classes, values, scores, latencies, *others = zip(*rows, strict=True)
     truths = list(map(_truth, *others[:_TRUTH_WIDTH])) if truth else ()
     texts = others[-1] if features else ()
-    return StoredPredictions(ids, _microseconds(times), classes, values, scores, latencies, texts, truths)
+    given = others[-2] if attributes else ()
+    return StoredPredictions(ids, _microseconds(times), classes, values, scores, latencies, texts, truths, given)
 
 
 def _truth(

@@ -58,6 +58,7 @@ model = Table(
     Column("confident_threshold", Double, nullable=False),
     Column("label_delay_seconds", BigInteger, nullable=False, server_default="0"),
     Column("max_staleness_seconds", BigInteger),
+    Column("segment_by", Json, nullable=False, server_default="[]"),  # attributes that rows are watched by
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("project", "name"),
     CheckConstraint("task IN ('binary', 'multiclass', 'regression')", name="task"),
@@ -82,8 +83,21 @@ version = Table(
     Column("deployment_target", String(200), nullable=False, server_default=""),
     Column("dependencies", Json, nullable=False),
     Column("rebuild_position", BigInteger),  # the last prediction recounted by a rebuild; None: none is under way
+    # Attributes that profiles are counted by, each with the first window that is: JSON text, to be compared as such.
+    Column("segmented", Text, nullable=False, server_default="{}"),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("model_id", "name"),
+)
+
+# What is known of each attribute that a version is counted by.
+segmentation = Table(
+    "segmentation",
+    metadata,
+    _version_id(primary_key=True),
+    Column("attribute", String(100), primary_key=True),
+    Column("revision", BigInteger, nullable=False),  # counts up with every change
+    Column("values", Json, nullable=False),  # those that have a segment, in the order in which they came
+    Column("overflow", LargeBinary, nullable=False),  # a sketch of those that have none
 )
 
 reference = Table(
@@ -107,6 +121,8 @@ reference_profile = Table(
     Column("rows", BigInteger, nullable=False),
     Column("features", LargeBinary, nullable=False),
     Column("outcomes", LargeBinary, nullable=False),
+    Column("segment", String(200), nullable=False, server_default=""),  # '' is the whole
+    Index("ix_reference_profile_segment", "version_id", "segment"),
 )
 
 reference_sample = Table(

@@ -30,6 +30,18 @@ def test_a_registered_model_is_listed_with_its_versions(client: TestClient) -> N
     assert {name: listed["versions"][0][name] for name in version} == version
 
 
+def test_segments_are_declared_with_the_model_and_later(client: TestClient) -> None:
+    model = {"name": "fraud", "task": "binary", "segment_by": ["country"]}
+    assert client.post("/v1/models", json=model).json()["segment_by"] == ["country"]
+    client.post("/v1/models/fraud/versions", json={"name": "3"})
+    later = client.put("/v1/models/fraud/segment-by", json={"segment_by": ["country", "device"]})
+    assert (later.status_code, later.json()) == (200, [{"version": "3", "since": None}])
+    assert client.get("/v1/models").json()[0]["segment_by"] == ["country", "device"]
+    wrong = client.put("/v1/models/fraud/segment-by", json={"segment_by": ["a=b"]})
+    assert wrong.status_code == 422
+    assert "segment_by: 'a=b'" in wrong.json()["error"]
+
+
 def test_registering_again_is_no_error_and_registering_otherwise_is(client: TestClient) -> None:
     first = {"name": "fraud", "task": "binary", "max_staleness_seconds": 60}
     client.post("/v1/models", json=first)

@@ -118,6 +118,20 @@ def test_an_import_fails_when_no_row_can_be_taken_and_not_when_one_can(run: Run,
         assert ("all 1 rows were rejected" in output) == (code == 1)
 
 
+def test_segments_declared_later_begin_with_the_next_window(run: Run, files: tuple[Path, Path]) -> None:
+    _, served = files
+    run("model", "add", "m", "--task", "binary", "--segment-by", "kind")
+    run("version", "add", "m", "1")
+    assert "window" not in run("model", "segment-by", "m", "kind", "country").output
+    run("import", "predictions", str(served), "--model", "m", "--version", "1", *COLUMNS)
+    run("run", "--until", "2026-04-15")
+    said = run("model", "segment-by", "m", "kind", "device").output
+    assert "m is watched by kind, device" in said
+    assert "version 1: from the window of 2026-" in said
+    assert "watchkeeper rebuild --model m" in said
+    assert "as a whole only" in run("model", "segment-by", "m").output
+
+
 def test_a_model_that_exists_with_another_label_delay_says_both(run: Run) -> None:
     run("model", "add", "m", "--task", "binary", "--label-delay", "2d")
     with pytest.raises(ConflictError, match=r"its label_delay is 2 d, not 0\.5 d"):

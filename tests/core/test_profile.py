@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.core.codec import FORMAT, decode_counts, decode_layout, encode_counts, encode_layout
 from app.core.columns import State
 from app.core.derived import DerivedFeature, DerivedKind
-from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_truth, fold_whole
+from app.core.fold import UNKNOWN, WHOLE, Rows, Truth, fold, fold_truth, fold_whole
 from app.core.layout import Layout, build_layout
 from app.core.model import Task, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
@@ -147,9 +147,9 @@ def test_a_truth_learnt_later_and_taken_back_leaves_no_trace(whole: Rows) -> Non
     learnt = fold_truth(LAYOUT, whole, WindowLength.HOUR)
     at_once = fold(LAYOUT, whole, WindowLength.HOUR)
     for start, profile in before.items():
-        later = profile.outcomes + learnt[start]
+        later = profile.outcomes + learnt[WHOLE, start]
         assert_equal(Profile(profile.features, later), at_once[start])
-        assert_equal(Profile(profile.features, later + learnt[start].negated()), profile)
+        assert_equal(Profile(profile.features, later + learnt[WHOLE, start].negated()), profile)
 
 
 @settings(max_examples=40, deadline=None)

@@ -42,12 +42,19 @@ class Served:
     layout: Layout = field(repr=False)
 
 
-def serve(engine: Engine, task: Task, versions: int = 2, window: WindowLength = WindowLength.HOUR) -> Served:
+def serve(
+    engine: Engine,
+    task: Task,
+    versions: int = 2,
+    window: WindowLength = WindowLength.HOUR,
+    segment_by: tuple[str, ...] = (),
+) -> Served:
     """Register a model with a reference for each version."""
     layout = layout_of(task)
     with write(engine) as connection:
         name = f"{task.value}-{next(_names)}"
-        model = add_model(connection, Model(name, task, window, positive_label="yes"), START)
+        new = Model(name, task, window, positive_label="yes", segment_by=segment_by)
+        model = add_model(connection, new, START)
         ids = []
         for number in range(versions):
             version_id = add_version(connection, Version(model.id, str(number + 1)), START).id
@@ -85,13 +92,15 @@ def prediction(
     features: dict[str, object] | None = None,
     score: float | None = 0.7,
     latency_ms: float | None = 5.0,
+    attributes: dict[str, str] | None = None,
 ) -> ingest.PredictionRow:
     """A prediction row; `said` is the class or the number."""
     number = isinstance(said, float)
     at = START + timedelta(minutes=minutes)
     text = json.dumps({"x": 0.5, "kind": "a"} if features is None else features)
     answer = (None, said) if number else (said, None)
-    return (version_id, key, at, text, *answer, score, None, latency_ms, None, None, None)
+    given = None if attributes is None else json.dumps(attributes)
+    return (version_id, key, at, text, *answer, score, None, latency_ms, None, None, given)
 
 
 def correction(
@@ -123,10 +132,11 @@ def store(engine: Engine, rows: Iterable[tuple[Any, ...]]) -> None:
 PREDICTION = prediction(0, "")
 
 
-def stored_profiles(engine: Engine, version_id: int) -> dict[datetime, Profile]:
+def stored_profiles(engine: Engine, version_id: int, segment: str = "") -> dict[datetime, Profile]:
     p = tables.profile.c
+    mine = (p.version_id == version_id, p.segment == segment)
     with read(engine) as connection:
-        found = connection.execute(select(tables.profile).where(p.version_id == version_id, p.segment == "")).all()
+        found = connection.execute(select(tables.profile).where(*mine)).all()
     profiles = {
         row.window_start: Profile(
             decode_counts(FeatureCounts, row.features), decode_counts(OutcomeCounts, row.outcomes)
@@ -137,12 +147,15 @@ def stored_profiles(engine: Engine, version_id: int) -> dict[datetime, Profile]:
     return profiles
 
 
-def expected_profiles(engine: Engine, served: Served, version_id: int) -> dict[datetime, Profile]:
-    """One fold of everything that the database holds of the version."""
+def expected_profiles(
+    engine: Engine, served: Served, version_id: int, chosen: Callable[[Row[Any]], bool] = lambda row: True
+) -> dict[datetime, Profile]:
+    """One fold of everything that the database holds of the version, or of its chosen predictions."""
     p, c = tables.prediction.c, tables.correction.c
     with read(engine) as connection:
         rows = connection.execute(select(tables.prediction).where(p.version_id == version_id)).all()
         said = connection.execute(select(tables.correction).where(c.model_id == served.model.id)).all()
+    rows = [row for row in rows if chosen(row)]
     if not rows:
         return {}
     about = [
