@@ -15,7 +15,7 @@ from app.core.errors import InvalidError
 from app.core.layout import Layout
 from app.core.profile import FeatureCounts, OutcomeCounts
 
-FORMAT = 2
+FORMAT = 3
 _INTEGERS = "bhiq"  # numpy's codes of 1, 2, 4 and 8 bytes
 _Counts = TypeVar("_Counts", FeatureCounts, OutcomeCounts)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.columns import FINITE, Column, Numbers, categories_of, parse_numbers
 from app.core.layout import BINS, Layout
+from app.core.losses import Codes
 from app.core.model import Source, Task, WindowLength
 from app.core.profile import (
     LATENCY_BINS,
@@ -88,7 +89,8 @@ def fold_segments(
     layout: Layout, rows: Rows, window: WindowLength, groupings: Sequence[Grouping]
 ) -> dict[Cell, Profile]:
     """One profile per segment and window that the rows touch, those of the whole among them."""
-    features, served = _encode_features(layout, rows), _encode_served(layout, rows)
+    features = _encode_features(layout, rows)
+    served = _encode_served(layout, rows, features)
     return {
         cell: _profile(layout, features.pick(index), served.pick(index), rows.inputs)
         for cell, index in _cells(rows.times, window, groupings)
@@ -97,14 +99,15 @@ def fold_segments(
 
 def fold_whole(layout: Layout, rows: Rows) -> Profile:
     """All rows as one profile, whatever their time."""
-    return _profile(layout, _encode_features(layout, rows), _encode_served(layout, rows), rows.inputs)
+    features = _encode_features(layout, rows)
+    return _profile(layout, features, _encode_served(layout, rows, features), rows.inputs)
 
 
 def fold_truth(
     layout: Layout, rows: Rows, window: WindowLength, groupings: Sequence[Grouping] = ()
 ) -> dict[Cell, OutcomeCounts]:
     """Only what depends on labels and reviews: to add when a truth is learnt, to subtract when it is replaced."""
-    served = _encode_served(layout, rows)
+    served = _encode_served(layout, rows, None)
     return {cell: _truth_counts(layout, served.pick(index)) for cell, index in _cells(rows.times, window, groupings)}
 
 
@@ -117,6 +120,14 @@ def _cells(times: IntArray, window: WindowLength, groupings: Sequence[Grouping])
             for code in np.unique(codes[codes != NO_SEGMENT]).tolist():
                 within = np.flatnonzero(codes == code)
                 yield (grouping.names[code], start), within if isinstance(index, slice) else index[within]
+
+
+def loss_codes(layout: Layout, rows: Rows) -> list[Codes]:
+    """[N] codes of every column of the layout, in its order, then of the predicted value, for `Losses`."""
+    features = _encode_features(layout, rows)
+    bin_ = _score_bins(layout, parse_numbers(rows.predicted_value))
+    places = [*range(len(layout.column_names)), None]
+    return [_loss_codes(layout, features, bin_, place) for place in places]
 
 
 def _windows(times: IntArray, window: WindowLength) -> Iterator[tuple[datetime, Index]]:
@@ -175,17 +186,19 @@ class _Served:
     unknown: IntArray  # features that the layout does not know
     checksum: FloatArray  # of the input, NaN where it is not known
     row: NDArray[np.intp]  # position among the rows
+    expected: IntArray  # [N, 2] expected absolute and squared error in steps, 0 where there is no prediction
 
     def pick(self, index: Index) -> _Served:
         return _Served(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-def _encode_served(layout: Layout, rows: Rows) -> _Served:
+def _encode_served(layout: Layout, rows: Rows, features: _Features | None) -> _Served:
+    """Without `features`, as when only labels are counted, no error is expected."""
     regression = layout.task is Task.REGRESSION
     size = rows.times.size
     score = parse_numbers(rows.predicted_value if regression else rows.score)
     state = np.full(size, FINITE, np.int8) if score.states is None else score.states
-    bin_ = np.where(state == FINITE, np.searchsorted(layout.score_edges, score.values, side="right"), layout.score_bins)
+    bin_ = _score_bins(layout, score)
     finite = np.where(state == FINITE, score.values, np.nan)
     truth = rows.truth
     labelled = truth.source != UNKNOWN
@@ -200,7 +213,7 @@ def _encode_served(layout: Layout, rows: Rows) -> _Served:
         right = np.where(labelled & (predicted != UNKNOWN), _agree(layout, rows, predicted, true), UNKNOWN)
     return _Served(
         predicted.astype(np.intp),
-        bin_.astype(np.intp),
+        bin_,
         state,
         finite,
         true.astype(np.intp),
@@ -214,7 +227,39 @@ def _encode_served(layout: Layout, rows: Rows) -> _Served:
         np.zeros(size, np.int64) if rows.unknown is None else rows.unknown,
         checksums(rows.inputs) if rows.inputs else np.full(size, np.nan),
         np.arange(size),
+        _expected_errors(layout, features, bin_),
     )
+
+
+def _score_bins(layout: Layout, score: Numbers) -> NDArray[np.intp]:
+    bins = np.searchsorted(layout.score_edges, score.values, side="right")
+    return bins if score.states is None else np.where(score.states == FINITE, bins, layout.score_bins)
+
+
+def _expected_errors(layout: Layout, features: _Features | None, bin_: NDArray[np.intp]) -> IntArray:
+    """[N, 2] in steps; a row without a finite prediction has no error to expect."""
+    losses = layout.losses
+    if features is None or losses is None:
+        return np.zeros((bin_.size, 2), np.int64)
+    codes = [_loss_codes(layout, features, bin_, one.feature) for one in losses.inputs]
+    return np.where((bin_ < layout.score_bins)[:, None], losses.expected_steps(codes), 0)
+
+
+def _loss_codes(layout: Layout, features: _Features, bin_: NDArray[np.intp], place: int | None) -> Codes:
+    """A number's bin, or BINS + its state; a category's place, the one behind them all where it is missing, and the
+    next where the reference did not have it.
+    """
+    if place is None:
+        return bin_.astype(np.uint8)
+    if place >= len(layout.numeric):
+        g = place - len(layout.numeric)
+        known, codes = len(layout.categorical[g].categories), features.categorical[g]
+        return np.where(codes < 0, known - 1 - codes, codes).astype(np.uint8)
+    numbers = features.numeric[place]
+    bins = np.searchsorted(layout.edge_arrays[place], numbers.values, side="right")
+    if numbers.states is not None:
+        bins = np.where(numbers.states == FINITE, bins, numbers.states.astype(np.intp) + BINS)
+    return bins.astype(np.uint8)
 
 
 def _class_codes(layout: Layout, names: Sequence[str | None] | NDArray[np.object_]) -> NDArray[np.intp]:
@@ -286,6 +331,7 @@ def _served_counts(layout: Layout, served: _Served, inputs: Sequence[str]) -> Ou
         predicted=_count(empty.predicted, (served.predicted, served.bin), decided),
         score_states=np.bincount(states, minlength=empty.score_states.size).astype(np.int64),
         latency=np.bincount(bins, minlength=LATENCY_BINS).astype(np.int64),
+        expected_errors=served.expected.sum(axis=0),
         score_marks=np.array([((scores < 0) | (scores > 1)).sum(), (scores == 0).sum(), (scores == 1).sum()], np.int64),
         lowest_score=np.array(scores.min(initial=np.inf)),
         highest_score=np.array(scores.max(initial=-np.inf)),

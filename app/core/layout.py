@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.columns import Column, Numbers, categories_of, is_numeric, parse_numbers
 from app.core.derived import DerivedFeature
+from app.core.losses import Losses
 from app.core.model import Task
 from app.core.stats.quantiles import equal_mass_edges
 
@@ -49,7 +50,7 @@ class CategoricalFeature(msgspec.Struct, frozen=True):
     categories: list[str]
 
 
-class Layout(msgspec.Struct, frozen=True, dict=True):
+class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     """The bins of one version. Arrays of a profile follow the order given here.
 
     `numeric` are the columns that are counted as numbers: the features that are numbers, and after them the columns of
@@ -64,6 +65,8 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
     threshold: float
     confident: float
     derived: list[DerivedFeature] = []
+    losses: Losses | None = None
+    """Regression with a labelled reference: what tells the expected error of a row."""
 
     @cached_property
     def numbers(self) -> list[NumericFeature]:

@@ -159,6 +159,8 @@ class OutcomeCounts(_Additive):
     """[..., LATENCY_BINS] predictions by latency."""
     errors: FloatArray
     """[..., 3] regression: sums of the ABSOLUTE, SQUARED and SIGNED error over the same."""
+    expected_errors: IntArray
+    """[..., 2] regression: ABSOLUTE and SQUARED error expected of finite predictions, in `Losses.quanta`."""
     score_marks: IntArray
     """[..., 3] finite scores OUTSIDE of [0, 1], exactly ZERO and exactly ONE."""
     lowest_score: FloatArray
@@ -184,6 +186,7 @@ class OutcomeCounts(_Additive):
             review=np.zeros(2, np.int64),
             latency=np.zeros(LATENCY_BINS, np.int64),
             errors=np.zeros(3, np.float64),
+            expected_errors=np.zeros(2, np.int64),
             score_marks=np.zeros(3, np.int64),
             lowest_score=np.array(np.inf),
             highest_score=np.array(-np.inf),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import Column
+from app.core.records import Scalar
 
 Part: TypeAlias = NDArray[Any]
 """[n] float64 with NaN where missing, or objects where a column holds anything but numbers."""
@@ -58,6 +59,12 @@ class Reservoir:
         self._draws, self._held = [draws[kept]], kept.size
         for name, parts in self._columns.items():
             self._columns[name] = [_joined(parts)[kept]]
+
+
+def with_gaps(part: Part) -> list[Scalar]:
+    """The values of a column, None where one is missing."""
+    values: list[Scalar] = part.tolist()
+    return values if part.dtype == object else [None if value != value else value for value in values]
 
 
 def _part(column: Column) -> Part:

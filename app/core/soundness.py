@@ -13,6 +13,7 @@ import numpy as np
 
 from app.core.errors import InvalidError
 from app.core.layout import BINS, MOST_CATEGORIES, MOST_CLASSES, MOST_FEATURES, Layout
+from app.core.losses import CODES, LEAVES, MOST_INPUTS, MOST_TREES, NODES, STEPS, BoostedTrees, Losses, LossInput
 from app.core.model import Source, Task
 from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, FloatArray, IntArray, OutcomeCounts, Profile
 from app.core.replays import HIGHEST, KEY, LOWEST, TIMES, no_replays
@@ -48,6 +49,46 @@ def check_layout(layout: Layout) -> None:
     _require(fit, "classes", layout.classes[:5], f"{least} to {most} different names for {layout.task}")
     _require(isfinite(layout.threshold), "threshold", layout.threshold, "a finite number")
     _require(isfinite(layout.confident), "confident", layout.confident, "a finite number")
+    if layout.losses is not None:
+        _require(layout.task is Task.REGRESSION, "losses", layout.task, "of regression models only")
+        _check_losses(layout, layout.losses)
+
+
+def _check_losses(layout: Layout, losses: Losses) -> None:
+    places = [one.feature for one in losses.inputs]
+    fit = 0 < len(places) <= MOST_INPUTS and len(set(places)) == len(places)
+    _require(fit, "losses.inputs", len(places), f"1 to {MOST_INPUTS}, all different")
+    for one in losses.inputs:
+        known = one.feature is None or 0 <= one.feature < len(layout.column_names)
+        _require(known, "losses.inputs", one.feature, f"one of {len(layout.column_names)} columns, or null")
+        fit = len(one.ranks) == _ranked(layout, one) and all(0 <= rank < CODES for rank in one.ranks)
+        _require(fit, "losses.ranks", len(one.ranks), f"{_ranked(layout, one)} of 0 to {CODES - 1}")
+    _check_trees("losses.absolute", losses.absolute, len(places))
+    _check_trees("losses.squared", losses.squared, len(places))
+
+
+def _ranked(layout: Layout, one: LossInput) -> int:
+    """How many ranks the input needs: none for numbers; for a category also those of missing and unknown ones."""
+    if one.feature is None or one.feature < len(layout.numeric):
+        return 0
+    return len(layout.categorical[one.feature - len(layout.numeric)].categories) + 2
+
+
+def _check_trees(field: str, boosted: BoostedTrees, inputs: int) -> None:
+    _require(len(boosted.trees) <= MOST_TREES, field, len(boosted.trees), f"at most {MOST_TREES} trees")
+    for tree in boosted.trees:
+        fit = len(tree.inputs) == len(tree.thresholds) == NODES and len(tree.leaves) == LEAVES
+        _require(fit, field, len(tree.inputs), f"trees of {NODES} nodes and {LEAVES} leaves")
+        _require(all(0 <= i < inputs for i in tree.inputs), field, max(tree.inputs), f"inputs 0 to {inputs - 1}")
+        fit = all(0 <= threshold < CODES for threshold in tree.thresholds)
+        _require(fit, field, max(tree.thresholds), f"thresholds of 0 to {CODES - 1}")
+    _require(_is_finite(boosted), field, "leaves", "finite numbers, with a finite sum")
+
+
+def _is_finite(boosted: BoostedTrees) -> bool:
+    values = [boosted.base, *(leaf for tree in boosted.trees for leaf in tree.leaves)]
+    # Divided, since the sum of large numbers may be none although each of them is one.
+    return all(map(isfinite, values)) and sum(abs(value) / 2 for value in values) < 2.0**1000
 
 
 def check_profile(profile: Profile) -> None:
@@ -90,6 +131,8 @@ def _outcome_laws(counts: OutcomeCounts, rows: int) -> Iterator[tuple[str, bool,
     errors = counts.errors
     fit = bool(np.isfinite(errors).all()) and errors[ABSOLUTE] >= 0 and errors[SQUARED] >= 0
     yield "errors", bool(fit), "finite sums, of which the absolute and the squared are not negative"
+    hoped = bool((counts.expected_errors >= 0).all() and (counts.expected_errors <= rows * STEPS).all())
+    yield "expected_errors", hoped, f"at most {STEPS} steps per row"
     low, high = float(counts.lowest_score), float(counts.highest_score)
     ranged = (isfinite(low) and isfinite(high) and low <= high) or (low, high) == (np.inf, -np.inf)
     yield "lowest_score", ranged, "the range of the scores, where there are any"

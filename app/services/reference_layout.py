@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
+import msgspec
 import numpy as np
 
 from app.core.columns import categories_of, parse_numbers
@@ -17,6 +18,7 @@ from app.core.records import NON_FINITE, Scalar
 from app.core.reservoir import Part, Reservoir
 from app.core.sample import finite_or_none
 from app.services.ingest import negative_label
+from app.services.loss_models import fit_losses
 from collectors.tabular.references import ReferenceRows
 
 SAMPLE_ROWS = 200_000
@@ -46,7 +48,8 @@ class LayoutLearner:
         self._names, self._undecided = frozenset(features), list(features)
         self._derived: dict[DerivedFeature, Reservoir] = {}
         self._features = Reservoir(features, sample_rows)
-        self._scores = Reservoir(["score"], sample_rows)
+        # Reservoirs of one seed keep the same rows; so no feature can hide a column of ours by its name.
+        self._scores = Reservoir(["score", "label"] if self._regression else ["score"], sample_rows)
         self._classes: Counter[str] = Counter()
         self.warnings: list[str] = []
 
@@ -59,8 +62,8 @@ class LayoutLearner:
             numbers = feature.derive(rows.features[feature.name])
             columns = {name: finite_or_none(one) for name, one in zip(feature.columns, numbers, strict=True)}
             reservoir.add(columns, len(rows))
-        scores = rows.values if self._model.task is Task.REGRESSION else rows.scores
-        self._scores.add({"score": scores}, len(rows))
+        scores = rows.values if self._regression else rows.scores
+        self._scores.add({"score": scores, "label": rows.label_values}, len(rows))
         self._classes.update(name for name in (*rows.classes, *rows.label_classes) if name is not None)
 
     def _recognise(self, rows: ReferenceRows) -> None:
@@ -88,7 +91,8 @@ class LayoutLearner:
     def layout(self) -> Layout:
         """The layout of everything seen. Raises InvalidError for a binary model with more than two classes."""
         self.warnings.clear()
-        scores = np.asarray(self._scores.columns()["score"], dtype=np.float64)
+        said = self._scores.columns()
+        scores = np.asarray(said["score"], dtype=np.float64)
         layout = build_layout(
             self._model.task,
             self._prepared(),
@@ -105,7 +109,15 @@ class LayoutLearner:
             allowed = f"features are counted as at most {MOST_FEATURES} columns; exclude some"
             raise InvalidError("columns", columns, allowed)
         self._warn_of_constants(layout)
-        return layout
+        return self._with_losses(layout, scores, said["label"]) if self._regression else layout
+
+    @property
+    def _regression(self) -> bool:
+        return self._model.task is Task.REGRESSION
+
+    def _with_losses(self, layout: Layout, predicted: Part, label: Part) -> Layout:
+        losses = fit_losses(layout, self._features.columns(), predicted, np.asarray(label, dtype=np.float64))
+        return msgspec.structs.replace(layout, losses=losses)
 
     def _class_names(self) -> list[str]:
         by_frequency = [name for name, _ in self._classes.most_common()]

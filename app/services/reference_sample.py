@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from app.core.columns import Column
 from app.core.layout import Layout
 from app.core.model import Task
-from app.core.records import Scalar
-from app.core.reservoir import Part, Reservoir
+from app.core.reservoir import Reservoir, with_gaps
 from app.core.sample import MOST_ROWS, SEED, Sample, Values, counted_columns, feature_values, finite_numbers
 from collectors.tabular.references import ReferenceRows
 
@@ -36,8 +35,8 @@ class ReferenceSampler:
 
     def sample(self) -> Sample:
         """The rows that were kept."""
-        features = {name: _with_gaps(part) for name, part in self._features.columns().items()}
-        predicted, score, label = (_with_gaps(part) for part in self._said.columns().values())
+        features = {name: with_gaps(part) for name, part in self._features.columns().items()}
+        predicted, score, label = (with_gaps(part) for part in self._said.columns().values())
         return Sample(
             self._total,
             feature_values(self._layout, features),
@@ -45,12 +44,6 @@ class ReferenceSampler:
             finite_numbers(score),
             _answers(self._layout, label),
         )
-
-
-def _with_gaps(part: Part) -> Column:
-    """The kept values, with None where one is missing."""
-    values: list[Scalar] = part.tolist()
-    return values if part.dtype == object else [None if value != value else value for value in values]
 
 
 def _answers(layout: Layout, column: Column) -> Values:

@@ -251,7 +251,7 @@ def test_of_many_inputs_the_same_few_are_kept_whatever_came_first() -> None:
 
 def test_a_profile_of_an_older_format_is_refused_and_says_what_to_do() -> None:
     old = msgspec.msgpack.encode([FORMAT - 1, [], b""])
-    with pytest.raises(ValueError, match=r"profile format 1 is not 2; run `watchkeeper rebuild`"):
+    with pytest.raises(ValueError, match=r"profile format 2 is not 3; run `watchkeeper rebuild`"):
         decode_counts(OutcomeCounts, old)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.core.derived import DerivedFeature, DerivedKind
 from app.core.errors import InvalidError
 from app.core.fold import Rows, Truth, fold_whole
 from app.core.layout import Layout, build_layout, default_layout
+from app.core.losses import LEAVES, NODES, BoostedTrees, Losses, LossInput, LossTree
 from app.core.model import Source, Task
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.soundness import MOST_ROWS, check_layout, check_profile
@@ -137,3 +139,51 @@ X = LAYOUT.numeric[0]
 def test_layouts_that_no_rows_give_are_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidError, match=words):
         check_layout(msgspec.structs.replace(LAYOUT, **change))
+
+
+TREE = LossTree([0, 1, 2, *[0] * (NODES - 3)], [3] * NODES, [1.0] * LEAVES)
+TREES = BoostedTrees(1.0, [TREE])
+"""What looks at the number x, the category `kind` and the predicted value."""
+LOSSES = Losses([LossInput(0, []), LossInput(2, [2, 0, 1, 3]), LossInput(None, [])], TREES, TREES)
+
+
+def test_trees_of_the_error_are_sound() -> None:
+    layout, _ = counted(Task.REGRESSION)
+    check_layout(msgspec.structs.replace(layout, losses=LOSSES))
+
+
+def with_tree(**parts: Any) -> Losses:
+    return msgspec.structs.replace(LOSSES, squared=BoostedTrees(1.0, [msgspec.structs.replace(TREE, **parts)]))
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        Losses([], BoostedTrees(1.0, []), BoostedTrees(1.0, [])),
+        Losses([LossInput(3, [])], BoostedTrees(1.0, []), TREES),
+        Losses([LossInput(-1, [])], BoostedTrees(1.0, []), BoostedTrees(1.0, [])),
+        msgspec.structs.replace(LOSSES, inputs=[LossInput(0, []), LossInput(0, []), LossInput(None, [])]),
+        msgspec.structs.replace(LOSSES, inputs=[LossInput(0, [1]), *LOSSES.inputs[1:]]),
+        msgspec.structs.replace(LOSSES, inputs=[LOSSES.inputs[0], LossInput(2, [0, 1, 2]), LossInput(None, [])]),
+        msgspec.structs.replace(LOSSES, inputs=[LOSSES.inputs[0], LossInput(2, [0, 1, 2, 256]), LossInput(None, [])]),
+        msgspec.structs.replace(LOSSES, absolute=BoostedTrees(math.inf, [])),
+        msgspec.structs.replace(LOSSES, absolute=BoostedTrees(1.0, [TREE] * 101)),
+        with_tree(inputs=[3] * NODES),
+        with_tree(inputs=[-1] * NODES),
+        with_tree(inputs=[0] * (NODES + 1)),
+        with_tree(thresholds=[256] * NODES),
+        with_tree(thresholds=[-1] * NODES),
+        with_tree(leaves=[1.0] * (LEAVES - 1)),
+        with_tree(leaves=[math.nan] * LEAVES),
+        with_tree(leaves=[1.7e308] * LEAVES),
+    ],
+)
+def test_trees_that_would_read_what_is_not_there_are_refused(losses: Losses) -> None:
+    layout, _ = counted(Task.REGRESSION)
+    with pytest.raises(InvalidError, match="losses"):
+        check_layout(msgspec.structs.replace(layout, losses=losses))
+
+
+def test_a_classifier_has_no_trees_of_the_error() -> None:
+    with pytest.raises(InvalidError, match="losses"):
+        check_layout(msgspec.structs.replace(LAYOUT_, losses=LOSSES))

@@ -427,3 +427,32 @@ def test_the_largest_doubles_make_bins_that_rows_can_be_counted_by(
     assert np.isfinite(stored.layout.quanta).all()
     features = sum((part.features for part in windows(engine, target[1]).values()), FeatureCounts.empty(stored.layout))
     assert features.numeric.sum(axis=-1).tolist() == [len(rows)] * 2
+
+
+def test_a_labelled_regression_reference_says_what_errors_to_expect(
+    engine: Engine, add: Callable[..., tuple[Model, Version]], tmp_path: Path
+) -> None:
+    """The error is three times as large for one word; oracle: the realised error of the same days."""
+    target, rows = add(Task.REGRESSION), frame()
+    noise = np.random.default_rng(8).normal(size=len(rows)) * np.where(rows["word"] == "c", 3.0, 1.0)
+    rows = rows.assign(answer=rows["x"], truth=rows["x"] + noise).drop(columns="p")
+    rows.loc[rows["at"] >= "2026-02-05", "word"] = "c"  # the last days are hard, and as far off as ever
+    path = as_csv(tmp_path / "a.csv", rows)
+
+    store(engine, target, path, mapping=ColumnMapping(id="key", timestamp="at", prediction="answer", label="truth"))
+
+    with read(engine) as connection:
+        reference = find_reference(connection, target[1].id)
+    assert reference is not None
+    losses = reference.layout.losses
+    assert losses is not None
+    found = OutcomeCounts.stack([one.outcomes for one in windows(engine, target[1]).values()])
+    expected = found.sum().expected_errors * losses.quanta / 2000
+    assert expected == pytest.approx([np.abs(noise).mean(), (noise**2).mean()], rel=0.02)
+
+    unlabelled = ColumnMapping(id="key", timestamp="at", prediction="answer", exclude=("truth",))
+    store(engine, target, path, mapping=unlabelled)
+    with read(engine) as connection:
+        again = find_reference(connection, target[1].id)
+    assert again is not None
+    assert again.layout.losses is None

@@ -8,51 +8,55 @@ from typing import ClassVar
 
 import numpy as np
 
-from app.core.case import CLASSIFICATION, Case
+from app.core.case import EVERY_TASK, Case
 from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_LABELS,
     NO_REFERENCE,
-    SHARE,
-    Harm,
     Readings,
-    Rule,
     judge,
     learn,
     normal_windows,
     too_few,
 )
+from app.core.labels import labelled
+from app.core.losses import LEAST_ROWS
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray, OutcomeCounts
+from app.core.quality import quality_rule
 from app.core.stats.performance import (
     NORMAL_95,
     accuracy_sampling_sd,
     estimate_binary,
     estimate_multiclass_accuracy,
+    estimate_regression,
+    mae_sampling_sd,
 )
+
+NO_LOSSES = f"the reference shows no errors to learn from: store one again with at least {LEAST_ROWS} labelled rows"
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatedPerformance:
-    """Confidence-based estimation: calibrated scores say how many predictions should be right.
+    """Classification: calibrated scores say how many predictions should be right. Regression: trees learnt from the
+    reference's errors say how far off predictions of such inputs should be.
 
-    It cannot see a change of P(y | score); concept_drift can, once labels come.
+    Neither can see a change of P(y | score) or P(y | x); concept_drift and performance can, once labels come.
     """
 
     name: ClassVar[str] = "estimated_performance"
     question: ClassVar[str] = "How good are the predictions probably, before any truth is known?"
     advice: ClassVar[str] = "The inputs became harder for this model: see which features moved, and label some rows."
-    tasks: ClassVar[frozenset[Task]] = CLASSIFICATION
+    tasks: ClassVar[frozenset[Task]] = EVERY_TASK
 
     floor: float = 0.01
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
         windows = normal_windows(case, lambda series: enough_rows(_scored(series.outcomes)))
-        usual = _estimates(case, windows.series.outcomes)
+        estimates, usual = _estimates(case, case.outcomes), _estimates(case, windows.series.outcomes)
         usual_scored, scored = _scored(windows.series.outcomes), _scored(case.outcomes)
-        half = NORMAL_95 * _accuracy_sd(case)
-        for measure, values in _estimates(case, case.outcomes).items():
-            exact = measure == "accuracy"
+        for measure, values in estimates.items():
+            lower, upper = _interval(case, measure, estimates)
             readings = Readings(
                 self.name,
                 f"estimated_{measure}",
@@ -60,11 +64,11 @@ class EstimatedPerformance:
                 values=values[:, None],
                 why_not=lambda window, _subject: _why_not(case, int(scored[window])),
                 rows=scored.astype(np.float64)[:, None],
-                lower=np.clip(values - half, 0, 1)[:, None] if exact else None,
-                upper=np.clip(values + half, 0, 1)[:, None] if exact else None,
+                lower=lower,
+                upper=upper,
             )
             normal = learn(windows, usual[measure][:, None], usual_scored[:, None])
-            yield from judge(case, readings, normal, Rule(self.floor, Harm.LOWER, span=SHARE))
+            yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
 
 
 def _scored(outcomes: OutcomeCounts) -> IntArray:
@@ -72,32 +76,49 @@ def _scored(outcomes: OutcomeCounts) -> IntArray:
 
 
 def _estimates(case: Case, outcomes: OutcomeCounts) -> dict[str, FloatArray]:
-    """Each measure [W]; NaN where too few predictions have a score, or the reference cannot calibrate any."""
-    counts = outcomes.predicted[..., :-1]
-    if case.probability_of_error is None:
-        return {"accuracy": np.full(len(counts), np.nan)}
-    if case.probability_of_positive is not None:
-        estimates = estimate_binary(counts, case.probability_of_positive)
+    """Each measure [W]; NaN where too few predictions have a score, or the reference cannot tell what one is worth."""
+    scored = _scored(outcomes)
+    if case.layout.task is Task.REGRESSION:
+        losses = case.layout.losses
+        quanta = np.full(2, np.nan) if losses is None else losses.quanta
+        estimates = estimate_regression(scored, *np.moveaxis(outcomes.expected_errors * quanta, -1, 0))
+    elif case.probability_of_error is None:
+        estimates = {"accuracy": np.full(len(scored), np.nan)}
+    elif case.probability_of_positive is not None:
+        estimates = estimate_binary(outcomes.predicted[..., :-1], case.probability_of_positive)
     else:
-        estimates = {"accuracy": estimate_multiclass_accuracy(counts, 1 - case.probability_of_error)}
-    enough = enough_rows(_scored(outcomes))
-    return {measure: np.where(enough, values, np.nan) for measure, values in estimates.items()}
+        right = 1 - case.probability_of_error
+        estimates = {"accuracy": estimate_multiclass_accuracy(outcomes.predicted[..., :-1], right)}
+    return {measure: np.where(enough_rows(scored), values, np.nan) for measure, values in estimates.items()}
 
 
 def _why_not(case: Case, scored: int) -> str:
     if case.calibration is None:
         return NO_REFERENCE
-    if case.probability_of_error is None:
+    if not labelled(case.calibration):
         return NO_LABELS
+    if case.layout.task is Task.REGRESSION and case.layout.losses is None:
+        return NO_LOSSES
+    if case.layout.task is not Task.REGRESSION and case.probability_of_error is None:
+        return "the labelled rows of the reference have no score: store one with a score column"
     few = not enough_rows(np.array(scored))
-    return too_few("predictions with a score", scored) if few else "undefined: every prediction is of one class"
+    what = "predicted values" if case.layout.task is Task.REGRESSION else "predictions with a score"
+    return too_few(what, scored) if few else "undefined: every prediction is of one class"
 
 
-def _accuracy_sd(case: Case) -> FloatArray:
-    """[W] sampling sd of the accuracy that independent rows would have."""
-    if case.probability_of_positive is None:
-        return np.full(len(case.windows), np.nan)
-    return accuracy_sampling_sd(case.outcomes.predicted[..., :-1], case.probability_of_positive)
+def _interval(
+    case: Case, measure: str, estimates: dict[str, FloatArray]
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """[W, 1] 95 %: where the realised value of independent rows would lie; None where no variance is known."""
+    if measure == "accuracy" and case.probability_of_positive is not None:
+        sd = accuracy_sampling_sd(case.outcomes.predicted[..., :-1], case.probability_of_positive)
+        highest = 1.0
+    elif measure == "mae":
+        sd, highest = mae_sampling_sd(_scored(case.outcomes), estimates["mae"], estimates["rmse"]), np.inf
+    else:
+        return None, None
+    values, half = estimates[measure], NORMAL_95 * sd
+    return np.clip(values - half, 0, highest)[:, None], np.clip(values + half, 0, highest)[:, None]
 
 
 PLUGIN = EstimatedPerformance()

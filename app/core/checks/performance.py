@@ -9,15 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
-from app.core.judgement import SHARE, Harm, Normal, Readings, Rule, judge, learn, normal_windows
+from app.core.judgement import Readings, judge, learn, normal_windows
 from app.core.labels import labelled, missing_labels, realised_quality
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray
+from app.core.quality import quality_rule
 from app.core.stats.performance import NORMAL_95
-
-HARM = {"mae": Harm.HIGHER, "rmse": Harm.HIGHER, "bias": Harm.EITHER}
-"""Errors hurt when they grow, a bias in either direction; every other measure hurts when it falls."""
-
 
 UNDEFINED = "undefined: the labelled rows are all of one class, or without a score"
 
@@ -55,15 +52,7 @@ class Performance:
                 withheld=np.array([bool(reason) for reason in reasons])[:, None],
             )
             normal = learn(windows, usual[measure][:, None], usual_counts[:, None])
-            yield from judge(case, readings, normal, self._rule(measure, normal))
-
-    def _rule(self, measure: str, normal: Normal) -> Rule:
-        """The floor is a hundredth: of the unit interval for rates, of its usual size for an error in its own unit."""
-        if measure not in HARM:
-            return Rule(self.floor, Harm.LOWER, span=SHARE)
-        sizes = np.abs(normal.values[np.isfinite(normal.values)])
-        floor = self.floor * float(sizes.mean()) if sizes.size else self.floor
-        return Rule(floor, HARM[measure])
+            yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
 
 
 def _sampling_interval(values: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:

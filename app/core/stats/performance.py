@@ -137,6 +137,20 @@ def regression_quality(
     return {"mae": ratio(abs_error, n), "rmse": np.sqrt(ratio(squared_error, n)), "bias": ratio(error, n)}
 
 
+def estimate_regression(n: ArrayLike, abs_error: ArrayLike, squared_error: ArrayLike) -> dict[str, Floats]:
+    """Estimate mean absolute and root mean squared error from row counts and sums of expected errors."""
+    return {"mae": ratio(abs_error, n), "rmse": np.sqrt(ratio(squared_error, n))}
+
+
+def mae_sampling_sd(n: ArrayLike, mae: ArrayLike, rmse: ArrayLike) -> Floats:
+    """Sampling sd of the realised MAE around its estimate, at the most, if the expected errors hold.
+
+    The variance of one |error| around its own mean is no larger than around the mean of all: ``rmse^2 - mae^2``.
+    """
+    variance = np.maximum(as_floats(rmse) ** 2 - as_floats(mae) ** 2, 0.0)  # two models: the difference may be negative
+    return np.sqrt(ratio(variance, n))
+
+
 def error_rate_with_audit(
     all_counts: ArrayLike, audited_right: ArrayLike, audited_wrong: ArrayLike, error_probability: ArrayLike
 ) -> Estimate:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -21,7 +22,9 @@ from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_whole
 from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Measurement, Model, Outcome, Source, Task, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.core.reservoir import Reservoir
 from app.services.checks import feature_lookback
+from app.services.loss_models import fit_losses
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LIVE = datetime(2026, 4, 1, tzinfo=UTC)
@@ -136,7 +139,7 @@ def layout_of(reference: pd.DataFrame | None, model: Model, version: Version) ->
     if reference is None:
         return default_layout(model.task, positive_label="1", threshold=threshold, confident=confident)
     scores = reference["predicted" if model.task is Task.REGRESSION else "score"].to_numpy(dtype=float)
-    return build_layout(
+    layout = build_layout(
         model.task,
         {name: _column(reference, name, None) for name in features_of(reference)},
         scores=scores[np.isfinite(scores)],
@@ -144,6 +147,12 @@ def layout_of(reference: pd.DataFrame | None, model: Model, version: Version) ->
         threshold=threshold,
         confident=confident,
     )
+    if model.task is not Task.REGRESSION or "label" not in reference:
+        return layout
+    features = Reservoir(layout.feature_names, len(reference))
+    features.add({name: _column(reference, name, None) for name in layout.feature_names}, len(reference))
+    labels = reference["label"].to_numpy(dtype=float)
+    return msgspec.structs.replace(layout, losses=fit_losses(layout, features.columns(), scores, labels))
 
 
 def folded(layout: Layout, frame: pd.DataFrame, task: Task) -> dict[datetime, Profile]:

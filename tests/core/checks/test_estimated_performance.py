@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
-from app.core.checks.estimated_performance import PLUGIN
+from app.core.checks.estimated_performance import NO_LOSSES, PLUGIN
 from app.core.judgement import NO_LABELS, NO_REFERENCE
 from app.core.model import Outcome, Task
 from tests.core.checks import oracles
-from tests.core.checks.cases import LIVE, START, Given, binary, by_day, days, learnt, measured, per_day, usual
+from tests.core.checks.cases import (
+    DAY,
+    LIVE,
+    START,
+    Given,
+    binary,
+    by_day,
+    day_of,
+    days,
+    learnt,
+    measured,
+    per_day,
+    regression,
+    usual,
+)
 
 MEASURES = ("accuracy", "precision", "recall", "f1", "auc")
 
@@ -125,3 +141,76 @@ def test_without_a_reference_or_without_its_labels_it_says_what_is_missing() -> 
     assert set(measured(PLUGIN, given.but(reference=None).case()).reason) == {NO_REFERENCE}
     blind = given.but(reference=given.reference.drop(columns="label"))
     assert set(measured(PLUGIN, blind.case()).reason) == {NO_LABELS}
+
+
+def regression_days(count: int, rng: np.random.Generator, *, hard: float, since: datetime = START) -> pd.DataFrame:
+    """A model whose error is three times as large where `kind` is b, whatever its value; `hard` is the share of b."""
+    frame = regression(days(count, 300, since), rng)
+    kind = rng.uniform(size=len(frame)) < hard
+    error = np.where(kind, 3.0, 1.0) * rng.normal(size=len(frame))
+    return frame.assign(kind=np.where(kind, "b", "a"), label=frame["predicted"] + error)
+
+
+@pytest.fixture(scope="module")
+def hardening() -> Given:
+    """A regression model whose inputs become harder from the fifth day on."""
+    rng = np.random.default_rng(56)
+    parts = [regression_days(4, rng, hard=0.2, since=LIVE), regression_days(4, rng, hard=0.7, since=LIVE + 4 * DAY)]
+    served = pd.concat(parts, ignore_index=True)
+    return Given(regression_days(40, rng, hard=0.2), served, count=8, task=Task.REGRESSION)
+
+
+@pytest.mark.parametrize(("measure", "tolerance"), [("mae", 0.12), ("rmse", 0.15)])
+def test_harder_inputs_of_a_regression_model_are_a_breach_before_any_label(
+    hardening: Given, measure: str, tolerance: float
+) -> None:
+    found = by_day(PLUGIN, hardening.but(served=hardening.served.drop(columns="label")).case(), measure)
+    errors = [part["predicted"] - part["label"] for part in per_day(hardening.served, LIVE)]
+    truth = [(e.abs().mean() if measure == "mae" else (e**2).mean() ** 0.5) for e in errors]
+    # Chance moves the realised value of 300 rows by about 5 %.
+    assert found.value.tolist() == pytest.approx(truth, rel=tolerance)
+    assert found.value[4:].mean() == pytest.approx(np.mean(truth[4:]), rel=0.04)
+    assert found.outcome.tolist() == [Outcome.OK] * 5 + [Outcome.BREACH] * 3
+    assert (found.limit > found.normal).all()
+
+
+def test_stratifying_the_errors_by_the_predicted_value_would_have_seen_nothing(hardening: Given) -> None:
+    reference = hardening.reference
+    assert reference is not None
+    case = hardening.case()
+    bins = [
+        np.searchsorted(case.layout.score_edges, frame["predicted"], side="right")
+        for frame in (reference, hardening.served)
+    ]
+    by_bin = (reference["predicted"] - reference["label"]).abs().groupby(bins[0]).mean()
+    stratified = pd.Series(by_bin.reindex(bins[1]).to_numpy()).groupby(day_of(hardening.served, LIVE).to_numpy()).mean()
+    found = by_day(PLUGIN, case, "mae")
+    assert stratified[4:].mean() < 1.1 * stratified[:4].mean()
+    assert found.value[4:].mean() > 1.5 * found.value[:4].mean()
+
+
+def test_the_interval_of_the_mean_absolute_error_holds_the_hidden_truth() -> None:
+    """It is an upper bound of the sampling error, so it covers more often than 19 times of 20."""
+    rng = np.random.default_rng(57)
+    given = Given(
+        regression_days(60, rng, hard=0.3),
+        regression_days(200, rng, hard=0.3, since=LIVE),
+        count=200,
+        task=Task.REGRESSION,
+    )
+    found = by_day(PLUGIN, given.case(), "mae")
+    truth = [(part["predicted"] - part["label"]).abs().mean() for part in per_day(given.served, LIVE)]
+    covered = (found.lower <= truth) & (truth <= found.upper)
+    assert covered.mean() >= 0.93
+    assert ((found.upper - found.value) / found.value).max() < 0.2
+    assert by_day(PLUGIN, given.case(), "rmse").lower.isna().all()
+
+
+def test_a_regression_reference_with_few_labels_says_how_many_it_needs() -> None:
+    given = usual(Task.REGRESSION, seed=58)
+    reference = given.reference
+    assert reference is not None
+    blind = given.but(reference=reference.assign(label=np.nan))
+    assert set(measured(PLUGIN, blind.case()).reason) == {NO_LABELS}
+    few = given.but(reference=reference.assign(label=reference["label"].where(reference.index < 400)))
+    assert set(measured(PLUGIN, few.case()).reason) == {NO_LOSSES}
