@@ -120,7 +120,7 @@ def of_nothing(layout: Layout) -> PortableProfile:
         pytest.param({"categorical": []}, ["feature 'kind' is missing"], id="lost feature"),
         pytest.param({"numeric": LAYOUT.numeric[::-1]}, ["the features stand in another order"], id="order"),
         pytest.param(
-            {"numeric": [msgspec.structs.replace(LAYOUT.numeric[0], edges=[0.0]), LAYOUT.numeric[1]]},
+            {"numeric": [msgspec.structs.replace(LAYOUT.numeric[0], edges=[0.0]), *LAYOUT.numeric[1:]]},
             ["feature 'x' has other bins"],
             id="bins",
         ),
