@@ -8,17 +8,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
+from app.core.case import ENOUGH_ROWS, ENOUGH_WINDOWS, EVERY_TASK, Case
 from app.core.daily import AHEAD_DAYS, LAST_DAYS, last_days
-from app.core.judgement import Harm, Readings, Rule, judge, learn, no_fault, normal_windows, too_few
-from app.core.model import Measurement, Outcome, Task
+from app.core.judgement import Harm, NormalWindows, Readings, Rule, judge, learn, no_fault, normal_windows, too_few
+from app.core.model import Measurement, Outcome, Task, WindowLength
 from app.core.profile import LATENCY_EDGES, FloatArray, IntArray, OutcomeCounts
 from app.core.stats.quantiles import sample_quantile_from_histogram
-from app.core.stats.trends import theil_sen
+from app.core.stats.trends import chance_slope, theil_sen
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 FEWEST_DAYS = 10
 CERTAINTY = 0.99
+NO_CHANCE = 0.995
+"""Part of the two-week slopes of normal days that the limit of the leak is to hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,9 @@ class Latency:
     """`p50`, `p95`, `p99` in ms: sudden slowness. `leak`: the slope of the daily p95 over two weeks, in ms per day.
 
     The slope is Theil and Sen's, which single odd days do not move. It is a breach when its 99 % interval lies above
-    zero and, going on like this, it adds a quarter to the median p95 within 30 days, and 5 ms at the least: usually
-    weeks before that is beyond the limit of the p95 itself.
+    zero, going on like this it adds a quarter to the median p95 within 30 days, and 5 ms at the least, and it is beyond
+    what the normal days' own ups and downs make a slope by chance: usually weeks before that is beyond the limit of the
+    p95 itself. Hourly models know too few normal days for the last of these.
     """
 
     name: ClassVar[str] = "latency"
@@ -66,12 +69,16 @@ class Latency:
 
     def _leaks(self, case: Case) -> Iterator[Measurement]:
         windows = normal_windows(case, lambda series: _timed(series.outcomes) >= ENOUGH_ROWS)
+        chance = _slope_by_chance(case, windows)
         for window, p95 in zip(case.judged, _daily_p95(case), strict=True):
-            found = self._leak(case, window, p95)
+            found = self._leak(case, window, p95, chance)
             yield no_fault(case, windows, found) if found.outcome is Outcome.OK else found
 
-    def _leak(self, case: Case, window: int, p95: FloatArray) -> Measurement:
-        """The verdict on the days [LAST_DAYS] up to the end of the window; NaN where a day has too few latencies."""
+    def _leak(self, case: Case, window: int, p95: FloatArray, chance: float) -> Measurement:
+        """The verdict on the days [LAST_DAYS] up to the end of the window; NaN where a day has too few latencies.
+
+        A slope of up to the part `chance` of the p95 a day is no news.
+        """
         told = np.isfinite(p95)
         untold = Measurement(
             self.name, "leak", case.windows[window], "theil_sen_slope_ms_per_day", Outcome.NOT_EVALUATED, normal=0.0
@@ -80,7 +87,8 @@ class Latency:
             found = f"{told.sum()} of the last {LAST_DAYS} days have latencies enough"
             return replace(untold, reason=f"{found}, {FEWEST_DAYS} and the last are needed")
         slope, lower, upper = theil_sen(p95[told], np.flatnonzero(told), certainty=CERTAINTY)
-        limit = max(self.growth * float(np.median(p95[told])), self.step_ms) / AHEAD_DAYS
+        median = float(np.median(p95[told]))
+        limit = max(self.growth * median / AHEAD_DAYS, self.step_ms / AHEAD_DAYS, chance * median)
         leaks = slope > limit and lower > 0
         return replace(
             untold,
@@ -110,6 +118,14 @@ def _daily_p95(case: Case) -> FloatArray:
     """[judged windows, LAST_DAYS] the p95 of each 24 hours up to the end of the window, oldest first."""
     days = last_days(case.outcomes.latency, case.model.window, case.judged)
     return np.where(days.known, _quantile(days.counts, QUANTILES["p95"], ENOUGH_ROWS), np.nan)
+
+
+def _slope_by_chance(case: Case, windows: NormalWindows) -> float:
+    """The slope, as part of the p95 a day, that days like the normal ones have by chance; 0 where few are known."""
+    p95 = _quantile(windows.series.outcomes.latency, QUANTILES["p95"], ENOUGH_ROWS)
+    if case.model.window is not WindowLength.DAY or len(p95) < ENOUGH_WINDOWS:
+        return 0.0
+    return chance_slope(p95, over=LAST_DAYS, certainty=NO_CHANCE) / float(p95.mean())
 
 
 PLUGIN = Latency()

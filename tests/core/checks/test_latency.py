@@ -15,6 +15,7 @@ from app.core.checks.latency import PLUGIN
 from app.core.fold import fold
 from app.core.model import Model, Outcome, Task, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.core.stats.trends import chance_slope
 from tests.core.checks.cases import (
     LIVE,
     START,
@@ -132,6 +133,31 @@ def test_days_that_only_vary_hardly_ever_look_like_a_leak() -> None:
         case = Given(None, frame, count=20, first=19).case()
         alarms += by_day(PLUGIN, case, "leak").outcome[19] == Outcome.BREACH
     assert alarms <= 2
+
+
+def wandering(rng: np.random.Generator, count: int) -> list[float]:
+    """Daily medians that vary by 6 %, each day much like the one before (.8)."""
+    steps = rng.normal(size=count)
+    for day in range(1, count):
+        steps[day] = 0.8 * steps[day - 1] + 0.6 * steps[day]
+    return [40 * float(np.exp(0.06 * step)) for step in steps]
+
+
+def test_once_normal_days_have_shown_how_they_wander_a_slope_must_be_beyond_what_that_makes_by_chance() -> None:
+    rng = np.random.default_rng(75)
+    given = Given(None, timed(wandering(rng, 45), rng, rows=100), count=45)
+    p95 = np.array([float(np.quantile(day["latency"], 0.95)) for day in per_day(given.served, LIVE)])
+    share = chance_slope(p95[:30], over=14, certainty=0.995) / p95[:30].mean()
+    found = by_day(PLUGIN, given.case(), "leak")
+    for day in range(13, 45):
+        median = float(np.median(p95[day - 13 : day + 1]))
+        assert share * median > 0.25 * median / 30
+        assert found.limit[day] == pytest.approx(share * median, rel=0.1)
+
+
+def test_a_leak_that_began_before_normal_was_known_goes_on_being_one() -> None:
+    given = served(*[40 * 1.015**day for day in range(40)])
+    assert set(by_day(PLUGIN, given.case(), "leak").outcome[17:]) == {Outcome.BREACH}
 
 
 def test_hours_make_whole_days_up_to_the_end_of_the_window() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import theilslopes
+from scipy.stats import norm, theilslopes
 
-from app.core.stats.trends import theil_sen
+from app.core.stats.trends import chance_slope, theil_sen
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=20)
 
@@ -45,3 +45,38 @@ def test_series_without_a_trend_seldom_show_one(likeness: float, most: float) ->
     ours = [theil_sen(one[-14:], range(14), certainty=0.99).lower > 0 for one in series]
     sens = [theilslopes(one[-14:], alpha=0.99).low_slope > 0 for one in series]
     assert np.mean(ours) <= min(most, np.mean(sens))
+
+
+def autoregression(rng: np.random.Generator, series: int, length: int, likeness: float) -> np.ndarray:
+    """[series, length] stationary, of unit variance."""
+    values = rng.normal(size=(series, length))
+    for step in range(1, length):
+        values[:, step] = likeness * values[:, step - 1] + np.sqrt(1 - likeness**2) * values[:, step]
+    return values
+
+
+def test_among_many_independent_values_a_chance_slope_is_that_of_the_regression_formula() -> None:
+    values = np.random.default_rng(4).normal(0, 3, 1_500)
+    expected = 3 * np.sqrt(12 / (14 * (14**2 - 1))) * norm.ppf(0.995)
+    assert chance_slope(values, over=14, certainty=0.99) == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("likeness", [0.0, 0.5, 0.8])
+def test_slopes_of_series_without_a_trend_stay_within_what_other_values_of_them_say(likeness: float) -> None:
+    """800 series: 60 values to learn from, 14 to look at. 1 % beyond is meant; 2.5 % leaves room for the estimates."""
+    values = autoregression(np.random.default_rng(5), 800, 74, likeness)
+    slopes = np.polynomial.polynomial.polyfit(np.arange(14), values[:, 60:].T, 1)[1]
+    chance = np.array([chance_slope(one, over=14, certainty=0.99) for one in values[:, :60]])
+    assert (np.abs(slopes) > chance).mean() < 0.025
+    assert (np.abs(slopes) > chance / 2).mean() > 0.05  # nor is it so wide that nothing could pass
+
+
+@given(st.floats(0.1, 1e3))
+def test_a_chance_slope_has_the_unit_of_its_values(unit: float) -> None:
+    values = np.random.default_rng(6).normal(size=40)
+    of_units = chance_slope(unit * values, over=14, certainty=0.99)
+    assert of_units == pytest.approx(unit * chance_slope(values, over=14, certainty=0.99))
+
+
+def test_what_never_varies_leaves_no_slope_to_chance() -> None:
+    assert chance_slope(np.full(30, 7.0), over=14, certainty=0.99) == 0
