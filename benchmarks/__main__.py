@@ -17,6 +17,7 @@ from benchmarks.table import markdown
 TITLES = {
     "ingest": "Ingestion over HTTP",
     "fold": "From stored rows to profiles",
+    "evaluate": "From profiles to verdicts",
     "skew": "Skew in memory",
     "import_csv": "Import of a large file",
 }
