@@ -76,7 +76,7 @@ ESTIMATES = [
         ("no change", Change()),
         ("every feature by .5 sd", Change(shift=0.5, shifted=20)),
         ("every feature by 1 sd", Change(shift=1.0, shifted=20)),
-        ("truth 20 % nearer to a coin toss", Change(shrink=0.2)),
+        ("20 % more noise in the truth", Change(shrink=0.2)),
     )
 ]
 

@@ -7,19 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
+import msgspec
 
 from app.core.alerting import AlertState, Finding, State, decide
 from app.core.case import EARLY_WINDOWS, Case, Series, full_windows, lookback
-from app.core.columns import Column
 from app.core.fold import Rows, fold
 from app.core.layout import Layout, build_layout
 from app.core.model import Measurement, Model, Outcome, Task, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
+from app.core.reservoir import Reservoir, with_gaps
 from app.services.checks import all_checks, feature_lookback
+from app.services.loss_models import fit_losses
 from benchmarks.simulation import CLASSES, DAY, Change, World, blocks
 
-SAMPLED = 4
+SAMPLED = 20_000
+"""Rows of the reference that the bins are learnt from."""
+SCORE, LABEL = "(score)", "(label)"
 PORTION = 30
 """Windows that are judged at a time, each with the windows before it that the services would give it."""
 CLASS_NAMES = {Task.BINARY: ["0", "1"], Task.MULTICLASS: CLASSES, Task.REGRESSION: []}
@@ -69,17 +72,26 @@ def profile(world: World, change: Change, seed: int) -> Profiles:
 
 
 def layout_of(task: Task, reference: Sequence[Rows]) -> Layout:
-    """The bins that a sample of the reference's rows gives: of all its days, one row in SAMPLED."""
-    columns = {name: _sampled([rows.features[name] for rows in reference]) for name in reference[0].features}
-    answers = [rows.predicted_value if task is Task.REGRESSION else rows.score for rows in reference]
-    scores = np.asarray(_sampled(answers), dtype=np.float64)
-    return build_layout(task, columns, scores=scores, classes=CLASS_NAMES[task], threshold=0.5, confident=0.9)
-
-
-def _sampled(parts: Sequence[Column]) -> Column:
-    if isinstance(parts[0], np.ndarray):
-        return np.concatenate([np.asarray(part[::SAMPLED], dtype=np.float64) for part in parts])
-    return [value for part in parts for value in part[::SAMPLED]]
+    """The bins, and for a regression model the expected errors, that a sample of the reference's rows gives."""
+    names = list(reference[0].features)
+    sample = Reservoir([*names, SCORE, LABEL], SAMPLED)
+    for rows in reference:
+        score = rows.predicted_value if task is Task.REGRESSION else rows.score
+        sample.add({**rows.features, SCORE: score, LABEL: rows.truth.label_value}, rows.times.size)
+    columns = sample.columns()
+    features = {name: columns[name] for name in names}
+    scores = columns[SCORE]
+    layout = build_layout(
+        task,
+        {name: with_gaps(part) for name, part in features.items()},
+        scores=scores,
+        classes=CLASS_NAMES[task],
+        threshold=0.5,
+        confident=0.9,
+    )
+    if task is not Task.REGRESSION:
+        return layout
+    return msgspec.structs.replace(layout, losses=fit_losses(layout, features, scores, columns[LABEL]))
 
 
 def _series(parts: Iterable[Mapping[datetime, Profile]]) -> Series:
