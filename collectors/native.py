@@ -21,10 +21,20 @@ import msgspec
 from msgspec import Meta
 
 from app.core.model import Source
-from app.core.records import NON_FINITE, CorrectionRecord, PredictionRecord, Rejection, Scalar, class_name, number
+from app.core.records import (
+    MOST_NUMBERS,
+    NON_FINITE,
+    CorrectionRecord,
+    PredictionRecord,
+    Rejection,
+    Scalar,
+    class_name,
+    number,
+)
 
 NAME_LENGTH = 200
 MOST_ENTRIES = 2_000
+MOST_CHARACTERS = 65_536
 MOST_RECORDS = 100_000
 """Of one body. What is wrong with a record takes more room than the two bytes that may hold it."""
 _SHOWN = 200  # characters of a wrong value that an answer repeats
@@ -34,7 +44,9 @@ Number: TypeAlias = float | Literal["NaN", "Infinity", "-Infinity"]
 Time: TypeAlias = Annotated[datetime, Meta(tz=True)]
 Integer: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Label: TypeAlias = bool | Integer | float | Text | None
-Features: TypeAlias = Annotated[dict[Text, float | str | bool | None], Meta(max_length=MOST_ENTRIES)]
+FreeText: TypeAlias = Annotated[str, Meta(max_length=MOST_CHARACTERS)]
+Numbers: TypeAlias = Annotated[list[Number], Meta(max_length=MOST_NUMBERS)]
+Features: TypeAlias = Annotated[dict[Text, float | FreeText | bool | Numbers | None], Meta(max_length=MOST_ENTRIES)]
 ClassScores: TypeAlias = Annotated[dict[Text, Number], Meta(min_length=1, max_length=MOST_ENTRIES)]
 Attributes: TypeAlias = Annotated[dict[Text, Text], Meta(max_length=MOST_ENTRIES)]
 Milliseconds: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -273,7 +285,10 @@ PREDICTION: Mapping[str, Field] = {
     "prediction_id": Field(Text, _TEXT, required=True),
     "timestamp": Field(Time, _TIME, required=True),
     "features": Field(
-        Features, f"{_ENTRIES} with a number, a string without NUL, a boolean or null each", required=True
+        Features,
+        f"{_ENTRIES} with a number, a string of at most {MOST_CHARACTERS} characters without NUL, a boolean, null, or "
+        f"a list of at most {MOST_NUMBERS} numbers each",
+        required=True,
     ),
     "prediction": Field(Label, _LABEL),
     "score": Field(Number | None, _NUMBER),
@@ -362,6 +377,8 @@ def _storable(value: object) -> bool:
     match value:
         case str():
             return "\0" not in value and not _SURROGATE.search(value)
+        case list():
+            return all(map(_storable, value))
         case dict():
             return all(_storable(part) for entry in value.items() for part in entry)
     return not isinstance(value, Decimal)

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.records import NON_FINITE, Scalar
+from app.core.records import NON_FINITE, FeatureValue
 
-Column: TypeAlias = Sequence[Scalar] | NDArray[np.float64]
+Column: TypeAlias = Sequence[FeatureValue] | NDArray[np.float64]
 """Values in row order. In a list None marks a missing value; in an array of floats NaN is a NaN that was served."""
 
 
@@ -87,8 +87,8 @@ def _with_states(values: NDArray[np.float64], missing: NDArray[np.bool_] | None)
     return Numbers(values, states)
 
 
-def _parse_mixed(column: Sequence[Scalar]) -> Numbers:
-    """The slow way, value by value, for columns that hold text or booleans among the numbers."""
+def _parse_mixed(column: Sequence[FeatureValue]) -> Numbers:
+    """The slow way, value by value, for columns that hold text, booleans or lists among the numbers."""
     values = np.full(len(column), np.nan)
     invalid = np.zeros(len(column), np.bool_)
     missing = np.zeros(len(column), np.bool_)
@@ -98,6 +98,8 @@ def _parse_mixed(column: Sequence[Scalar]) -> Numbers:
         elif isinstance(value, str):
             values[row] = NON_FINITE.get(value, np.nan)
             invalid[row] = value not in NON_FINITE
+        elif isinstance(value, list):
+            invalid[row] = True
         else:
             values[row] = float(value)
     numbers = _with_states(values, missing)
@@ -106,12 +108,12 @@ def _parse_mixed(column: Sequence[Scalar]) -> Numbers:
     return numbers
 
 
-def categories_of(column: Iterable[Scalar]) -> list[str | None]:
+def categories_of(column: Iterable[FeatureValue]) -> list[str | None]:
     """Canonical category names: booleans as "true"/"false", whole floats without ".0", None where missing."""
     return [_category(value) for value in column]
 
 
-def _category(value: Scalar) -> str | None:
+def _category(value: FeatureValue) -> str | None:
     if value is None or type(value) is str:
         return value
     if isinstance(value, bool):

@@ -1,19 +1,21 @@
-"""How far the features of a window are from a baseline: one distance for numbers, one for categories."""
+"""How far the features of a window are from a baseline: one distance for each kind of feature."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.case import ENOUGH_ROWS, BoolArray
-from app.core.layout import BINS, Layout
+from app.core.layout import BINS, Grid, Layout
 from app.core.profile import FeatureCounts, FloatArray, IntArray
 from app.core.stats.distances import jensen_shannon, normed_wasserstein
+from app.core.stats.projections import PROJECTIONS
 
 Outlines: TypeAlias = NDArray[np.floating[Any]]
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 class Distance(Protocol):
@@ -74,13 +76,7 @@ class _Numeric:
         return replace(total, numeric=numeric, offsets=offsets)
 
     def outlines(self, layout: Layout, features: FeatureCounts) -> Outlines:
-        # Both sides' mass at the centres of the bins: distribution functions, each step as wide as it is in sds.
-        centres = layout.centres / layout.scales[:, None]
-        widths = np.diff(centres, axis=-1, append=centres[:, -1:])
-        filled = np.arange(BINS) < np.array([edges.size for edges in layout.edge_arrays])[:, None]
-        # Single precision is plenty to choose by, and half of the memory to go through.
-        shares = _shares(features.numeric).astype(np.float32)
-        return np.asarray(np.cumsum(shares, axis=-1) * np.where(filled, widths, 0.0).astype(np.float32))
+        return _steps(layout.grid, features.numeric)
 
     def roughly(self, outlines: Outlines, other: Outlines) -> FloatArray:
         return np.asarray(np.abs(outlines - other).sum(axis=-1))
@@ -89,9 +85,10 @@ class _Numeric:
     def _distance(
         layout: Layout, counts: IntArray, offsets: IntArray, base: IntArray, base_offsets: IntArray
     ) -> FloatArray:
-        means = layout.centres + layout.quanta * offsets / np.maximum(counts, 1)
-        base_means = layout.centres + layout.quanta * base_offsets / np.maximum(base, 1)
-        return normed_wasserstein(counts, means, base, base_means, layout.scales)
+        grid = layout.grid
+        return normed_wasserstein(
+            counts, grid.means(counts, offsets), base, grid.means(base, base_offsets), grid.scales
+        )
 
 
 class _Categorical:
@@ -120,6 +117,68 @@ class _Categorical:
         return jensen_shannon(outlines, other)
 
 
+class _Embedding:
+    """The mean over an embedding's projections of their normed Wasserstein distances."""
+
+    statistic = "sliced_wasserstein"
+
+    def names(self, layout: Layout) -> list[str]:
+        return [feature.name for feature in layout.embeddings]
+
+    def rows(self, features: FeatureCounts) -> IntArray:
+        return np.asarray(_projections(features.latent)[..., ::PROJECTIONS, :].sum(axis=-1))
+
+    def between(self, layout: Layout, features: FeatureCounts, baseline: FeatureCounts) -> FloatArray:
+        counts, offsets = features.latent, features.latent_offsets
+        return self._distance(layout, counts, offsets, baseline.latent, baseline.latent_offsets)
+
+    def leave_one_out(self, layout: Layout, features: FeatureCounts) -> FloatArray:
+        counts, offsets = features.latent, features.latent_offsets
+        others, other_offsets = counts.sum(axis=0) - counts, offsets.sum(axis=0) - offsets
+        return self._distance(layout, counts, offsets, others, other_offsets)
+
+    def pool(self, features: FeatureCounts, kept: BoolArray) -> FeatureCounts:
+        total = features.sum()
+        latent, offsets = total.latent.copy(), total.latent_offsets.copy()
+        each = np.repeat(kept, PROJECTIONS, axis=1)
+        own = slice(each.shape[1])
+        latent[own] = _less(total.latent[own], features.latent[:, own], each)
+        offsets[own] = _less(total.latent_offsets[own], features.latent_offsets[:, own], each)
+        return replace(total, latent=latent, latent_offsets=offsets)
+
+    def outlines(self, layout: Layout, features: FeatureCounts) -> Outlines:
+        steps = _projections(_steps(layout.latent_grid, features.latent))
+        return steps.reshape(*steps.shape[:-2], len(layout.embeddings), PROJECTIONS * BINS)
+
+    def roughly(self, outlines: Outlines, other: Outlines) -> FloatArray:
+        return np.asarray(np.abs(outlines - other).sum(axis=-1) / PROJECTIONS)
+
+    @staticmethod
+    def _distance(
+        layout: Layout, counts: IntArray, offsets: IntArray, base: IntArray, base_offsets: IntArray
+    ) -> FloatArray:
+        grid = layout.latent_grid
+        means, base_means = grid.means(counts, offsets), grid.means(base, base_offsets)
+        apart = normed_wasserstein(counts, means, base, base_means, grid.scales)
+        apart = _projections(apart[..., None])[..., 0]
+        return np.asarray(apart.reshape(*apart.shape[:-1], -1, PROJECTIONS).mean(axis=-1))
+
+
+def _projections(latent: NDArray[_Number]) -> NDArray[_Number]:
+    """[..., E * PROJECTIONS, B] of the latent columns those that are projections of embeddings."""
+    return latent[..., : latent.shape[-2] // PROJECTIONS * PROJECTIONS, :]
+
+
+def _steps(grid: Grid, counts: IntArray) -> Outlines:
+    """[..., C, BINS] both sides' mass at the centres of the bins: distribution functions, steps as wide as in sds."""
+    centres = grid.centres / grid.scales[:, None]
+    widths = np.diff(centres, axis=-1, append=centres[:, -1:])
+    filled = np.arange(BINS) < np.array([edges.size for edges in grid.edges])[:, None]
+    # Single precision is plenty to choose by, and half of the memory to go through.
+    shares = _shares(counts).astype(np.float32)
+    return np.asarray(np.cumsum(shares, axis=-1) * np.where(filled, widths, 0.0).astype(np.float32))
+
+
 def _less(total: IntArray, parts: IntArray, kept: BoolArray) -> IntArray:
     """[S, B] the total without what is not kept of its parts [W, S, B]: few leave, so taking them away is quickest."""
     rest = total.copy()
@@ -133,7 +192,7 @@ def _shares(counts: IntArray) -> FloatArray:
     return np.asarray(counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1))
 
 
-KINDS: tuple[Distance, ...] = (_Numeric(), _Categorical())
+KINDS: tuple[Distance, ...] = (_Numeric(), _Categorical(), _Embedding())
 
 
 def enough_rows(rows: IntArray) -> BoolArray:

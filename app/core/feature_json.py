@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.core.columns import Column
 from app.core.layout import Layout
-from app.core.records import Scalar
+from app.core.records import FeatureValue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ def served_features(layout: Layout, texts: Sequence[str]) -> ServedFeatures:
         return ServedFeatures({}, none_unknown)
     body = f"[{','.join(texts)}]"
     if any(map(_NO_FIELD.search, names)):
-        objects: list[dict[str, Scalar]] = msgspec.json.decode(body)
+        objects: list[dict[str, FeatureValue]] = msgspec.json.decode(body)
         return ServedFeatures({name: [row.get(name) for row in objects] for name in names}, _unknown(names, objects))
     try:
         rows = _decoder(numeric, others, strict=True, closed=True).decode(body)

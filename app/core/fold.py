@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import FINITE, Column, Numbers, categories_of, parse_numbers
-from app.core.layout import BINS, Layout
+from app.core.layout import BINS, Grid, Layout
 from app.core.losses import Codes
 from app.core.model import Source, Task, WindowLength
 from app.core.profile import (
@@ -146,12 +146,14 @@ class _Features:
     """Parsed feature columns: numbers, and category codes (UNKNOWN = missing)."""
 
     numeric: list[Numbers]
+    latent: list[Numbers]
     categorical: list[NDArray[np.intp]]
 
     def pick(self, index: Index) -> _Features:
         if isinstance(index, slice):
             return self
-        return _Features([n.take(index) for n in self.numeric], [c[index] for c in self.categorical])
+        numeric, latent = ([one.take(index) for one in columns] for columns in (self.numeric, self.latent))
+        return _Features(numeric, latent, [codes[index] for codes in self.categorical])
 
 
 def _encode_features(layout: Layout, rows: Rows) -> _Features:
@@ -159,12 +161,13 @@ def _encode_features(layout: Layout, rows: Rows) -> _Features:
     numeric = [parse_numbers(rows.features.get(f.name, missing)) for f in layout.numbers]
     for derived in layout.derived:
         numeric += derived.derive(rows.features.get(derived.name, missing))
+    latent = [n for e in layout.embeddings for n in e.derive(rows.features.get(e.name, missing))]
     categorical = []
     for feature, index in zip(layout.categorical, layout.category_index, strict=True):
         names = categories_of(rows.features.get(feature.name, missing))
         codes = [UNKNOWN if name is None else index.get(name, _UNSEEN) for name in names]
         categorical.append(np.array(codes, dtype=np.intp))
-    return _Features(numeric, categorical)
+    return _Features(numeric, latent, categorical)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -288,7 +291,12 @@ def _feature_counts(layout: Layout, features: _Features) -> FeatureCounts:
         values = np.sort(numbers.finite())
         if values.size:
             counts.lowest[f], counts.highest[f] = values[0], values[-1]
-            counts.numeric[f], counts.offsets[f] = _bin(layout, f, values)
+            counts.numeric[f], counts.offsets[f] = _bin(layout.grid, f, values)
+    for f, numbers in enumerate(features.latent):
+        counts.latent_states[f] = numbers.state_counts()
+        values = np.sort(numbers.finite())
+        if values.size:
+            counts.latent[f], counts.latent_offsets[f] = _bin(layout.latent_grid, f, values)
     for g, codes in enumerate(features.categorical):
         present = codes[codes != UNKNOWN]
         width = counts.categories.shape[-1]
@@ -297,18 +305,18 @@ def _feature_counts(layout: Layout, features: _Features) -> FeatureCounts:
     return counts
 
 
-def _bin(layout: Layout, feature: int, values: FloatArray) -> tuple[IntArray, IntArray]:
+def _bin(grid: Grid, column: int, values: FloatArray) -> tuple[IntArray, IntArray]:
     """Counts and offset sums [BINS] of sorted finite values.
 
     Sorting first is several times faster than looking up each value's bin: numpy sorts with vector instructions,
     and afterwards 127 look-ups do for the whole column.
     """
-    positions = np.searchsorted(values, layout.edge_arrays[feature])
+    positions = np.searchsorted(values, grid.edges[column])
     starts = np.concatenate([[0], positions])
     counts = np.diff(starts, append=values.size)
     with np.errstate(over="ignore"):  # a value near the largest double: the clip below is meant for it
-        steps = values - np.repeat(layout.centres[feature, : counts.size], counts)
-        steps /= np.repeat(layout.quanta[feature, : counts.size], counts)
+        steps = values - np.repeat(grid.centres[column, : counts.size], counts)
+        steps /= np.repeat(grid.quanta[column, : counts.size], counts)
     np.rint(np.clip(steps, -_LARGEST_OFFSET, _LARGEST_OFFSET, out=steps), out=steps)
     filled = np.flatnonzero(counts)
     all_counts, offsets = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import TypeAlias
 
 import msgspec
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import Column, Numbers, categories_of, is_numeric, parse_numbers
-from app.core.derived import DerivedFeature
+from app.core.derived import Derivation, DerivedFeature, Embedding
 from app.core.losses import Losses
 from app.core.model import Task
 from app.core.stats.quantiles import equal_mass_edges
@@ -50,11 +50,33 @@ class CategoricalFeature(msgspec.Struct, frozen=True):
     categories: list[str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """The bins of C columns as arrays: where offsets are measured from, [C, BINS], and in which steps, [C, BINS]."""
+
+    centres: FloatArray
+    quanta: FloatArray
+    edges: list[FloatArray]
+    scales: FloatArray
+
+    @classmethod
+    def of(cls, columns: Sequence[NumericFeature]) -> Grid:
+        """The arrays of these columns; `scales` [C] are the divisors of their distances."""
+        grids = np.array([_grid(column) for column in columns]).reshape(-1, 2, BINS)
+        edges, scales = [np.array(column.edges) for column in columns], [column.scale for column in columns]
+        return cls(grids[:, 0].copy(), grids[:, 1].copy(), edges, np.array(scales))
+
+    def means(self, counts: NDArray[np.int64], offsets: NDArray[np.int64]) -> FloatArray:
+        """[..., C, BINS] mean of each bin's values; the bin's centre where it is empty."""
+        return self.centres + self.quanta * offsets / np.maximum(counts, 1)
+
+
 class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     """The bins of one version. Arrays of a profile follow the order given here.
 
     `numeric` are the columns that are counted as numbers: the features that are numbers, and after them the columns of
-    the `derived` features, one feature after the other.
+    the `derived` features, one feature after the other. `latent` are columns that no check has as a subject of its own:
+    the projections of the `embeddings`.
     """
 
     task: Task
@@ -67,6 +89,8 @@ class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     derived: list[DerivedFeature] = []
     losses: Losses | None = None
     """Regression with a labelled reference: what tells the expected error of a row."""
+    embeddings: list[Embedding] = []
+    latent: list[NumericFeature] = []
 
     @cached_property
     def numbers(self) -> list[NumericFeature]:
@@ -75,9 +99,9 @@ class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 
     @cached_property
     def feature_names(self) -> list[str]:
-        """The features as they are served: numbers, then derived ones, then categories."""
-        derived = [feature.name for feature in self.derived]
-        return [f.name for f in self.numbers] + derived + [f.name for f in self.categorical]
+        """The features as they are served: numbers, then derived ones, then categories, then embeddings."""
+        numeric = [feature.name for feature in self.numbers] + [feature.name for feature in self.derived]
+        return numeric + [feature.name for feature in self.categorical] + [feature.name for feature in self.embeddings]
 
     @cached_property
     def column_names(self) -> list[str]:
@@ -121,23 +145,33 @@ class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         return [{name: index for index, name in enumerate(f.categories)} for f in self.categorical]
 
     @cached_property
+    def grid(self) -> Grid:
+        """The bins of the numeric columns."""
+        return Grid.of(self.numeric)
+
+    @cached_property
+    def latent_grid(self) -> Grid:
+        """The bins of the latent columns."""
+        return Grid.of(self.latent)
+
+    @property
     def centres(self) -> FloatArray:
         """[F, BINS] the value that a bin's offsets are measured from."""
-        return np.array([_grid(f)[0] for f in self.numeric]).reshape(-1, BINS)
+        return self.grid.centres
 
-    @cached_property
+    @property
     def quanta(self) -> FloatArray:
         """[F, BINS] the size of one offset step, in the feature's unit."""
-        return np.array([_grid(f)[1] for f in self.numeric]).reshape(-1, BINS)
+        return self.grid.quanta
 
-    @cached_property
+    @property
     def edge_arrays(self) -> list[FloatArray]:
-        return [np.array(f.edges) for f in self.numeric]
+        return self.grid.edges
 
-    @cached_property
+    @property
     def scales(self) -> FloatArray:
         """[F] the divisor of each feature's distance."""
-        return np.array([f.scale for f in self.numeric])
+        return self.grid.scales
 
     @property
     def largest_error(self) -> float:
@@ -211,7 +245,7 @@ def build_layout(
     classes: Sequence[str],
     threshold: float,
     confident: float,
-    derived: Mapping[DerivedFeature, Sequence[Numbers]] = MappingProxyType({}),
+    derived: Sequence[tuple[Derivation, Sequence[Numbers]]] = (),
 ) -> Layout:
     """The layout that a sample of reference rows gives.
 
@@ -221,11 +255,24 @@ def build_layout(
     regression none.
     """
     numeric = [numeric_feature(n, parse_numbers(v)) for n, v in features.items() if is_numeric(v)]
-    for feature, columns in derived.items():
-        numeric += [numeric_feature(n, numbers) for n, numbers in zip(feature.columns, columns, strict=True)]
+    latent: list[NumericFeature] = []
+    for feature, columns in derived:
+        found = [numeric_feature(name, numbers) for name, numbers in zip(feature.columns, columns, strict=True)]
+        (latent if isinstance(feature, Embedding) else numeric).extend(found)
     categorical = [categorical_feature(n, v) for n, v in features.items() if not is_numeric(v)]
     edges = score_edges(task, scores, threshold=threshold, confident=confident).tolist()
-    return Layout(task, numeric, categorical, _classes(task, classes), edges, threshold, confident, [*derived])
+    return Layout(
+        task,
+        numeric,
+        categorical,
+        _classes(task, classes),
+        edges,
+        threshold,
+        confident,
+        derived=[feature for feature, _ in derived if isinstance(feature, DerivedFeature)],
+        embeddings=[feature for feature, _ in derived if isinstance(feature, Embedding)],
+        latent=latent,
+    )
 
 
 def default_layout(task: Task, *, positive_label: str, threshold: float, confident: float) -> Layout:

@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 
 from app.core.codec import decode_foreign_counts, decode_layout, encode_counts, encode_layout, layout_digest
-from app.core.derived import DerivedFeature
+from app.core.derived import DerivedFeature, Embedding
 from app.core.errors import InvalidError
 from app.core.layout import CategoricalFeature, Layout, NumericFeature
 from app.core.model import WindowLength
@@ -166,7 +166,7 @@ def layout_differences(wanted: Layout, given: Layout) -> list[str]:
     said += [f"feature {name!r} is unknown" for name in theirs if name not in ours]
     for name in (name for name in ours if name in theirs and ours[name] != theirs[name]):
         same_type = type(ours[name]) is type(theirs[name])
-        said.append(f"feature {name!r} has other {'bins' if same_type else 'values: number, category or text'}")
+        said.append(f"feature {name!r} has other {'bins' if same_type else 'values: number, category, text, list'}")
     for field in ("task", "classes", "threshold", "confident", "score_edges", "losses"):
         mine, yours = getattr(wanted, field), getattr(given, field)
         if mine != yours:
@@ -175,8 +175,9 @@ def layout_differences(wanted: Layout, given: Layout) -> list[str]:
     return said or (["the features stand in another order"] if encode_layout(wanted) != encode_layout(given) else [])
 
 
-def _features(layout: Layout) -> dict[str, NumericFeature | DerivedFeature | CategoricalFeature]:
-    return {one.name: one for kind in (layout.numeric, layout.derived, layout.categorical) for one in kind}
+def _features(layout: Layout) -> dict[str, NumericFeature | DerivedFeature | CategoricalFeature | Embedding]:
+    kinds = (layout.numeric, layout.derived, layout.categorical, layout.embeddings, layout.latent)
+    return {one.name: one for kind in kinds for one in kind}
 
 
 def _packed(start: datetime | None, profile: Profile) -> PackedProfile:

@@ -17,6 +17,7 @@ from app.core.columns import State
 from app.core.layout import BINS, Layout
 from app.core.model import Source
 from app.core.replays import merge_replays, no_replays
+from app.core.stats.projections import PROJECTIONS
 from app.core.stats.quantiles import latency_edges
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -100,10 +101,16 @@ class FeatureCounts(_Additive):
     """[..., G, C] values per known category, padded; the last column counts all other ones."""
     absent: IntArray
     """[..., G] missing values of categorical features."""
+    latent: IntArray
+    """[..., L, BINS] like `numeric`, of the latent columns."""
+    latent_offsets: IntArray
+    """[..., L, BINS] like `offsets`, of the latent columns."""
+    latent_states: IntArray
+    """[..., L, State] like `states`, of the latent columns."""
 
     @classmethod
     def empty(cls, layout: Layout) -> FeatureCounts:
-        f, g = len(layout.numeric), len(layout.categorical)
+        f, g, latent = len(layout.numeric), len(layout.categorical), len(layout.latent)
         c = 1 + max((len(feature.categories) for feature in layout.categorical), default=0)
         return cls(
             numeric=np.zeros((f, BINS), np.int64),
@@ -113,26 +120,40 @@ class FeatureCounts(_Additive):
             highest=np.full(f, -np.inf),
             categories=np.zeros((g, c), np.int64),
             absent=np.zeros(g, np.int64),
+            latent=np.zeros((latent, BINS), np.int64),
+            latent_offsets=np.zeros((latent, BINS), np.int64),
+            latent_states=np.zeros((latent, len(State)), np.int64),
         )
 
     def means(self, layout: Layout) -> FloatArray:
         """[..., F, BINS] mean of each bin's values; the bin's centre where it is empty."""
-        return layout.centres + layout.quanta * self.offsets / np.maximum(self.numeric, 1)
+        return layout.grid.means(self.numeric, self.offsets)
 
     def missing(self, layout: Layout) -> IntArray:
         """[..., N] missing values of each feature, in the order of `layout.feature_names`."""
         numeric = self.states[..., layout.telling_columns, State.MISSING]
-        return np.concatenate([numeric, self.absent], axis=-1)
+        return np.concatenate([numeric, self.absent, self.vector_states(layout)[..., State.MISSING]], axis=-1)
 
     def present(self, layout: Layout) -> IntArray:
         """[..., N] values of any kind of each feature; NaN and infinities are values, too."""
         numeric = self.numeric.sum(axis=-1) + self.states.sum(axis=-1) - self.states[..., State.MISSING]
-        return np.concatenate([numeric[..., layout.telling_columns], self.categories.sum(axis=-1)], axis=-1)
+        states = self.vector_states(layout)
+        vectors = self.vectors(layout) + states.sum(axis=-1) - states[..., State.MISSING]
+        return np.concatenate([numeric[..., layout.telling_columns], self.categories.sum(axis=-1), vectors], axis=-1)
 
     def unfit(self, layout: Layout) -> IntArray:
         """[..., N] values of each feature that are not of its kind, or categories that the layout does not know."""
         numeric = self.states[..., layout.telling_columns, State.INVALID]
-        return np.concatenate([numeric, self.categories[..., -1]], axis=-1)
+        vectors = self.vector_states(layout)[..., State.INVALID]
+        return np.concatenate([numeric, self.categories[..., -1], vectors], axis=-1)
+
+    def vectors(self, layout: Layout) -> IntArray:
+        """[..., E] vectors of finite numbers of each embedding. Any of its projections tells."""
+        return np.asarray(self.latent[..., : len(layout.embeddings) * PROJECTIONS : PROJECTIONS, :].sum(axis=-1))
+
+    def vector_states(self, layout: Layout) -> IntArray:
+        """[..., E, State] values of each embedding that are no such vectors."""
+        return self.latent_states[..., : len(layout.embeddings) * PROJECTIONS : PROJECTIONS, :]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

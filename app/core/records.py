@@ -12,6 +12,11 @@ from app.core.model import Source, Task
 
 Scalar: TypeAlias = bool | int | float | str | None
 
+FeatureValue: TypeAlias = Scalar | list[Scalar]
+"""What a feature may hold: lists are of numbers, or of the strings in NON_FINITE."""
+MOST_NUMBERS = 4096
+"""Of one list."""
+
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How numbers that JSON cannot carry are written on the wire and in stored JSON."""
 

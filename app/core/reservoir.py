@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import Column
-from app.core.records import Scalar
+from app.core.records import FeatureValue, Scalar
 
 Part: TypeAlias = NDArray[Any]
 """[n] float64 with NaN where missing, or objects where a column holds anything but numbers."""
@@ -67,6 +67,11 @@ def with_gaps(part: Part) -> list[Scalar]:
     return values if part.dtype == object else [None if value != value else value for value in values]
 
 
+def _plain(value: FeatureValue) -> Scalar:
+    """The value; a stray list among other values as its text, which is the name of a category."""
+    return str(value) if isinstance(value, list) else value
+
+
 def _part(column: Column) -> Part:
     if isinstance(column, np.ndarray):
         return column
@@ -74,7 +79,7 @@ def _part(column: Column) -> Part:
         return np.array(column, dtype=np.float64)
     part = np.empty(len(column), dtype=object)
     # Categories repeat: one object per different text, not one per row.
-    part[:] = [sys.intern(value) if isinstance(value, str) else value for value in column]
+    part[:] = [sys.intern(value) if isinstance(value, str) else _plain(value) for value in column]
     return part
 
 

@@ -11,12 +11,14 @@ from math import isfinite
 
 import numpy as np
 
+from app.core.derived import FEWEST_DIMENSIONS
 from app.core.errors import InvalidError
 from app.core.layout import BINS, MOST_CATEGORIES, MOST_CLASSES, MOST_FEATURES, Layout
 from app.core.losses import CODES, LEAVES, MOST_INPUTS, MOST_TREES, NODES, STEPS, BoostedTrees, Losses, LossInput
 from app.core.model import Source, Task
 from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, FloatArray, IntArray, OutcomeCounts, Profile
 from app.core.replays import HIGHEST, KEY, LOWEST, TIMES, no_replays
+from app.core.stats.projections import MOST_DIMENSIONS
 
 NAME_LENGTH = 200
 MOST_ROWS = 2**40
@@ -31,13 +33,19 @@ def check_layout(layout: Layout) -> None:
     for names in (layout.column_names, layout.feature_names):
         _require(len(names) <= MOST_FEATURES, "features", len(names), f"at most {MOST_FEATURES}")
         _require(_are_names(names), "features", names[:5], f"different names of 1 to {NAME_LENGTH} characters each")
-    for numeric in layout.numeric:
+    for numeric in (*layout.numeric, *layout.latent):
         finite = map(isfinite, (numeric.mean, numeric.sd, numeric.low, numeric.high))
         _require(all(finite) and numeric.sd >= 0, numeric.name, numeric.sd, "finite figures, and no negative sd")
         _require(_ascend(numeric.edges, BINS - 1), numeric.name, "edges", f"1 to {BINS - 1} ascending numbers")
     derived = [name for feature in layout.derived for name in feature.columns]
     last = [one.name for one in layout.numeric[len(layout.numbers) :]]
     _require(last == derived, "derived", last[:5], "the last numeric columns are those of the derived features")
+    for embedding in layout.embeddings:
+        fit = FEWEST_DIMENSIONS <= embedding.dimension <= MOST_DIMENSIONS and abs(embedding.exponent) <= 1000
+        _require(fit, embedding.name, embedding.dimension, f"{FEWEST_DIMENSIONS} to {MOST_DIMENSIONS} dimensions")
+    latent = [name for embedding in layout.embeddings for name in embedding.columns]
+    last = [one.name for one in layout.latent]
+    _require(last == latent, "latent", last[:5], "the projections of the embeddings")
     for categorical in layout.categorical:
         known = len(categorical.categories)
         fit = known <= MOST_CATEGORIES and len(set(categorical.categories)) == known
@@ -102,15 +110,18 @@ def check_profile(profile: Profile) -> None:
 
 def _feature_laws(counts: FeatureCounts, rows: int) -> Iterator[tuple[str, bool, str]]:
     """(array, whether the law holds, the law)."""
-    for name in ("numeric", "states", "categories", "absent"):
+    for name in ("numeric", "states", "categories", "absent", "latent", "latent_states"):
         yield name, _within(getattr(counts, name), rows), "every count is from 0 to the number of rows"
     values = counts.numeric.sum(axis=-1)
-    whole = values + counts.states.sum(axis=-1)
-    yield "numeric", bool((whole == rows).all()), "every row has one value of each number, or the state that it lacks"
+    for name, states in (("numeric", counts.states), ("latent", counts.latent_states)):
+        whole = getattr(counts, name).sum(axis=-1) + states.sum(axis=-1)
+        yield name, bool((whole == rows).all()), "every row has one value of each number, or the state that it lacks"
     whole = counts.categories.sum(axis=-1) + counts.absent
     yield "categories", bool((whole == rows).all()), "every row has one value of each category, or lacks it"
-    reach = np.minimum(counts.numeric * float(_LARGEST_OFFSET), _LARGEST_OFFSETS)
-    yield "offsets", bool((np.abs(counts.offsets.astype(float)) <= reach).all()), "a sum over the values of its bin"
+    for name, binned in (("offsets", counts.numeric), ("latent_offsets", counts.latent)):
+        reach = np.minimum(binned * float(_LARGEST_OFFSET), _LARGEST_OFFSETS)
+        within = bool((np.abs(getattr(counts, name).astype(float)) <= reach).all())
+        yield name, within, "a sum over the values of its bin"
     known = np.isfinite(counts.lowest) & np.isfinite(counts.highest) & (counts.lowest <= counts.highest)
     unknown = (counts.lowest == np.inf) & (counts.highest == -np.inf)
     yield "lowest", bool(np.where(values > 0, known, unknown).all()), "the range of the values, where there are any"

@@ -154,7 +154,7 @@ def _windows(start: datetime, end: datetime, length: WindowLength) -> list[Windo
 
 def _portions(due: Sequence[Window], layout: Layout) -> Iterator[Sequence[Window]]:
     """Runs of windows short enough for one commit each."""
-    step = max(1, ROWS_PER_COMMIT // (40 + 4 * len(layout.feature_names)))
+    step = max(1, ROWS_PER_COMMIT // (40 + 4 * (len(layout.column_names) + len(layout.embeddings))))
     return (due[at : at + step] for at in range(0, len(due), step))
 
 

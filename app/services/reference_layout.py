@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from app.core.columns import categories_of, parse_numbers
-from app.core.derived import LONGEST_SUFFIX, DerivedFeature, recognise
+from app.core.derived import LONGEST_SUFFIX, Derivation, recognise
 from app.core.errors import InvalidError
 from app.core.layout import MOST_FEATURES, Layout, build_layout
 from app.core.model import Model, Task, Version
@@ -46,7 +46,7 @@ class LayoutLearner:
         self._model, self._version = model, version
         self._sample_rows, self._texts = sample_rows, texts
         self._names, self._undecided = frozenset(features), list(features)
-        self._derived: dict[DerivedFeature, Reservoir] = {}
+        self._derived: dict[Derivation, Reservoir] = {}
         self._features = Reservoir(features, sample_rows)
         # Reservoirs of one seed keep the same rows; so no feature can hide a column of ours by its name.
         self._scores = Reservoir(["score", "label"] if self._regression else ["score"], sample_rows)
@@ -77,12 +77,12 @@ class LayoutLearner:
                     self._derived[feature] = Reservoir(feature.columns, self._sample_rows)
         self._undecided = [n for n in self._undecided if all(value is None for value in rows.features[n])]
 
-    def _require_free(self, feature: DerivedFeature) -> None:
+    def _require_free(self, feature: Derivation) -> None:
         """Raise InvalidError where the names of derived columns are taken, or would be too long."""
         if len(feature.name) + LONGEST_SUFFIX > NAME_LENGTH:
             most = NAME_LENGTH - LONGEST_SUFFIX
             raise InvalidError(
-                "column", feature.name, f"a feature of {feature.kind} has a name of 1 to {most} characters"
+                "column", feature.name, f"a feature of texts or lists has a name of 1 to {most} characters"
             )
         if taken := set(feature.columns) & set(self._names):
             why = f"it is the name of what is counted of the feature {feature.name!r}; rename or exclude it"
@@ -100,12 +100,12 @@ class LayoutLearner:
             classes=self._class_names(),
             threshold=self._version.decision_threshold,
             confident=self._model.confident_threshold,
-            derived={
-                feature: [parse_numbers(column) for column in reservoir.columns().values()]
+            derived=[
+                (feature, [parse_numbers(column) for column in reservoir.columns().values()])
                 for feature, reservoir in self._derived.items()
-            },
+            ],
         )
-        if (columns := len(layout.column_names)) > MOST_FEATURES:
+        if (columns := len(layout.column_names) + len(layout.latent)) > MOST_FEATURES:
             allowed = f"features are counted as at most {MOST_FEATURES} columns; exclude some"
             raise InvalidError("columns", columns, allowed)
         self._warn_of_constants(layout)

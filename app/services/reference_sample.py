@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.columns import Column
+from app.core.columns import Column, categories_of
 from app.core.layout import Layout
 from app.core.model import Task
 from app.core.reservoir import Reservoir, with_gaps
@@ -47,4 +47,4 @@ class ReferenceSampler:
 
 
 def _answers(layout: Layout, column: Column) -> Values:
-    return finite_numbers(column) if layout.task is Task.REGRESSION else list(column)
+    return finite_numbers(column) if layout.task is Task.REGRESSION else [*categories_of(column)]

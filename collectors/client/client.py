@@ -116,7 +116,7 @@ class Client:
     ) -> str:
         """Queue one prediction and return its id at once.
 
-        features       name -> number, string, boolean, date or None; scalars of numpy and others as they are
+        features       name -> number, string, boolean, date, list of numbers or None; numpy and others as they are
         prediction     the class, or the number of a regression; may be left out where a score decides it
         score          P(positive) of a binary model, the probability of the top class of a multiclass one
         scores         class -> probability, for a multiclass model

@@ -19,7 +19,10 @@ Source = Literal["ground_truth", "audit", "user"]
 ID_LENGTH = 200
 SOURCES: tuple[str, ...] = get_args(Source)
 
-_FEATURE = "a number, string, boolean, date or None"
+MOST_NUMBERS = 4096
+"""Of one list."""
+
+_FEATURE = "a number, string, boolean, date, list of numbers or None"
 _LABEL = "a class (string, integer, boolean) or a number"
 _NUMBER = "a number"
 
@@ -123,16 +126,28 @@ def _timestamp(value: object) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _features(features: object) -> dict[str, Scalar]:
+def _features(features: object) -> dict[str, Scalar | list[Scalar]]:
     if not isinstance(features, Mapping):
         _wrong_type("features", features, "a mapping of names to values")
-    return {_feature_name(name): _scalar("features", name, value) for name, value in features.items()}
+    return {_feature_name(name): _feature(name, value) for name, value in features.items()}
 
 
 def _feature_name(name: object) -> str:
     if not isinstance(name, str):
         _wrong_type("features", name, "a string as the name of each feature")
     return name
+
+
+def _feature(name: str, value: object) -> Scalar | list[Scalar]:
+    # An array of numpy, PyTorch and others; with a single number in it, it is taken for that number.
+    if getattr(value, "ndim", 0) == 1 and len(value) != 1:  # type: ignore[arg-type]
+        value = value.tolist()  # type: ignore[attr-defined]
+    if not isinstance(value, list | tuple):
+        return _scalar("features", name, value)
+    field = f"features[{name!r}]"
+    if len(value) > MOST_NUMBERS:
+        raise ValueError(f"{field}: a list of {len(value)}; allowed are at most {MOST_NUMBERS} numbers")
+    return [_number(field, one) for one in value]
 
 
 def _scalar(field: str, name: str, value: object) -> Scalar:

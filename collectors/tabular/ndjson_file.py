@@ -1,24 +1,25 @@
-"""NDJSON: one flat JSON object per line. A line that is none costs itself, never the file."""
+"""NDJSON: one JSON object of values and lists of numbers per line. A line that is none costs itself, never the file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, cast
 
 import msgspec
 
 from app.core.errors import InvalidError
-from app.core.records import Scalar
+from app.core.records import MOST_NUMBERS, NON_FINITE, FeatureValue, Scalar
 from collectors.tabular.cells import json_number
 from collectors.tabular.table import CHUNK_ROWS, DECIDING_ROWS, Chunk, RowError
 from collectors.tabular.text_file import TextFile
 
-Row: TypeAlias = dict[str, Scalar]
+Row: TypeAlias = dict[str, FeatureValue]
 
 _Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_DECODER = msgspec.json.Decoder(dict[str, bool | _Integer | float | str | None])
+_Numbers: TypeAlias = Annotated[list[float], msgspec.Meta(max_length=MOST_NUMBERS)]
+_DECODER = msgspec.json.Decoder(dict[str, bool | _Integer | float | str | _Numbers | None])
 _BEYOND_DOUBLE = 2**1023
 
 
@@ -63,7 +64,7 @@ def _parse(lines: Sequence[bytes], done: int) -> tuple[list[Row], list[int], lis
 
 def _parse_line(line: bytes) -> Row:
     try:
-        return _DECODER.decode(line)
+        return cast("Row", _DECODER.decode(line))  # a list of floats is one of scalars to its readers
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _parse_tolerantly(line)
 
@@ -73,7 +74,19 @@ def _parse_tolerantly(line: bytes) -> Row:
     row = json.loads(line)
     if not isinstance(row, dict):
         raise ValueError(f"a line holds one JSON object, this one a {type(row).__name__}")
-    return {key: _scalar(key, value) for key, value in row.items()}
+    return {key: _value(key, value) for key, value in row.items()}
+
+
+def _value(key: str, value: object) -> FeatureValue:
+    if not isinstance(value, list):
+        return _scalar(key, value)
+    if len(value) > MOST_NUMBERS:
+        raise ValueError(f"{key}: a list of {len(value)}; allowed are at most {MOST_NUMBERS} numbers")
+    numbers = [_scalar(key, one) for one in value]
+    for one in numbers:
+        if one is None or isinstance(one, bool) or (isinstance(one, str) and one not in NON_FINITE):
+            raise ValueError(f"{key}: a list with {one!r} in it; allowed are lists of numbers")
+    return numbers
 
 
 def _scalar(key: str, value: object) -> Scalar:
@@ -87,4 +100,6 @@ def _scalar(key: str, value: object) -> Scalar:
         raise ValueError(f"{key}: the number is too large for a double")
     if value is None or isinstance(value, bool | int):
         return value
-    raise ValueError(f"{key}: {type(value).__name__} is not allowed; allowed are number, string, boolean and null")
+    raise ValueError(
+        f"{key}: {type(value).__name__} is not allowed; allowed are number, string, boolean, null, list of numbers"
+    )

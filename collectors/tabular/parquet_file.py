@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.core.errors import InvalidError
-from app.core.records import Scalar
+from app.core.records import MOST_NUMBERS, FeatureValue, Scalar
 from collectors.tabular.cells import json_number
 from collectors.tabular.table import CHUNK_ROWS, Chunk
 
-ALLOWED = "allowed are numbers, booleans, texts, times and dates; exclude the column if it is not needed"
+ALLOWED = "allowed are numbers, booleans, texts, times, dates and lists of numbers; exclude the column if not needed"
+CHUNK_BYTES = 16 * 2**20
+"""A bite of very wide rows ends at about so many bytes, so that memory stays bounded whatever the file holds."""
 
 
 class ParquetTable:
@@ -34,7 +36,7 @@ class ParquetTable:
                 "file", path.name, f"every column needs a name of its own; given twice: {', '.join(twice)}"
             )
         for name in self._read:
-            if not _is_scalar(schema.field(name).type):
+            if not (_is_scalar(schema.field(name).type) or _is_list(schema.field(name).type)):
                 raise InvalidError(name, str(schema.field(name).type), ALLOWED)
 
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
@@ -42,8 +44,9 @@ class ParquetTable:
         try:
             with pq.ParquetFile(self._path, pre_buffer=False) as file:
                 total = max(1, file.metadata.num_rows)
-                for batch in file.iter_batches(batch_size=rows, columns=self._read, use_threads=False):
-                    columns = {name: _cells(batch.column(name)) for name in self._read}
+                bite = min(rows, _fitting_rows(file.metadata))
+                for batch in file.iter_batches(batch_size=bite, columns=self._read, use_threads=False):
+                    columns = {name: _values(name, batch.column(name)) for name in self._read}
                     end = done + batch.num_rows
                     yield Chunk(columns, range(done + 1, end + 1), end, end / total)
                     done = end
@@ -66,6 +69,36 @@ def _is_scalar(kind: pa.DataType) -> bool:
         pa.types.is_null,
     )
     return any(test(kind) for test in tests)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    a_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(a_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)))
+
+
+def _fitting_rows(metadata: pq.FileMetaData) -> int:
+    size: int = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    rows: int = metadata.num_rows
+    return max(1, CHUNK_BYTES * rows // max(1, size))
+
+
+def _values(name: str, column: pa.Array) -> Sequence[FeatureValue]:
+    """[N] values of a column. Raises InvalidError for a list that is too long."""
+    if not _is_list(column.type):
+        return _cells(column)
+    longest = pc.max(pc.list_value_length(column)).as_py() or 0
+    if longest > MOST_NUMBERS:
+        raise InvalidError(name, f"a list of {longest}", f"allowed are at most {MOST_NUMBERS} numbers; or exclude it")
+    lists: list[FeatureValue] = column.to_pylist()
+    whole = pc.cast(column.flatten(), pa.float64())
+    if not whole.null_count and np.isfinite(whole.to_numpy(zero_copy_only=False)).all():
+        return lists
+    return [_wire(value) if isinstance(value, list) else value for value in lists]
+
+
+def _wire(numbers: list[Scalar]) -> list[Scalar]:
+    """The list with the numbers that are not finite as JSON can carry them."""
+    return [json_number(one) if isinstance(one, float) else one for one in numbers]
 
 
 def _cells(column: pa.Array) -> list[Scalar]:

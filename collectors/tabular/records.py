@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.core.model import Model, Source, Task, Version
-from app.core.records import CorrectionRecord, PredictionRecord, Scalar, canonical_label
+from app.core.records import CorrectionRecord, FeatureValue, PredictionRecord, Scalar, canonical_label
 from collectors.tabular.mapping import ColumnMapping, CorrectionMapping
 from collectors.tabular.roles import Faults, Served, identifier, optional_identifier, parse_served, parse_time
 from collectors.tabular.table import Chunk, RowError
@@ -172,7 +172,7 @@ def _source(cell: Scalar) -> Source:
     return Source(cell)
 
 
-def _fault_nul(faults: Faults, row: int, features: dict[str, Scalar]) -> None:
+def _fault_nul(faults: Faults, row: int, features: Mapping[str, FeatureValue]) -> None:
     for name, cell in features.items():
         if isinstance(cell, str) and "\0" in cell:
             faults.add(row, name, cell, "a text must not hold the NUL character")

@@ -9,7 +9,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from app.core.model import Task, Window
-from app.core.records import Scalar
+from app.core.records import FeatureValue
 from collectors.tabular.mapping import ColumnMapping
 from collectors.tabular.roles import Served, cells_of, parse_served
 from collectors.tabular.table import Chunk, RowError
@@ -28,7 +28,7 @@ class ReferenceRows:
     label_classes: Sequence[str | None]
     label_values: Sequence[float | None]
     latencies: Sequence[float | None]
-    features: Mapping[str, Sequence[Scalar]]
+    features: Mapping[str, Sequence[FeatureValue]]
     errors: Sequence[RowError]
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from app.core.model import Task
-from app.core.records import Scalar, canonical_label, class_name, number
+from app.core.records import FeatureValue, Scalar, canonical_label, class_name, number
 from collectors.tabular.mapping import NAME_LENGTH, ColumnMapping
 from collectors.tabular.table import Chunk, RowError
 
@@ -58,6 +58,8 @@ class Faults:
         parsed: list[_Parsed | None] = []
         for row, cell in enumerate(cells_of(self.chunk, column)):
             try:
+                if isinstance(cell, list):
+                    raise ValueError("a list; allowed are single values")
                 parsed.append(parse(cell))
             except ValueError as error:
                 self.add(row, column, cell, str(error))
@@ -100,7 +102,7 @@ def parse_served(chunk: Chunk, mapping: ColumnMapping, task: Task, zone: ZoneInf
     )
 
 
-def cells_of(chunk: Chunk, column: str) -> Sequence[Scalar]:
+def cells_of(chunk: Chunk, column: str) -> Sequence[FeatureValue]:
     """[N] the cells of a column; all missing where this chunk does not have it."""
     return chunk.columns.get(column) or [None] * len(chunk.lines)
 

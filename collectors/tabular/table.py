@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from app.core.records import Scalar
+from app.core.records import FeatureValue
 
 CHUNK_ROWS = 10_000
 DECIDING_ROWS = 10_000
@@ -30,12 +30,13 @@ class RowError:
 class Chunk:
     """Some rows of a file, as columns.
 
-    `columns`: name -> [N] values, None where missing; numbers that are not finite are the strings of NON_FINITE.
+    `columns`: name -> [N] values, None where missing; numbers that are not finite are the strings of NON_FINITE, and
+    lists of numbers are lists.
     `lines`: [N] where each row starts, from 1. `end`: the last line consumed. `share`: how much of the file is behind,
     0..1. `broken`: rows that are no rows.
     """
 
-    columns: Mapping[str, Sequence[Scalar]]
+    columns: Mapping[str, Sequence[FeatureValue]]
     lines: Sequence[int]
     end: int
     share: float

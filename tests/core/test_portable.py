@@ -232,7 +232,7 @@ def set_array(name: str, dtype: str, shape: list[int]) -> Callable[[dict[str, An
         pytest.param(set_array("numeric", "<f8", [2, 128]), "'<f8'", id="another type"),
         pytest.param(set_array("lowest", "|O", [2]), r"'\|O'", id="Python objects"),
         pytest.param(set_array("lowest", "nonsense", [2]), "'nonsense'", id="no type"),
-        pytest.param(lambda parts: parts["arrays"].pop("absent"), "it has 6 arrays", id="an array too few"),
+        pytest.param(lambda parts: parts["arrays"].pop("absent"), "it has 9 arrays", id="an array too few"),
         pytest.param(lambda parts: parts.update(data=parts["data"][:-1]), "do not hold", id="too few bytes"),
         pytest.param(lambda parts: parts.update(data=b"\0" * (1 << 28)), "do not hold", id="a bomb"),
     ],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.codec import FORMAT, decode_counts, decode_layout, encode_counts, encode_layout
 from app.core.columns import State
-from app.core.derived import DerivedFeature, DerivedKind
+from app.core.derived import DerivedFeature, DerivedKind, Embedding
 from app.core.fold import UNKNOWN, WHOLE, Rows, Truth, fold, fold_truth, fold_whole
 from app.core.layout import Layout, build_layout
 from app.core.model import Task, WindowLength
@@ -36,7 +36,13 @@ NUMBERS = st.one_of(
 INPUTS = st.one_of(st.just("{}"), st.integers(0, 3).map(str), st.integers(0, 400).map(str))
 CATEGORIES = st.one_of(st.none(), st.booleans(), st.sampled_from(["a", "b", "c", "unseen"]), st.integers(0, 3))
 TEXTS = st.one_of(st.none(), st.text(max_size=8), st.sampled_from(["Two words", "Ünï"]), st.floats(), st.booleans())
+NUMERALS = st.one_of(st.floats(), st.integers(-9, 9), st.sampled_from(["NaN", "-Infinity"]))
+LISTS = st.one_of(
+    st.none(), st.lists(NUMERALS, max_size=4), st.lists(st.floats(-4, 4), min_size=8, max_size=8), st.just(["?"]), TEXTS
+)
 SAID = DerivedFeature("said", DerivedKind.TEXT)
+READINGS = DerivedFeature("readings", DerivedKind.LIST)
+VECTOR = Embedding("vector", 8, 12)
 
 
 def layout() -> Layout:
@@ -54,7 +60,11 @@ def layout() -> Layout:
         classes=["0", "1"],
         threshold=0.5,
         confident=0.9,
-        derived={SAID: SAID.derive(said)},
+        derived=[
+            (SAID, SAID.derive(said)),
+            (READINGS, READINGS.derive([rng.normal(size=n).tolist() for n in rng.integers(0, 5, 500)])),
+            (VECTOR, VECTOR.derive(rng.normal(size=(500, 8)).tolist())),
+        ],
     )
 
 
@@ -81,7 +91,14 @@ def rows(draw: st.DrawFn) -> Rows:
         score=column(st.one_of(st.none(), st.floats(0, 1), st.just(math.nan), st.just(math.inf))),
         latency_ms=np.array(column(st.one_of(st.floats(0, 1e6), st.just(math.nan)))),
         truth=truth,
-        features={"x": column(NUMBERS), "constant": column(NUMBERS), "kind": column(CATEGORIES), "said": column(TEXTS)},
+        features={
+            "x": column(NUMBERS),
+            "constant": column(NUMBERS),
+            "kind": column(CATEGORIES),
+            "said": column(TEXTS),
+            "readings": column(LISTS),
+            "vector": column(LISTS),
+        },
         inputs=column(INPUTS),
         unknown=np.array(column(st.integers(0, 3)), np.int64),
     )
@@ -134,6 +151,7 @@ def test_every_value_is_counted_once_somewhere(whole: Rows) -> None:
     n = whole.times.size
     assert profile.rows == n
     assert (profile.features.numeric.sum(-1) + profile.features.states.sum(-1) == n).all()
+    assert (profile.features.latent.sum(-1) + profile.features.latent_states.sum(-1) == n).all()
     assert (profile.features.categories.sum(-1) + profile.features.absent == n).all()
     assert profile.outcomes.predicted.sum() == sum(name is not None for name in whole.predicted_class)
     assert profile.outcomes.latency.sum() == np.isfinite(whole.latency_ms).sum()
@@ -251,7 +269,7 @@ def test_of_many_inputs_the_same_few_are_kept_whatever_came_first() -> None:
 
 def test_a_profile_of_an_older_format_is_refused_and_says_what_to_do() -> None:
     old = msgspec.msgpack.encode([FORMAT - 1, [], b""])
-    with pytest.raises(ValueError, match=r"profile format 2 is not 3; run `watchkeeper rebuild`"):
+    with pytest.raises(ValueError, match=rf"profile format {FORMAT - 1} is not {FORMAT}; run `watchkeeper rebuild`"):
         decode_counts(OutcomeCounts, old)
 
 

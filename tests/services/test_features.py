@@ -14,10 +14,13 @@ import pytest
 from sqlalchemy import Engine, select
 
 from app.core.codec import decode_counts
+from app.core.columns import State
 from app.core.errors import InvalidError
 from app.core.layout import Layout
 from app.core.model import Model, Outcome, Task, Version
 from app.core.profile import FeatureCounts
+from app.core.stats.lists import STATISTICS as LISTS
+from app.core.stats.projections import PROJECTIONS
 from app.core.stats.text import STATISTICS, text_statistics
 from app.services.evaluate import evaluate
 from app.services.fold import fold
@@ -30,7 +33,7 @@ from app.storage.references import find_reference, reference_profiles
 from app.storage.samples import find_importance, find_sample
 from app.storage.tables import measurement, profile
 from collectors.native import decode_predictions
-from collectors.tabular import ColumnMapping
+from collectors.tabular import ColumnMapping, open_table
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,14 +45,16 @@ Records = list[dict[str, Any]]
 
 
 def records(start: datetime, days: int, seed: int) -> Records:
-    """Rows of a model that reads comments."""
+    """Rows of a model that reads comments, their embedding and a series of readings."""
     rng = np.random.default_rng(seed)
     rows = []
     for n in range(days * PER_DAY):
         p = float(rng.uniform())
         comment = " ".join(rng.choice(WORDS, rng.integers(2, 12))) + "." * int(rng.integers(1, 4))
         at = start + n * timedelta(days=1) / PER_DAY
-        rows.append({"at": at.isoformat(), "p": p, "truth": int(rng.uniform() < p), "comment": comment})
+        answers = {"at": at.isoformat(), "p": p, "truth": int(rng.uniform() < p)}
+        vector, series = rng.normal(size=12).tolist(), rng.normal(5, 2, rng.integers(0, 9)).tolist()
+        rows.append({**answers, "comment": comment, "vector": vector, "readings": series})
     return rows
 
 
@@ -62,6 +67,11 @@ def target(engine: Engine) -> tuple[Model, Version]:
     with write(engine) as connection:
         model = catalogue.add_model(connection, Model(name="m", task=Task.BINARY), NOW)
         return model, catalogue.add_version(connection, Version(model_id=model.id, name="1"), NOW)
+
+
+def only(rows: Records, *features: str) -> Records:
+    """The rows with these features alone."""
+    return [{name: row[name] for name in ("at", "p", "truth", *features)} for row in rows]
 
 
 def written(path: Path, rows: Records) -> Path:
@@ -133,7 +143,8 @@ def test_a_text_is_counted_alike_from_every_format(
     engine: Engine, target: tuple[Model, Version], tmp_path: Path, ending: str
 ) -> None:
     """Oracle: the statistics of the raw texts, whose range and number the profile must have."""
-    layout = refer(engine, target, written(tmp_path / f"a.{ending}", REFERENCE))
+    reference, served = only(REFERENCE, "comment"), only(SERVED, "comment")
+    layout = refer(engine, target, written(tmp_path / f"a.{ending}", reference))
 
     assert [one.name for one in layout.numeric] == [f"comment::{name}" for name in STATISTICS]
     assert layout.feature_names == ["comment"]
@@ -147,18 +158,90 @@ def test_a_text_is_counted_alike_from_every_format(
     np.testing.assert_allclose(whole.highest, raw.max(axis=0))
     np.testing.assert_allclose([one.mean for one in layout.numeric], raw.mean(axis=0), rtol=0.01)
 
-    import_predictions(engine, *target, written(tmp_path / f"b.{ending}", SERVED), MAPPING, now=NOW)
+    import_predictions(engine, *target, written(tmp_path / f"b.{ending}", served), MAPPING, now=NOW)
     fold(engine, NOW)
     imported = FeatureCounts.stack(profiles(engine)).sum()
-    served = text_statistics([row["comment"] for row in SERVED])
-    np.testing.assert_allclose(imported.highest, served.max(axis=0))
+    np.testing.assert_allclose(imported.highest, text_statistics([row["comment"] for row in served]).max(axis=0))
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "parquet"])
+def test_lists_and_vectors_are_counted_alike_from_files_and_over_http(
+    engine: Engine, target: tuple[Model, Version], tmp_path: Path, ending: str
+) -> None:
+    """Oracle: the raw lists."""
+    reference, served = only(REFERENCE, "vector", "readings"), only(SERVED, "vector", "readings")
+    served[0]["readings"], served[1]["vector"] = [1.0, "NaN"], [0.5, 1.5]
+    layout = refer(engine, target, written(tmp_path / f"a.{ending}", reference))
+
+    assert layout.feature_names == ["readings", "vector"]
+    assert [one.name for one in layout.numeric] == [f"readings::{name}" for name in LISTS]
+    assert [(one.name, one.dimension) for one in layout.embeddings] == [("vector", 12)]
+    send(engine, served)
+    fold(engine, NOW)
+    (sent,) = [FeatureCounts.stack(profiles(engine)).sum()]
+    lengths = [len(row["readings"]) for row in served]
+    filled = np.concatenate([row["readings"] for row in served[1:]])
+    assert sent.states[0].sum() == 0
+    assert sent.states[1:, State.MISSING].tolist() == [lengths.count(0)] * 4
+    assert sent.states[1:, State.NAN].tolist() == [1] * 4
+    assert (sent.lowest[0], sent.highest[0]) == (min(lengths), max(lengths))
+    assert (sent.lowest[2], sent.highest[3]) == pytest.approx((filled.min(), filled.max()))
+    assert sent.latent_states[:, State.INVALID].tolist() == [1] * PROJECTIONS
+    assert sent.vectors(layout).tolist() == [len(served) - 1]
+
+    files = [row for row in served if "NaN" not in row["readings"]]
+    import_predictions(engine, *target, written(tmp_path / f"b.{ending}", files), MAPPING, now=NOW)
+    fold(engine, NOW)
+    both = FeatureCounts.stack(profiles(engine)).sum()
+    assert both.vectors(layout).tolist() == [2 * len(served) - 3]
+    assert both.states[1, State.NAN] == 1
+
+
+def test_a_vector_that_changed_is_named_and_no_projection_is(
+    engine: Engine, target: tuple[Model, Version], tmp_path: Path
+) -> None:
+    refer(engine, target, written(tmp_path / "a.parquet", only(REFERENCE, "vector")))
+    turned = [{**row, "vector": [one + 1.0 for one in row["vector"]]} for row in only(SERVED, "vector")]
+    judged(engine, turned)
+
+    assert breaches(engine, "training_serving_skew") == {"vector"}
+    for check in ("training_serving_skew", "data_drift", "missing_values"):
+        assert subjects(engine, check) == {"vector"}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([1.0] * 4097, "a list of at most 4096 numbers"),
+        ([1.0, "one"], "a list of at most 4096 numbers"),
+        ([[1.0]], "a list of at most 4096 numbers"),
+        ([None], "a list of at most 4096 numbers"),
+        ("x" * 65_537, "at most 65536 characters"),
+    ],
+)
+def test_what_is_too_long_or_of_no_kind_is_rejected_by_name(value: object, said: str, tmp_path: Path) -> None:
+    outer = {"model": "m", "version": "1", "prediction_id": "1", "timestamp": "2026-05-01T00:00:00Z", "score": 0.5}
+    (rejected,) = decode_predictions(json.dumps({**outer, "features": {"f": value}}).encode(), lines=False).rejected
+    assert rejected.field == "features.f"
+    assert said in rejected.error
+    if isinstance(value, list):
+        path = written(tmp_path / "a.ndjson", [{"f": value}, {"f": 1.0}])
+        (chunk,) = open_table(path).chunks()
+        assert len(chunk.broken) == 1
+        assert "f: " in chunk.broken[0].error
+
+
+def test_parquet_says_which_list_is_too_long(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet", [{"f": [1.0] * 4097}])
+    with pytest.raises(InvalidError, match=r"f: 'a list of 4097' is not allowed.*4096"):
+        list(open_table(path).chunks())
 
 
 def test_a_text_that_changed_is_named_with_what_changed_about_it(
     engine: Engine, target: tuple[Model, Version], tmp_path: Path
 ) -> None:
-    refer(engine, target, written(tmp_path / "a.ndjson", REFERENCE))
-    judged(engine, [{**row, "comment": row["comment"].upper()} for row in SERVED])
+    refer(engine, target, written(tmp_path / "a.ndjson", only(REFERENCE, "comment")))
+    judged(engine, [{**row, "comment": row["comment"].upper()} for row in only(SERVED, "comment")])
 
     assert breaches(engine, "training_serving_skew") == {"comment::upper_case"}
     assert subjects(engine, "missing_values") == {"comment"}
@@ -168,9 +251,10 @@ def test_a_text_that_changed_is_named_with_what_changed_about_it(
 def test_texts_that_are_missing_or_no_texts_count_once(
     engine: Engine, target: tuple[Model, Version], tmp_path: Path
 ) -> None:
-    refer(engine, target, written(tmp_path / "a.ndjson", REFERENCE))
+    refer(engine, target, written(tmp_path / "a.ndjson", only(REFERENCE, "comment")))
     odd: Sequence[Any] = [None, 17]
-    judged(engine, [{**row, "comment": odd[n] if (n := i % 4) < 2 else row["comment"]} for i, row in enumerate(SERVED)])
+    rows = only(SERVED, "comment")
+    judged(engine, [{**row, "comment": odd[n] if (n := i % 4) < 2 else row["comment"]} for i, row in enumerate(rows)])
 
     assert breaches(engine, "missing_values") == {"comment"}
     assert breaches(engine, "schema") == {"comment"}
@@ -180,7 +264,8 @@ def test_texts_that_are_missing_or_no_texts_count_once(
 def test_a_reference_keeps_what_its_texts_are_counted_as_and_how_much_that_matters(
     engine: Engine, target: tuple[Model, Version], tmp_path: Path
 ) -> None:
-    telling = [{**row, "comment": row["comment"] + "!" * round(20 * row["p"])} for row in REFERENCE]
+    rows = only(REFERENCE, "comment", "vector")
+    telling = [{**row, "comment": row["comment"] + "!" * round(20 * row["p"])} for row in rows]
     refer(engine, target, written(tmp_path / "a.parquet", telling))
 
     with read(engine) as connection:
@@ -198,7 +283,7 @@ def test_a_reference_keeps_what_its_texts_are_counted_as_and_how_much_that_matte
 def test_few_texts_are_categories_unless_declared(
     engine: Engine, target: tuple[Model, Version], tmp_path: Path
 ) -> None:
-    path = written(tmp_path / "a.csv", REFERENCE[:60])
+    path = written(tmp_path / "a.csv", only(REFERENCE[:60], "comment"))
     assert [one.name for one in refer(engine, target, path).categorical] == ["comment"]
     mapping = ColumnMapping(timestamp="at", score="p", label="truth", texts=("comment",))
     assert [one.name for one in refer(engine, target, path, mapping).derived] == ["comment"]

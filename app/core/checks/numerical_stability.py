@@ -110,7 +110,7 @@ class NumericalStability:
 
     def _inputs(self, case: Case) -> Iterator[Measurement]:
         subject, statistic = "input_non_finite", "largest_non_finite_share_of_a_feature"
-        if not case.layout.numeric:
+        if not (case.layout.numeric or case.layout.latent):
             why = NO_REFERENCE if case.calibration is None else "the reference has no numeric features"
             yield from cannot_tell(case, self.name, statistic, why, subject)
             return
@@ -208,9 +208,10 @@ def _all_equal(outcomes: OutcomeCounts) -> BoolArray:
 
 
 def _worst_input(features: FeatureCounts) -> FloatArray:
-    """[W, 1] the largest share over the numeric features; NaN where none has values enough."""
-    bad = features.states[..., _NOT_FINITE].sum(axis=-1)
-    whole = bad + features.numeric.sum(axis=-1)
+    """[W, 1] the largest share over the numeric columns; NaN where none has values enough."""
+    states = np.concatenate([features.states, features.latent_states], axis=-2)
+    bad = states[..., _NOT_FINITE].sum(axis=-1)
+    whole = bad + np.concatenate([features.numeric, features.latent], axis=-2).sum(axis=-1)
     share = np.where(enough_rows(whole), bad / np.maximum(whole, 1), np.nan)
     return np.asarray(np.fmax.reduce(share, axis=-1))[:, None]
 

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.core.case import EARLY_WINDOWS, Case, Check, Series
+from app.core.derived import recognise
 from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_whole
 from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Measurement, Model, Outcome, Source, Task, Version, Window, WindowLength
@@ -139,20 +140,24 @@ def layout_of(reference: pd.DataFrame | None, model: Model, version: Version) ->
     if reference is None:
         return default_layout(model.task, positive_label="1", threshold=threshold, confident=confident)
     scores = reference["predicted" if model.task is Task.REGRESSION else "score"].to_numpy(dtype=float)
+    features = {name: _column(reference, name, None) for name in features_of(reference)}
+    recognised = {name: recognise(name, column) for name, column in features.items()}
+    plain = {name: column for name, column in features.items() if recognised[name] is None}
     layout = build_layout(
         model.task,
-        {name: _column(reference, name, None) for name in features_of(reference)},
+        plain,
         scores=scores[np.isfinite(scores)],
         classes=CLASSES[model.task],
         threshold=threshold,
         confident=confident,
+        derived=[(feature, feature.derive(features[name])) for name, feature in recognised.items() if feature],
     )
     if model.task is not Task.REGRESSION or "label" not in reference:
         return layout
-    features = Reservoir(layout.feature_names, len(reference))
-    features.add({name: _column(reference, name, None) for name in layout.feature_names}, len(reference))
+    kept = Reservoir(list(plain), len(reference))
+    kept.add(plain, len(reference))
     labels = reference["label"].to_numpy(dtype=float)
-    return msgspec.structs.replace(layout, losses=fit_losses(layout, features.columns(), scores, labels))
+    return msgspec.structs.replace(layout, losses=fit_losses(layout, kept.columns(), scores, labels))
 
 
 def folded(layout: Layout, frame: pd.DataFrame, task: Task) -> dict[datetime, Profile]:
