@@ -119,7 +119,7 @@ class Normal:
         return np.asarray(np.isfinite(self.values).sum(axis=0))
 
 
-def learn(windows: NormalWindows, values: FloatArray, rows: IntArray | None = None) -> Normal:
+def learn(windows: NormalWindows, values: FloatArray, rows: IntArray | FloatArray | None = None) -> Normal:
     """Normal as `values` [R, S] showed it. `rows` [R, S]: what stands behind each, where size plays a part."""
     if rows is None or not len(values):
         return Normal(values, np.zeros(values.shape[1]), windows)

@@ -55,9 +55,15 @@ class TestHtml:
 
 
 class TestWording:
+    def test_a_figure_of_a_class_names_the_class(self) -> None:
+        assert wording.subject_title("estimated_performance", "precision[very late]") == "Precision of very late"
+        assert wording.subject_title("training_serving_skew", "x[0]") == "x[0]"
+        assert wording.subject_title("prediction_drift", "x[0]") == "X[0]"
+
     @pytest.mark.parametrize(
         ("check", "subject", "value", "text"),
         [
+            ("performance", "precision[very late]", 0.25, "0.250"),
             ("performance", "accuracy", 0.8612, "0.861"),
             ("performance", "rmse", 34303.2, "34\u202f303"),
             ("confident_share", "", 0.5, "50.0 %"),

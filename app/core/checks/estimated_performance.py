@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from app.core.case import EVERY_TASK, Case
+from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
 from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_LABELS,
     NO_REFERENCE,
+    NormalWindows,
     Readings,
     judge,
     learn,
@@ -23,16 +24,18 @@ from app.core.labels import labelled
 from app.core.losses import LEAST_ROWS
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray, OutcomeCounts
-from app.core.quality import quality_rule
+from app.core.quality import of_class, quality_rule, share_interval, watched_classes
 from app.core.stats.performance import (
     NORMAL_95,
-    accuracy_sampling_sd,
     estimate_binary,
     estimate_multiclass_accuracy,
+    estimate_precision_by_class,
     estimate_regression,
     mae_sampling_sd,
+    share_sampling_sd,
 )
 
+_NEEDED = f"at least {ENOUGH_ROWS} are needed"
 NO_LOSSES = f"the reference shows no errors to learn from: store one again with at least {LEAST_ROWS} labelled rows"
 
 
@@ -69,6 +72,33 @@ class EstimatedPerformance:
             )
             normal = learn(windows, usual[measure][:, None], usual_scored[:, None])
             yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
+        if names := watched_classes(case):
+            yield from self._by_class(case, windows, names)
+
+    def _by_class(self, case: Case, windows: NormalWindows, names: Sequence[str]) -> Iterator[Measurement]:
+        """Precision of each of the classes, the first of the layout."""
+        chance = _right(case)[: len(names)]
+        counts, usual_counts = (
+            outcomes.predicted[:, : len(names), :-1] for outcomes in (case.outcomes, windows.series.outcomes)
+        )
+        rows, usual_rows = counts.sum(axis=-1).astype(np.float64), usual_counts.sum(axis=-1)
+        values, usual = (
+            np.where(enough_rows(part.sum(axis=-1)), estimate_precision_by_class(part, chance), np.nan)
+            for part in (counts, usual_counts)
+        )
+        lower, upper = share_interval(values, share_sampling_sd(counts, chance))
+        readings = Readings(
+            self.name,
+            "estimated_precision",
+            [of_class("precision", name) for name in names],
+            values=values,
+            why_not=lambda window, c: _why_not_of_class(case, names[c], int(rows[window, c])),
+            rows=rows,
+            lower=lower,
+            upper=upper,
+        )
+        normal = learn(windows, usual, usual_rows)
+        yield from judge(case, readings, normal, quality_rule("precision", normal, self.floor))
 
 
 def _scored(outcomes: OutcomeCounts) -> IntArray:
@@ -93,6 +123,15 @@ def _estimates(case: Case, outcomes: OutcomeCounts) -> dict[str, FloatArray]:
 
 
 def _why_not(case: Case, scored: int) -> str:
+    if lacking := _why_not_in_reference(case):
+        return lacking
+    few = not enough_rows(np.array(scored))
+    what = "predicted values" if case.layout.task is Task.REGRESSION else "predictions with a score"
+    return too_few(what, scored) if few else "undefined: every prediction is of one class"
+
+
+def _why_not_in_reference(case: Case) -> str:
+    """What the reference lacks for any estimate; "" where it lacks nothing."""
     if case.calibration is None:
         return NO_REFERENCE
     if not labelled(case.calibration):
@@ -101,24 +140,39 @@ def _why_not(case: Case, scored: int) -> str:
         return NO_LOSSES
     if case.layout.task is not Task.REGRESSION and case.probability_of_error is None:
         return "the labelled rows of the reference have no score: store one with a score column"
-    few = not enough_rows(np.array(scored))
-    what = "predicted values" if case.layout.task is Task.REGRESSION else "predictions with a score"
-    return too_few(what, scored) if few else "undefined: every prediction is of one class"
+    return ""
+
+
+def _why_not_of_class(case: Case, name: str, scored: int) -> str:
+    if case.probability_of_error is None or enough_rows(np.array(scored)):
+        return _why_not_in_reference(case) or f"the reference has too few labelled predictions of {name!r}: {_NEEDED}"
+    return too_few(f"predictions of {name!r} with a score", scored)
+
+
+def _right(case: Case) -> FloatArray:
+    """[K, score bins] multiclass: P(right | predicted class, score bin); NaN for a class that the reference has too few
+    labelled predictions of, and for all where it cannot tell anything.
+    """
+    if case.calibration is None or case.probability_of_error is None:
+        return np.full((len(case.layout.classes), case.layout.score_bins), np.nan)
+    known = enough_rows(case.calibration.outcomes[..., :-1].sum(axis=(-2, -1)))
+    return np.where(known[:, None], 1 - case.probability_of_error, np.nan)
 
 
 def _interval(
     case: Case, measure: str, estimates: dict[str, FloatArray]
 ) -> tuple[FloatArray | None, FloatArray | None]:
     """[W, 1] 95 %: where the realised value of independent rows would lie; None where no variance is known."""
-    if measure == "accuracy" and case.probability_of_positive is not None:
-        sd = accuracy_sampling_sd(case.outcomes.predicted[..., :-1], case.probability_of_positive)
-        highest = 1.0
-    elif measure == "mae":
-        sd, highest = mae_sampling_sd(_scored(case.outcomes), estimates["mae"], estimates["rmse"]), np.inf
-    else:
-        return None, None
-    values, half = estimates[measure], NORMAL_95 * sd
-    return np.clip(values - half, 0, highest)[:, None], np.clip(values + half, 0, highest)[:, None]
+    values = estimates[measure][:, None]
+    if measure == "accuracy" and case.probability_of_error is not None:
+        cells = case.outcomes.predicted[..., :-1].reshape(len(values), -1)
+        sd = share_sampling_sd(cells, case.probability_of_error.ravel())
+        return share_interval(values, sd[:, None])
+    if measure == "mae":
+        sd = mae_sampling_sd(_scored(case.outcomes), estimates["mae"], estimates["rmse"])
+        half = NORMAL_95 * sd[:, None]
+        return np.maximum(values - half, 0), values + half
+    return None, None
 
 
 PLUGIN = EstimatedPerformance()

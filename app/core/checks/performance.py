@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
-from app.core.judgement import Readings, judge, learn, normal_windows
+from app.core.judgement import NormalWindows, Readings, judge, learn, normal_windows, too_few
 from app.core.labels import labelled, missing_labels, realised_quality
 from app.core.model import Measurement, Task
-from app.core.profile import FloatArray, IntArray
-from app.core.quality import quality_rule
-from app.core.stats.performance import NORMAL_95
+from app.core.profile import FloatArray
+from app.core.quality import of_class, quality_rule, share_interval, watched_classes
+from app.core.stats.performance import realised_by_class
 
 UNDEFINED = "undefined: the labelled rows are all of one class, or without a score"
 
@@ -39,26 +39,59 @@ class Performance:
         usual = realised_quality(case.layout.task, windows.series.outcomes)
         usual_counts = labelled(windows.series.outcomes)
         for measure, values in realised_quality(case.layout.task, case.outcomes).items():
-            lower, upper = _sampling_interval(values, counts) if measure == "accuracy" else (None, None)
+            of_rows = counts[:, None].astype(np.float64)
+            lower, upper = _sampling_interval(values[:, None], of_rows) if measure == "accuracy" else (None, None)
             readings = Readings(
                 self.name,
                 measure,
                 [measure],
                 values=values[:, None],
                 why_not=lambda window, _subject: reasons[window] or UNDEFINED,
-                rows=counts.astype(np.float64)[:, None],
+                rows=of_rows,
                 lower=lower,
                 upper=upper,
                 withheld=np.array([bool(reason) for reason in reasons])[:, None],
             )
             normal = learn(windows, usual[measure][:, None], usual_counts[:, None])
             yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
+        if names := watched_classes(case):
+            yield from self._by_class(case, windows, names, reasons)
+
+    def _by_class(
+        self, case: Case, windows: NormalWindows, names: Sequence[str], reasons: Sequence[str]
+    ) -> Iterator[Measurement]:
+        """Precision and recall of each of the classes, the first of the layout."""
+        usual = realised_by_class(windows.series.outcomes.confusion)
+        for measure, (values, rows) in realised_by_class(case.outcomes.confusion).items():
+            usual_values, usual_rows = (part[:, : len(names)] for part in usual[measure])
+            rows = rows[:, : len(names)]
+            shown = np.where(rows >= ENOUGH_ROWS, values[:, : len(names)], np.nan)
+            lower, upper = _sampling_interval(shown, rows)
+            readings = Readings(
+                self.name,
+                measure,
+                [of_class(measure, name) for name in names],
+                values=shown,
+                why_not=_why_not_of_class(reasons, [f"{_OF_CLASS[measure]} {name!r}" for name in names], rows),
+                rows=rows,
+                lower=lower,
+                upper=upper,
+                withheld=np.broadcast_to(np.array([bool(reason) for reason in reasons])[:, None], shown.shape),
+            )
+            normal = learn(windows, np.where(usual_rows >= ENOUGH_ROWS, usual_values, np.nan), usual_rows)
+            yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
 
 
-def _sampling_interval(values: FloatArray, counts: IntArray) -> tuple[FloatArray, FloatArray]:
-    """95 % sampling interval [W, 1] of a share (Wald)."""
-    half = NORMAL_95 * np.sqrt(values * (1 - values) / np.maximum(counts, 1))
-    return np.clip(values - half, 0, 1)[:, None], np.clip(values + half, 0, 1)[:, None]
+_OF_CLASS = {"precision": "labelled predictions of", "recall": "labels of"}
+
+
+def _why_not_of_class(reasons: Sequence[str], counted: Sequence[str], rows: FloatArray) -> Callable[[int, int], str]:
+    return lambda window, c: reasons[window] or too_few(counted[c], rows[window, c])
+
+
+def _sampling_interval(values: FloatArray, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """95 % sampling interval of shares of that many rows (Wald)."""
+    return share_interval(values, np.sqrt(values * (1 - values) / np.maximum(rows, 1)))
 
 
 PLUGIN = Performance()

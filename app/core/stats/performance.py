@@ -66,14 +66,15 @@ def estimate_binary(counts: ArrayLike, calibrated: ArrayLike) -> dict[str, Float
     return quality | {"auc": auc_from_histogram(positives.sum(axis=-2), negatives.sum(axis=-2))}
 
 
-def accuracy_sampling_sd(counts: ArrayLike, calibrated: ArrayLike) -> Floats:
-    """Sampling sd of realised accuracy around its estimate, if the calibration holds: ``sqrt(sum n c (1 - c)) / n``.
+def share_sampling_sd(rows: ArrayLike, probability: ArrayLike) -> Floats:
+    """Sampling sd of the share of rows that something is true of, if it is with these probabilities:
+    ``sqrt(sum n p (1 - p)) / n``.
 
     Args:
-        counts: ``[..., 2, B]`` predictions by predicted class and score bin.
-        calibrated: ``[B]`` probability that a row of the bin is positive.
+        rows: ``[..., B]`` rows per cell.
+        probability: ``[..., B]`` probability that it is true of a row of the cell.
     """
-    rows, probability = as_floats(counts).sum(axis=-2), as_floats(calibrated)
+    rows, probability = as_floats(rows), as_floats(probability)
     return ratio(np.sqrt((rows * probability * (1 - probability)).sum(axis=-1)), rows.sum(axis=-1))
 
 
@@ -113,6 +114,24 @@ def realised_multiclass(confusion: ArrayLike) -> dict[str, Floats]:
         "recall": macro(true),
         "f1": macro((predicted + true) / 2),
     }
+
+
+def realised_by_class(confusion: ArrayLike) -> dict[str, tuple[Floats, Floats]]:
+    """Precision and recall of each class ``[..., K]``, each with the rows that it is a share of.
+
+    Args:
+        confusion: ``[..., K, K]`` rows by predicted class and true class.
+    """
+    confusion = as_floats(confusion)
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    predicted, true = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return {"precision": (ratio(right, predicted), predicted), "recall": (ratio(right, true), true)}
+
+
+def estimate_precision_by_class(counts: ArrayLike, calibrated: ArrayLike) -> Floats:
+    """Estimate the precision of each class ``[..., K]`` without labels; arguments as of the accuracy's estimate."""
+    counts = as_floats(counts)
+    return ratio((counts * as_floats(calibrated)).sum(axis=-1), counts.sum(axis=-1))
 
 
 def estimate_multiclass_accuracy(counts: ArrayLike, calibrated: ArrayLike) -> Floats:

@@ -13,7 +13,7 @@ from app.ui import data
 from app.ui.components import charts, headline, link, wording
 from app.ui.components.html import element, join, title
 
-MOST_CHARTS = 8
+MOST_CHARTS = 12
 
 
 def section(view: ModelView, since: datetime, until: datetime) -> None:
@@ -57,7 +57,8 @@ def _charts(view: ModelView, standing: CheckStanding, since: datetime, until: da
     )
     found = data.check_series(view.version.id, standing.check, since, until)
     found = sorted(found, key=lambda series: wording.subject_order(series.subject))
-    shown = [series for series in found if charts.has_values(series)][:MOST_CHARTS]
+    drawn = [series for series in found if charts.has_values(series)]
+    shown = drawn[:MOST_CHARTS]
     if not shown:
         st.html(element("p", "No value in this range; choose a longer one.", class_="wk-quiet"))
         return
@@ -66,3 +67,8 @@ def _charts(view: ModelView, standing: CheckStanding, since: datetime, until: da
             with grid.cell():
                 charts.chart(series)
     charts.learnt_limit(view, shown)
+    silent = [wording.subject_title(s.check, s.subject) for s in found if not charts.has_values(s)]
+    left_out = [wording.subject_title(s.check, s.subject) for s in drawn[MOST_CHARTS:]]
+    for said, names in (("No value in this range", silent), ("Not drawn", left_out)):
+        if names:
+            st.html(element("p", f"{said}: {', '.join(names)}.", class_="wk-quiet"))

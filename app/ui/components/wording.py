@@ -71,6 +71,7 @@ _SHARES = {"missing_values", "confident_share", "correction_rate", "label_covera
 _NO_SHARES = {NEW_FEATURES, "score_constant"}
 _DISTANCES = {"training_serving_skew", "data_drift", "prediction_drift", "calibration"}
 _QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}
+_QUALITY_CHECKS = {"performance", "estimated_performance"}
 
 
 def check_title(check: str) -> str:
@@ -88,7 +89,16 @@ def subject_title(check: str, subject: str) -> str:
     """A subject in words: measures and dates have names of ours, a feature keeps its own."""
     if check in FEATURE_CHECKS:
         return subject
+    measure, name = _measure_and_class(check, subject)
+    if name:
+        return f"{measure.capitalize()} of {name}"
     return _SUBJECTS.get(subject, subject.replace("_", " ").capitalize()) if subject else check_title(check)
+
+
+def _measure_and_class(check: str, subject: str) -> tuple[str, str]:
+    """`precision[late]` in its parts; "" for the class where the measure is of no class."""
+    measure, bracket, name = subject.partition("[")
+    return (measure, name[:-1]) if bracket and check in _QUALITY_CHECKS else (subject, "")
 
 
 def subject_order(subject: str) -> tuple[int, str]:
@@ -130,7 +140,7 @@ def number(check: str, subject: str, value: float | None) -> str:
         return count(value)
     if check == "staleness":
         return f"{value:.1f} days" if value < 10 else f"{value:.0f} days"
-    if subject in _QUALITY or check in _DISTANCES:
+    if _is_quality(check, subject) or check in _DISTANCES:
         return f"{value:.3f}"
     return f"{value:.1f}" if check == "concept_drift" and value < 1000 else short(value)
 
@@ -142,7 +152,11 @@ def is_share(check: str, subject: str) -> bool:
 
 def is_rate(check: str, subject: str) -> bool:
     """True where no value lies below 0 or above 1."""
-    return is_share(check, subject) or subject in _QUALITY
+    return is_share(check, subject) or _is_quality(check, subject)
+
+
+def _is_quality(check: str, subject: str) -> bool:
+    return _measure_and_class(check, subject)[0] in _QUALITY
 
 
 def share(value: float) -> str:

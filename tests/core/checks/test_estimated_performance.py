@@ -112,11 +112,49 @@ def test_a_multiclass_models_accuracy_is_the_mean_calibrated_confidence() -> Non
             model.fit(oracles.bins_of(case.layout, mine), mine["label"] == name)
             right += model.predict(oracles.bins_of(case.layout, part[part["predicted"] == name])).sum()
         values.append(right / len(part))
-    found = measured(PLUGIN, case)
-    assert set(found.subject) == {"accuracy"}
+    found = by_day(PLUGIN, case, "accuracy")
     assert found.value.tolist() == pytest.approx(values)
+    assert ((found.lower < found.value) & (found.value < found.upper)).all()
     truth = [(part["predicted"] == part["label"]).mean() for part in per_day(given.served, LIVE)]
     assert found.value.tolist() == pytest.approx(truth, abs=0.06)  # three sds of a binomial of 600
+
+
+def test_a_classs_precision_is_the_mean_calibrated_confidence_of_its_predictions() -> None:
+    given = usual(Task.MULTICLASS, seed=59, rows=600, count=60)
+    case, reference = given.case(), given.reference
+    assert reference is not None
+    for name, mine in reference.groupby("predicted"):
+        model = IsotonicRegression(out_of_bounds="clip")
+        model.fit(oracles.bins_of(case.layout, mine), mine["label"] == name)
+        parts = [part[part["predicted"] == name] for part in per_day(given.served, LIVE)]
+        found = by_day(PLUGIN, case, f"precision[{name}]")
+        values = [model.predict(oracles.bins_of(case.layout, part)).mean() for part in parts]
+        assert found.value.tolist() == pytest.approx(values)
+        truth = np.array([(part["label"] == name).mean() for part in parts])
+        assert ((found.lower <= truth) & (truth <= found.upper)).mean() > 0.85  # 95 % of 60, less four sds
+        assert set(found.statistic) == {"estimated_precision"}
+
+
+def test_a_class_that_becomes_less_sure_is_a_breach_of_that_class_alone() -> None:
+    given = usual(Task.MULTICLASS, seed=60, rows=600)
+    unsure = given.served["predicted"] == "bee"
+    served = given.served.assign(score=given.served["score"].mask(unsure, 0.5 * (1 / 3 + given.served["score"])))
+    found = measured(PLUGIN, given.but(served=served).case())
+    breached = found[found.outcome == Outcome.BREACH]
+    assert "precision[bee]" in set(breached.subject)
+    assert not {"precision[ant]", "precision[cow]"} & set(breached.subject)
+
+
+def test_a_rare_class_says_that_it_is_rare() -> None:
+    given = usual(Task.MULTICLASS, seed=61, rows=200)
+    assert given.reference is not None
+    served = given.served[(given.served["predicted"] != "cow") | (given.served.index % 20 == 0)]
+    found = by_day(PLUGIN, given.but(served=served).case(), "precision[cow]")
+    assert found.value.isna().all()
+    assert found.reason.str.match(r"(too few|no) predictions of 'cow' with a score").all()
+    never = given.reference[given.reference["predicted"] != "cow"]
+    found = by_day(PLUGIN, given.but(reference=never).case(), "precision[cow]")
+    assert set(found.reason) == {"the reference has too few labelled predictions of 'cow': at least 30 are needed"}
 
 
 def test_better_than_ever_is_no_alarm() -> None:

@@ -13,6 +13,7 @@ from sklearn import metrics
 from app.core.checks.performance import PLUGIN
 from app.core.model import Model, Outcome, Task
 from tests.core.checks.cases import (
+    CLASSES,
     DAY,
     LIVE,
     START,
@@ -82,6 +83,39 @@ def test_values_limits_and_outcomes_are_those_of_scikit_learn(task: Task, measur
     assert found.limit.tolist() == pytest.approx((mean + side * tolerance * np.ones(6)).tolist(), abs=3 * tight)
     assert found.outcome.tolist() == two_of_three(((np.array(values) - mean) * side > tolerance).tolist())
     assert found.outcome.tolist()[-1] == Outcome.BREACH
+
+
+def test_figures_of_a_class_are_those_of_scikit_learns_classification_report() -> None:
+    given = worse(usual(Task.MULTICLASS, seed=70, count=6, rows=400))
+    case = given.case()
+    reports = [
+        metrics.classification_report(part["label"], part["predicted"], output_dict=True)
+        for part in per_day(given.served, LIVE)
+    ]
+    for name in ("ant", "bee", "cow"):
+        for measure in ("precision", "recall"):
+            found = by_day(PLUGIN, case, f"{measure}[{name}]")
+            assert found.value.tolist() == pytest.approx([report[name][measure] for report in reports])
+            assert found.outcome.tolist()[-1] == Outcome.BREACH
+            assert set(found.statistic) == {measure}
+
+
+def test_only_frequent_classes_have_figures_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"c{i:02}" for i in range(20)]
+    monkeypatch.setitem(CLASSES, Task.MULTICLASS, names)
+    frame = days(40, 300).assign(score=0.5, predicted=np.random.default_rng(71).choice(names, 12_000))
+    frame = frame.assign(label=frame["predicted"])
+    served = frame[:900].assign(time=days(3, 300, LIVE)["time"])
+    found = measured(PLUGIN, Given(frame, served, count=3, task=Task.MULTICLASS).case())
+    assert {s for s in found.subject if "[" in s} == {f"{m}[{n}]" for m in ("precision", "recall") for n in names[:10]}
+
+
+def test_a_rare_class_is_not_judged_and_says_why() -> None:
+    given = usual(Task.MULTICLASS, seed=72)
+    served = given.served[(given.served["label"] != "cow") | (given.served.index % 30 == 0)]
+    found = by_day(PLUGIN, given.but(served=served).case(), "recall[cow]")
+    assert set(found.outcome) == {Outcome.NOT_EVALUATED}
+    assert found.reason.str.match(r"(too few|no) labels of 'cow'").all()
 
 
 def test_the_interval_of_accuracy_is_the_binomial_one() -> None:

@@ -8,7 +8,6 @@ from sklearn import metrics
 
 from app.core.stats.arrays import Floats
 from app.core.stats.performance import (
-    accuracy_sampling_sd,
     auc_from_histogram,
     confusion_quality,
     error_rate_with_audit,
@@ -17,6 +16,7 @@ from app.core.stats.performance import (
     realised_binary,
     realised_multiclass,
     regression_quality,
+    share_sampling_sd,
 )
 
 seeds = st.integers(0, 2**32)
@@ -94,7 +94,7 @@ def test_estimate_is_close_to_the_quality_of_rows_it_has_never_seen() -> None:
     calibrated = (np.arange(128) + 0.5) / 128
     estimated = estimate_binary(counts, calibrated)
     # Both share the rows, so only the truth is drawn: four of its sampling sd.
-    sd = accuracy_sampling_sd(counts, calibrated)
+    sd = share_sampling_sd(counts.ravel(), np.tile(calibrated, 2))
     assert abs(estimated["accuracy"] - metrics.accuracy_score(truth, predicted)) < 4 * sd
     assert_allclose(estimated["auc"], metrics.roc_auc_score(truth, score), atol=0.01)
     assert_allclose(estimated["f1"], metrics.f1_score(truth, predicted), atol=0.015)
@@ -106,8 +106,8 @@ def test_sampling_sd_of_accuracy_is_that_of_drawn_truths() -> None:
     positives = rng.binomial(counts, calibrated, (20_000, 2, 3))
     accuracy = (positives[:, 1].sum(-1) + (counts[0] - positives[:, 0]).sum(-1)) / counts.sum()
     # The sd of 20,000 draws is within 2 % of the truth (4 of its own sd, 1/sqrt(2 n)).
-    assert_allclose(accuracy_sampling_sd(counts, calibrated), accuracy.std(), rtol=0.02)
-    assert np.isnan(accuracy_sampling_sd(np.zeros((2, 3)), calibrated))
+    assert_allclose(share_sampling_sd(counts.ravel(), np.tile(calibrated, 2)), accuracy.std(), rtol=0.02)
+    assert np.isnan(share_sampling_sd(np.zeros(3), calibrated))
 
 
 def test_windows_of_a_stack_are_judged_alone() -> None:
