@@ -87,10 +87,11 @@ def _profiles(count: int, rows: int) -> tuple[Layout, list[Profile]]:
         label = np.where(rng.uniform(size=rows) < score, "1", "0").astype(object)
         no = np.zeros(rows, np.bool_)
         source = np.full(rows, Source.GROUND_TRUTH.strength, np.int8)
-        truth = Truth(label, np.full(rows, np.nan), source, no, no, no)
+        times = np.full(rows, int(START.timestamp()) * 1_000_000)
+        labelled_at = times + rng.integers(0, 86_400_000_000, rows)
+        truth = Truth(label, np.full(rows, np.nan), source, no, no, no, labelled_at)
         features = {name: rng.lognormal(size=rows) for name in FEATURES}
         predicted = np.where(score >= 0.5, "1", "0").tolist()
-        times = np.full(rows, int(START.timestamp()) * 1_000_000)
         columns = Rows(times, predicted, [None] * rows, score, rng.lognormal(3, 0.5, rows), truth, features)
         profiles += fold(layout, columns, WindowLength.DAY).values()
     return layout, profiles

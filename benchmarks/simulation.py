@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import Column
-from app.core.fold import UNKNOWN, Rows, Truth
+from app.core.fold import NEVER, UNKNOWN, Rows, Truth
 from app.core.model import Source, Task
 
 Floats = NDArray[np.float64]
@@ -239,4 +239,6 @@ def _truth(answers: _Answers, shown_effect: Floats, rng: np.random.Generator) ->
     corrected = shown & (rng.uniform(size=size) < np.where(answers.wrong, 0.3, 0.02))
     source = np.full(size, Source.GROUND_TRUTH.strength, np.int8)
     assert UNKNOWN not in source
-    return Truth(answers.label_classes, answers.label_values, source, shown, corrected, rng.uniform(size=size) < 0.02)
+    audited = rng.uniform(size=size) < 0.02
+    times = np.full(size, NEVER)
+    return Truth(answers.label_classes, answers.label_values, source, shown, corrected, audited, times)

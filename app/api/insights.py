@@ -1,4 +1,4 @@
-"""Why a model is in breach, and how well it is watched."""
+"""Why a model is in breach, how well it is watched, and how its labels come."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.api.answers import json_answer
 from app.api.context import Shared
 from app.api.queries import Time
 from app.services.causes import explain
+from app.services.read_models.labels import model_labels
 from app.services.scorecards import model_scorecard
 
 router = APIRouter(prefix="/v1/models", tags=["results"])
@@ -42,3 +43,11 @@ def scorecard(context: Shared, model: str, version: Version = None) -> Response:
     sum over the monitoring section, of at most 7.
     """
     return json_answer(model_scorecard(context.engine, model, version, datetime.now(UTC)).as_dict())
+
+
+@router.get("/{model}/labels", summary="How late labels come")
+def labels(context: Shared, model: str, version: Version = None) -> Response:
+    """The declared label delay beside the measured one, what to do where they do not fit, and the labelled share of the
+    newest windows, the oldest first. Times are in seconds; `measured` is null while too few labels are known.
+    """
+    return json_answer(model_labels(context.engine, model, version, datetime.now(UTC)).as_dict())

@@ -27,6 +27,7 @@ COMMANDS = {
     "alert": "findings:alert",
     "why": "insights:why",
     "scorecard": "insights:scorecard",
+    "labels": "labels:labels",
     "report": "reports:report",
     "channel": "actions:channel",
     "policy": "actions:policy",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import FINITE, Column, Numbers, categories_of, parse_numbers
+from app.core.label_delay import delay_counts
 from app.core.layout import BINS, Grid, Layout
 from app.core.losses import Codes
 from app.core.model import Source, Task, WindowLength
@@ -34,6 +35,7 @@ Cell: TypeAlias = tuple[str, datetime]
 
 WHOLE = ""
 UNKNOWN = -1
+NEVER = np.iinfo(np.int64).min
 _UNSEEN = -2  # a category that the reference did not have
 _USER = tuple(Source).index(Source.USER)
 _LARGEST_OFFSET = 2**40  # about 2.7e8 scales beyond the end bins; values further out count as that far
@@ -44,7 +46,8 @@ class Truth:
     """What is known so far about the truth of N predictions.
 
     `label_class` [N] class names or None; `label_value` [N] floats, NaN where unknown; `source` [N] index into Source,
-    UNKNOWN where there is no label; `shown`, `corrected`, `audited` [N] booleans.
+    UNKNOWN where there is no label; `shown`, `corrected`, `audited` [N] booleans; `labelled_at` [N] when ground truth
+    or an audit first gave a label, in microseconds since 1970, NEVER where that is not known.
     """
 
     label_class: NDArray[np.object_]
@@ -53,11 +56,18 @@ class Truth:
     shown: BoolArray
     corrected: BoolArray
     audited: BoolArray
+    labelled_at: IntArray
 
     @classmethod
     def unknown(cls, rows: int) -> Truth:
         no = np.zeros(rows, np.bool_)
-        return cls(np.full(rows, None, object), np.full(rows, np.nan), np.full(rows, UNKNOWN, np.int8), no, no, no)
+        return cls(
+            np.full(rows, None, object),
+            np.full(rows, np.nan),
+            np.full(rows, UNKNOWN, np.int8),
+            *(no,) * 3,
+            np.full(rows, NEVER),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +195,7 @@ class _Served:
     shown: BoolArray
     corrected: BoolArray
     audited: BoolArray
+    delay: FloatArray  # seconds from the prediction to its first label, NaN where not known
     latency: FloatArray
     unknown: IntArray  # features that the layout does not know
     checksum: FloatArray  # of the input, NaN where it is not known
@@ -226,6 +237,7 @@ def _encode_served(layout: Layout, rows: Rows, features: _Features | None) -> _S
         truth.shown,
         truth.corrected,
         truth.audited,
+        _delays(rows),
         rows.latency_ms,
         np.zeros(size, np.int64) if rows.unknown is None else rows.unknown,
         checksums(rows.inputs) if rows.inputs else np.full(size, np.nan),
@@ -263,6 +275,12 @@ def _loss_codes(layout: Layout, features: _Features, bin_: NDArray[np.intp], pla
     if numbers.states is not None:
         bins = np.where(numbers.states == FINITE, bins, numbers.states.astype(np.intp) + BINS)
     return bins.astype(np.uint8)
+
+
+def _delays(rows: Rows) -> FloatArray:
+    """[N] seconds."""
+    told = rows.truth.labelled_at != NEVER
+    return np.where(told, (np.where(told, rows.truth.labelled_at, 0) - rows.times) / 1e6, np.nan)
 
 
 def _class_codes(layout: Layout, names: Sequence[str | None] | NDArray[np.object_]) -> NDArray[np.intp]:
@@ -362,6 +380,7 @@ def _truth_counts(layout: Layout, served: _Served) -> OutcomeCounts:
         outcomes=_count(empty.outcomes, cell, judged),
         audits=_count(empty.audits, cell, judged & served.audited),
         confusion=_count(empty.confusion, (served.predicted, served.true), judged),
+        label_delays=delay_counts(served.delay[judged & np.isfinite(served.delay)]),
         labels=np.bincount(served.source[known], minlength=len(Source)).astype(np.int64),
         review=np.array([served.shown.sum(), served.corrected.sum()], np.int64),
         errors=np.array([np.abs(error).sum(), (error**2).sum(), error.sum()]),

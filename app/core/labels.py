@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 
 import numpy as np
 
-from app.core.case import ENOUGH_ROWS, Case, positives_by_bin
+from app.core.case import ENOUGH_ROWS, Case, Series, positives_by_bin
 from app.core.judgement import too_few
-from app.core.model import Task, Window
+from app.core.label_delay import SETTLED, DelayCurve, delay_curve
+from app.core.model import Model, Task
 from app.core.profile import RIGHT, FloatArray, IntArray, OutcomeCounts
 from app.core.stats.arrays import ratio
 from app.core.stats.performance import auc_from_histogram, realised_binary, realised_multiclass, regression_quality
 
 USUAL_COVERAGE = 0.8
-"""A window is judged when its label coverage reaches this part of what earlier windows had."""
+"""A window is judged when its label coverage reaches this part of what earlier windows had at its age."""
 COVERAGE_WINDOWS = 30
+_LEAST_COMPLETE = 0.5
+"""Share of its labels that a window of that age has usually; with fewer, those that came first would speak for all."""
 
 
 def labelled(outcomes: OutcomeCounts) -> IntArray:
@@ -27,38 +30,64 @@ def labelled(outcomes: OutcomeCounts) -> IntArray:
 def missing_labels(case: Case) -> list[str]:
     """[W] why quality cannot be judged in a window; "" where it can."""
     counts = labelled(case.outcomes)
-    coverage = (counts / np.maximum(case.rows, 1)).tolist()
-    usual = _usual_coverage(counts, coverage)
-    return [_why_not(case, window, int(count), coverage[window], usual[window]) for window, count in enumerate(counts)]
+    coverage = counts / np.maximum(case.rows, 1)
+    complete = _complete(case)
+    usual = _usual_coverage(counts, coverage / np.maximum(complete, _LEAST_COMPLETE)) * complete
+    return [
+        _why_not(case, window, int(count), *found)
+        for window, (count, *found) in enumerate(zip(counts, coverage, usual, complete, strict=True))
+    ]
 
 
-def _usual_coverage(counts: IntArray, coverage: list[float]) -> list[float]:
+def measured_delay(series: Series, now: datetime) -> DelayCurve | None:
+    """The delay curve of these windows; None while they show too few labels, or none whose time is known."""
+    ages = np.array([(now - window.end).total_seconds() for window in series.windows])
+    return delay_curve(series.outcomes.label_delays, ages) if len(series) else None
+
+
+def _complete(case: Case) -> FloatArray:
+    """[W] the share of a window's labels that is usually in at its present age; 1 where the delay is not known."""
+    curve = measured_delay(case.early, case.now)
+    if curve is None:
+        return np.ones(len(case.windows))
+    ages = np.array([(case.now - window.end).total_seconds() for window in case.windows])
+    return curve.complete(np.maximum(ages, 0.0), case.model.window.delta)
+
+
+def _usual_coverage(counts: IntArray, coverage: FloatArray) -> FloatArray:
     """[W] the median of up to COVERAGE_WINDOWS earlier windows that had labels enough; 0 where none had."""
+    enough, values = (counts >= ENOUGH_ROWS).tolist(), coverage.tolist()
     usual = []
-    for window in range(len(coverage)):
+    for window in range(len(values)):
         earlier = range(max(0, window - COVERAGE_WINDOWS), window)
-        usual.append(median([coverage[i] for i in earlier if counts[i] >= ENOUGH_ROWS] or [0.0]))
-    return usual
+        usual.append(median([values[i] for i in earlier if enough[i]] or [0.0]))
+    return np.array(usual)
 
 
-def labels_due(case: Case, window: Window) -> datetime:
-    """When the labels of a window are final: until then they may still come."""
-    return window.end + case.model.label_delay
+def settling_time(series: Series, model: Model, now: datetime) -> timedelta:
+    """How long after a window's end its labels count as complete: the declared delay, or the measured one if longer."""
+    curve = measured_delay(series, now)
+    return max(model.label_delay, curve.needed(SETTLED, model.window.delta) if curve else model.label_delay)
 
 
 def provisional(case: Case, window: int) -> str:
     """Why the labels of a window are not final yet; "" once they are."""
-    due = labels_due(case, case.windows[window])
+    due = case.windows[window].end + case.model.label_delay
     return f"provisional: labels are due until {due:%Y-%m-%d %H:%M} UTC" if due > case.now else ""
 
 
-def _why_not(case: Case, window: int, count: int, coverage: float, usual: float) -> str:
+def _why_not(case: Case, window: int, count: int, coverage: float, usual: float, complete: float) -> str:
     if waiting := provisional(case, window):
         return waiting
     if count < ENOUGH_ROWS:
         return too_few("labels", count)
+    if complete < _LEAST_COMPLETE:
+        return (
+            f"labels are due but come later: {coverage:.0%} of the predictions have one; at this age a window has "
+            f"usually {complete:.0%} of its labels, {_LEAST_COMPLETE:.0%} are needed: declare a longer label delay"
+        )
     if coverage < USUAL_COVERAGE * usual:
-        return f"labels are late: {coverage:.0%} of the predictions have one, {usual:.0%} are usual"
+        return f"labels are late: {coverage:.0%} of the predictions have one, {usual:.0%} are usual at this age"
     return ""
 
 

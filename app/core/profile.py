@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.columns import State
+from app.core.label_delay import DELAY_BINS
 from app.core.layout import BINS, Layout
 from app.core.model import Source
 from app.core.replays import merge_replays, no_replays
@@ -172,6 +173,8 @@ class OutcomeCounts(_Additive):
     """[..., K, 2, S] those of them that a random audit chose."""
     confusion: IntArray
     """[..., K, K] the same by predicted and true class."""
+    label_delays: IntArray
+    """[..., DELAY_BINS] the same by the time from the prediction to its first such label, where that is known."""
     labels: IntArray
     """[..., Source] labelled predictions by the source of the effective label, in the order of `Source`."""
     review: IntArray
@@ -203,6 +206,7 @@ class OutcomeCounts(_Additive):
             outcomes=np.zeros((k, 2, s), np.int64),
             audits=np.zeros((k, 2, s), np.int64),
             confusion=np.zeros((k, k), np.int64),
+            label_delays=np.zeros(DELAY_BINS, np.int64),
             labels=np.zeros(len(Source), np.int64),
             review=np.zeros(2, np.int64),
             latency=np.zeros(LATENCY_BINS, np.int64),

@@ -129,7 +129,7 @@ def _feature_laws(counts: FeatureCounts, rows: int) -> Iterator[tuple[str, bool,
 
 def _outcome_laws(counts: OutcomeCounts, rows: int) -> Iterator[tuple[str, bool, str]]:
     served, judged_later = ("predicted", "score_states", "score_marks", "latency"), ("outcomes", "audits", "confusion")
-    for name in (*served, *judged_later, "labels", "review"):
+    for name in (*served, *judged_later, "label_delays", "labels", "review"):
         yield name, _within(getattr(counts, name), rows), "every count is from 0 to the number of rows"
     for name in ("predicted", "score_states", "labels", "latency"):
         yield name, bool(getattr(counts, name).sum() <= rows), "it counts each row once at most"
@@ -139,6 +139,7 @@ def _outcome_laws(counts: OutcomeCounts, rows: int) -> Iterator[tuple[str, bool,
     labelled = counts.outcomes.sum()
     yield "confusion", bool(counts.confusion.sum() == labelled), "it counts the outcomes by class"
     yield "labels", bool(counts.labels[_JUDGED].sum() == labelled), "each outcome has a label from truth or audit"
+    yield "label_delays", bool(counts.label_delays.sum() <= labelled), "at most one for each outcome"
     errors = counts.errors
     fit = bool(np.isfinite(errors).all()) and errors[ABSOLUTE] >= 0 and errors[SQUARED] >= 0
     yield "errors", bool(fit), "finite sums, of which the absolute and the squared are not negative"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.fold import UNKNOWN, Truth
+from app.core.fold import NEVER, UNKNOWN, Truth
 from app.core.model import Source, Task
 
 _CODES = {source: source.strength for source in Source}
@@ -36,16 +36,21 @@ class EffectiveTruth(NamedTuple):
     """What follows from all corrections of one prediction.
 
     `label` is the newest label of the strongest source, `user` the newest that a user gave; either may be missing.
+    `labelled_at` is when ground truth or an audit first gave one: saying it again later does not make it late.
     """
 
     label: Correction | None
     user: Correction | None
     shown: bool
     audited: bool
+    labelled_at: int | None = None
 
 
 class RowTruth(NamedTuple):
-    """The truth of one prediction as it is counted, and kept beside the prediction so that it can be taken back."""
+    """The truth of one prediction as it is counted, and kept beside the prediction so that it can be taken back.
+
+    `labelled_at` is in microseconds since 1970.
+    """
 
     label_class: str | None = None
     label_value: float | None = None
@@ -53,6 +58,7 @@ class RowTruth(NamedTuple):
     shown: bool = False
     corrected: bool = False
     audited: bool = False
+    labelled_at: int | None = None
 
 
 NOTHING_SAID = RowTruth()
@@ -81,7 +87,7 @@ def effective_truth(corrections: Sequence[Correction]) -> EffectiveTruth:
 
     The strongest source that gives a label decides; of its labels the newest, and of two said at once the later stored.
     """
-    label = user = None
+    label = user = labelled_at = None
     best = best_user = (-1, 0, 0)
     shown = audited = False
     for said in corrections:
@@ -94,7 +100,9 @@ def effective_truth(corrections: Sequence[Correction]) -> EffectiveTruth:
         if said.source is Source.USER and rank > best_user:
             user, best_user = said, rank
         audited = audited or said.source is Source.AUDIT
-    return EffectiveTruth(label, user, shown, audited)
+        if said.source is not Source.USER and (labelled_at is None or said.said_at < labelled_at):
+            labelled_at = said.said_at
+    return EffectiveTruth(label, user, shown, audited, labelled_at)
 
 
 def row_truth(
@@ -107,9 +115,10 @@ def row_truth(
     truth = effective_truth(corrections)
     corrected = truth.user is not None and decision.differs(predicted_class, predicted_value, truth.user)
     if truth.label is None:
-        return RowTruth(None, None, None, truth.shown, corrected, truth.audited)
+        return RowTruth(shown=truth.shown, corrected=corrected)
     label = truth.label
-    return RowTruth(label.label_class, label.label_value, label.source, truth.shown, corrected, truth.audited)
+    review = (truth.shown, corrected, truth.audited)
+    return RowTruth(label.label_class, label.label_value, label.source, *review, truth.labelled_at)
 
 
 def truth_columns(rows: int, known: Mapping[int, RowTruth]) -> Truth:
@@ -118,15 +127,19 @@ def truth_columns(rows: int, known: Mapping[int, RowTruth]) -> Truth:
     if not known:
         return columns
     at = np.fromiter(known, np.intp, len(known))
-    classes, values, sources, shown, corrected, audited = zip(*known.values(), strict=True)
+    classes, values, sources, shown, corrected, audited, labelled_at = zip(*known.values(), strict=True)
     columns.label_class[at] = classes
     columns.label_value[at] = [math.nan if value is None else value for value in values]
     columns.source[at] = [UNKNOWN if source is None else _CODES[source] for source in sources]
+    columns.labelled_at[at] = [NEVER if time is None else time for time in labelled_at]
     return Truth(
         columns.label_class,
         columns.label_value,
         columns.source,
-        *(_flags(rows, at, flags) for flags in (shown, corrected, audited)),
+        _flags(rows, at, shown),
+        _flags(rows, at, corrected),
+        _flags(rows, at, audited),
+        columns.labelled_at,
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Series, full_windows, lookback
 from app.core.distances import enough_rows
+from app.core.labels import settling_time
 from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts
@@ -87,7 +88,7 @@ def _evaluate_version(
         progress = evaluations.progress(connection, version.id, first, closed)
     due = _due(model, first, progress, now, closed)
     subject = _Subject(model, version, recipe, first, closed, _baseline(engine, recipe), now)
-    return _judge(engine, subject, due) if due else EvaluationSummary()
+    return _judge(engine, subject, due, progress.judged_at) if due else EvaluationSummary()
 
 
 def production_start(starts: Sequence[datetime], length: timedelta) -> datetime | None:
@@ -111,10 +112,11 @@ def production_start(starts: Sequence[datetime], length: timedelta) -> datetime 
     return first
 
 
-def _judge(engine: Engine, subject: _Subject, due: Sequence[Window]) -> EvaluationSummary:
+def _judge(engine: Engine, subject: _Subject, due: Sequence[Window], judged_at: datetime | None) -> EvaluationSummary:
     """Measure and store a run of windows, portion by portion."""
     with read(engine) as connection:
         early = _early(connection, subject)
+    due = _with_settled(subject, due, settling_time(early, subject.model, subject.now), judged_at)
     summary = EvaluationSummary(versions=1)
     revisions: dict[datetime, int] = {}
     for windows in _portions(due, subject.recipe.layout):
@@ -140,11 +142,29 @@ def _due(
         starts.append(first)
     else:
         starts.append(max(first, progress.judged + length.delta))
-        # The oldest window whose labels were not all due when we last looked is judged anew once they are.
-        provisional = length.start_of(progress.judged_at - model.label_delay)
-        if provisional + length.delta <= now - model.label_delay:
-            starts.append(max(first, provisional))
+        starts += _final_since(length, model.label_delay, progress.judged_at, now, first)
     return _windows(min(starts), closed, length)
+
+
+def _final_since(
+    length: WindowLength, delay: timedelta, judged_at: datetime, now: datetime, first: datetime
+) -> list[datetime]:
+    """The oldest window whose labels were not all due when we last looked, once they are; none before."""
+    provisional = length.start_of(judged_at - delay)
+    return [max(first, provisional)] if provisional + length.delta <= now - delay else []
+
+
+def _with_settled(
+    subject: _Subject, due: Sequence[Window], settling: timedelta, judged_at: datetime | None
+) -> Sequence[Window]:
+    """`due`, from the oldest window on that became complete since: where labels come later than declared, nothing else
+    would bring back a window that got none.
+    """
+    if judged_at is None or settling <= subject.model.label_delay:
+        return due
+    length = subject.model.window
+    start = min([due[0].start, *_final_since(length, settling, judged_at, subject.now, subject.first)])
+    return _windows(start, subject.closed, length)
 
 
 def _windows(start: datetime, end: datetime, length: WindowLength) -> list[Window]:

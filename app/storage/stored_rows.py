@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from app.core.model import Source
 from app.core.records import number
 from app.core.truth import Correction, RowTruth
 from app.storage.row_ids import among_sql, bound
+from app.storage.types import sqlite_time
 
 _PREDICTION = "p.id, p.version_id, {time}, p.predicted_class, p.predicted_value, p.score, p.latency_ms"
-_TRUTH = "p.label_class, p.label_value, p.label_source, p.shown, p.corrected, p.audited"
-_TRUTH_WIDTH = 6
+_TRUTH = "p.label_class, p.label_value, p.label_source, p.shown, p.corrected, p.audited, {time}"
+_TRUTH_WIDTH = 7
 _NOT_WAITING = "NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.id = p.batch_id AND b.folded_at IS NULL)"
 
 _SOURCES = {source.value: source for source in Source}
@@ -83,7 +85,7 @@ def counted_predictions(
     served = f", {_served(attributes)}" if attributes else ""
     # CROSS JOIN keeps SQLite to this order, from the few corrections to their predictions.
     query = f"""
-        SELECT DISTINCT {_prediction(connection)}, {_TRUTH}{served}
+        SELECT DISTINCT {_prediction(connection)}, {_truth_columns(connection)}{served}
         FROM correction AS c CROSS JOIN version AS v CROSS JOIN prediction AS p
         WHERE {among_sql(connection, "c.batch_id", "ids")}
           AND v.model_id = c.model_id AND (c.version_id IS NULL OR c.version_id = v.id)
@@ -102,7 +104,7 @@ def folded_predictions(
     """Up to `most` folded predictions of the version with an id above `after`, in the order of their ids."""
     # The plus keeps SQLite from reading the whole version by its index, for every slice of it.
     query = f"""
-        SELECT {_prediction(connection)}, {_TRUTH}, {_served(attributes)} FROM prediction AS p
+        SELECT {_prediction(connection)}, {_truth_columns(connection)}, {_served(attributes)} FROM prediction AS p
         WHERE +p.version_id = :version_id AND p.id > :after AND {_NOT_WAITING} ORDER BY p.id LIMIT :most
     """  # noqa: S608
     rows = _fetch(connection, query, version_id=version_id, after=after, most=most)
@@ -156,11 +158,15 @@ def save_truths(connection: Connection, truths: Mapping[int, RowTruth]) -> None:
     """Keep beside each prediction (by its id) the truth that is counted for it."""
     if not truths:
         return
+    sqlite = connection.dialect.name == "sqlite"
     rows = [
-        (id_, t.label_class, t.label_value, t.source and t.source.value, t.shown, t.corrected, t.audited)
+        (
+            *(id_, t.label_class, t.label_value, t.source and t.source.value, t.shown, t.corrected, t.audited),
+            None if t.labelled_at is None else _stored_time(t.labelled_at, sqlite=sqlite),
+        )
         for id_, t in truths.items()
     ]
-    if connection.dialect.name == "sqlite":
+    if sqlite:
         connection.exec_driver_sql(_SAVE_SQLITE, [(*values, id_) for id_, *values in rows])
     else:
         connection.execute(
@@ -169,18 +175,20 @@ def save_truths(connection: Connection, truths: Mapping[int, RowTruth]) -> None:
 
 
 _SAVE_SQLITE = """
-    UPDATE prediction SET label_class = ?, label_value = ?, label_source = ?, shown = ?, corrected = ?, audited = ?
+    UPDATE prediction SET label_class = ?, label_value = ?, label_source = ?, shown = ?, corrected = ?, audited = ?,
+        labelled_at = ?
     WHERE id = ?
 """
-_SAVE_NAMES = ("ids", "classes", "numbers", "sources", "shown", "corrected", "audited")
+_SAVE_NAMES = ("ids", "classes", "numbers", "sources", "shown", "corrected", "audited", "times")
 _SAVE_POSTGRES = """
     UPDATE prediction AS p
     SET label_class = t.label_class, label_value = t.label_value, label_source = t.label_source,
-        shown = t.shown, corrected = t.corrected, audited = t.audited
+        shown = t.shown, corrected = t.corrected, audited = t.audited, labelled_at = t.labelled_at
     FROM unnest(
         CAST(:ids AS bigint[]), CAST(:classes AS text[]), CAST(:numbers AS float8[]), CAST(:sources AS text[]),
-        CAST(:shown AS boolean[]), CAST(:corrected AS boolean[]), CAST(:audited AS boolean[])
-    ) AS t(id, label_class, label_value, label_source, shown, corrected, audited)
+        CAST(:shown AS boolean[]), CAST(:corrected AS boolean[]), CAST(:audited AS boolean[]),
+        CAST(:times AS timestamptz[])
+    ) AS t(id, label_class, label_value, label_source, shown, corrected, audited, labelled_at)
     WHERE p.id = t.id
 """
 
@@ -191,6 +199,15 @@ def _prediction(connection: Connection) -> str:
 
 def _served(attributes: bool) -> str:
     return "p.attributes, p.features" if attributes else "p.features"
+
+
+def _truth_columns(connection: Connection) -> str:
+    return _TRUTH.format(time=_time(connection, "p.labelled_at"))
+
+
+def _stored_time(microseconds: int, *, sqlite: bool) -> str | datetime:
+    time = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+    return sqlite_time(time) if sqlite else time
 
 
 def _time(connection: Connection, column: str) -> str:
@@ -226,14 +243,17 @@ def _columns(
     if not rows:
         return StoredPredictions([], np.zeros(0, np.int64), [], [], [], [])
     ids, _version, times, classes, values, scores, latencies, *others = zip(*rows, strict=True)
-    truths = list(map(_truth, *others[:_TRUTH_WIDTH])) if truth else ()
+    truths = _truths(others[:_TRUTH_WIDTH]) if truth else ()
     texts = others[-1] if features else ()
     given = others[-2] if attributes else ()
     return StoredPredictions(ids, _microseconds(times), classes, values, scores, latencies, texts, truths, given)
 
 
-def _truth(
-    label_class: str | None, label_value: float | None, source: str | None, shown: bool, corrected: bool, audited: bool
-) -> RowTruth:
-    known = None if source is None else _SOURCES[source]
-    return RowTruth(label_class, label_value, known, bool(shown), bool(corrected), bool(audited))
+def _truths(columns: Sequence[Sequence[Any]]) -> list[RowTruth]:
+    classes, values, sources, shown, corrected, audited, times = columns
+    known = [None if source is None else _SOURCES[source] for source in sources]
+    labelled = [time for time in times if time is not None]
+    at = iter(_microseconds(labelled).tolist() if labelled else [])
+    labelled_at = [None if time is None else next(at) for time in times]
+    flags = (map(bool, flag) for flag in (shown, corrected, audited))
+    return list(map(RowTruth, classes, values, known, *flags, labelled_at))

@@ -172,6 +172,7 @@ prediction = Table(
     Column("shown", Boolean, nullable=False, server_default=text("false")),
     Column("corrected", Boolean, nullable=False, server_default=text("false")),
     Column("audited", Boolean, nullable=False, server_default=text("false")),
+    Column("labelled_at", UtcDateTime),  # when ground truth or an audit first gave a label
     UniqueConstraint("version_id", "prediction_id"),
 )
 

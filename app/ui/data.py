@@ -22,6 +22,7 @@ from app.services.read_models import activity, histogram, model_view, series
 from app.services.read_models.activity import RetrainingRequest, Undelivered
 from app.services.read_models.fleet import ModelCard
 from app.services.read_models.histogram import Comparison
+from app.services.read_models.labels import ModelLabels, model_labels
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.series import HeatMap, Series
 from app.services.reports import Contents, list_reports, report_contents
@@ -123,6 +124,15 @@ def undelivered(model: str) -> list[Undelivered]:
 def causes(model: str, version: str) -> Explanation | None:
     """Why the version's worst check is in breach; None when there is nothing to explain."""
     return explain(_engine(), model, version)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def labels(model: str, version: str) -> ModelLabels | None:
+    """How late the version's labels come; None when there is no such version."""
+    try:
+        return model_labels(_engine(), model, version, datetime.now(UTC))
+    except NotFoundError:
+        return None
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

@@ -40,3 +40,13 @@ def test_the_scorecard_is_the_same_as_everywhere(client: TestClient, engine: Eng
     assert card["score"] == 0.5  # long ago, and nobody is told
     assert len(card["items"]) == 11
     assert client.get("/v1/models/delay/scorecard", params={"version": "9"}).status_code == 404
+
+
+def test_labels_are_told_with_their_delay(client: TestClient, engine: Engine) -> None:
+    add_version(engine)
+
+    found = client.get("/v1/models/delay/labels").json()
+
+    assert (found["measured"], found["declared_delay_seconds"], found["windows"]) == (None, 0.0, [])
+    assert found["advice"].startswith("not known yet")
+    assert client.get("/v1/models/delay/labels", params={"version": "9"}).status_code == 404

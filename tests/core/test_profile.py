@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app.core.codec import FORMAT, decode_counts, decode_layout, encode_counts, encode_layout
 from app.core.columns import State
 from app.core.derived import DerivedFeature, DerivedKind, Embedding
-from app.core.fold import UNKNOWN, WHOLE, Rows, Truth, fold, fold_truth, fold_whole
+from app.core.fold import NEVER, UNKNOWN, WHOLE, Rows, Truth, fold, fold_truth, fold_whole
 from app.core.layout import Layout, build_layout
 from app.core.model import Task, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
@@ -83,7 +83,8 @@ def rows(draw: st.DrawFn) -> Rows:
 
     labels = column(st.sampled_from([None, "0", "1"]))
     source = np.array([UNKNOWN if label is None else draw(st.integers(0, 2)) for label in labels], np.int8)
-    truth = Truth(np.array(labels, object), np.full(n, np.nan), source, flags(), flags(), flags())
+    labelled_at = np.array(column(st.one_of(st.just(NEVER), st.integers(0, 9 * HOUR))), np.int64)
+    truth = Truth(np.array(labels, object), np.full(n, np.nan), source, flags(), flags(), flags(), labelled_at)
     return Rows(
         times=np.array(column(st.integers(0, 3 * HOUR)), np.int64),
         predicted_class=column(st.sampled_from([None, "0", "1"])),

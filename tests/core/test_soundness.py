@@ -45,12 +45,13 @@ def counted(task: Task, n: int = 400) -> tuple[Layout, Profile]:
     x, score = rng.standard_cauchy(n) ** 5, rng.uniform(size=n)
     features = {"x": x, "kind": rng.choice(["a", "b"], n).tolist(), "none": [None, *[1.0] * (n - 1)]}
     layout = build_layout(task, features, scores=score, classes=names, threshold=0.5, confident=0.9)
-    flags = [rng.random(n) < 0.3 for _ in range(3)]
+    shown, corrected, audited = (rng.random(n) < 0.3 for _ in range(3))
     truth = Truth(
         rng.choice(np.array([*names, "new"], object), n),
         rng.normal(size=n),
         rng.integers(-1, len(Source), n).astype(np.int8),
-        *flags,
+        *(shown, corrected, audited),
+        rng.integers(-(10**9), 10**12, n),
     )
     predicted = rng.choice([*names, "newer"], n).tolist()
     latency = rng.exponential(10, n)

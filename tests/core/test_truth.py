@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from app.core.fold import UNKNOWN
+from app.core.fold import NEVER, UNKNOWN
 from app.core.model import Source, Task
 from app.core.truth import Correction, Decision, RowTruth, effective_truth, row_truth, truth_columns
 
@@ -81,7 +81,7 @@ def test_a_user_who_thinks_better_of_it_has_not_corrected() -> None:
 
 def test_columns_hold_what_is_known_and_nothing_elsewhere() -> None:
     columns = truth_columns(
-        3, {1: RowTruth("late", None, AUDIT, True, False, True), 2: RowTruth(None, 2.5, TRUTH, False, True, False)}
+        3, {1: RowTruth("late", None, AUDIT, True, False, True, 7), 2: RowTruth(None, 2.5, TRUTH, False, True, False)}
     )
     assert columns.label_class.tolist() == [None, "late", None]
     np.testing.assert_array_equal(columns.label_value, [math.nan, math.nan, 2.5])
@@ -89,3 +89,11 @@ def test_columns_hold_what_is_known_and_nothing_elsewhere() -> None:
     assert columns.shown.tolist() == [False, True, False]
     assert columns.corrected.tolist() == [False, False, True]
     assert columns.audited.tolist() == [False, True, False]
+    assert columns.labelled_at.tolist() == [NEVER, 7, NEVER]
+
+
+def test_a_label_that_is_said_again_came_when_it_was_said_first() -> None:
+    given = [said(USER, "1", 1), said(TRUTH, "1", 9), said(AUDIT, "0", 4), said(TRUTH, None, 2), said(TRUTH, "0", 11)]
+    truth = row_truth(BINARY, "1", None, given)
+    assert (truth.label_class, truth.labelled_at) == ("0", 4)
+    assert row_truth(BINARY, "1", None, given[:1]).labelled_at is None

@@ -19,7 +19,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Row, select
 
 from app.core.codec import decode_counts
-from app.core.fold import UNKNOWN, Rows, Truth, fold
+from app.core.fold import NEVER, UNKNOWN, Rows, Truth, fold
 from app.core.layout import Layout, build_layout
 from app.core.model import Model, Source, Task, Version, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
@@ -164,7 +164,7 @@ def expected_profiles(
     ]
     features = [json.loads(row.features) for row in rows]
     columns = Rows(
-        np.array([(row.event_time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) for row in rows]),
+        np.array([_microseconds(row.event_time) for row in rows]),
         [row.predicted_class for row in rows],
         [row.predicted_value for row in rows],
         [row.score for row in rows],
@@ -187,7 +187,17 @@ def _truth(task: Task, rows: Sequence[Row[Any]], about: Sequence[list[Row[Any]]]
         np.array([any(one.shown for one in said) for said in about]),
         np.array([user is not None and _differs(task, row, user) for row, user in zip(rows, users, strict=True)]),
         np.array([_newest(said, "audit") is not None for said in about]),
+        np.array([min((_microseconds(one.said_at) for one in _judging(said)), default=NEVER) for said in about]),
     )
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _judging(said: list[Row[Any]]) -> list[Row[Any]]:
+    """The labels that quality is measured by."""
+    return [one for one in _labels(said) if one.source != "user"]
 
 
 def _labels(said: list[Row[Any]]) -> list[Row[Any]]:

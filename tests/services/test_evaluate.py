@@ -83,7 +83,7 @@ def labels_of(version: Version, frame: pd.DataFrame) -> ingest.Rows:
     found = []
     for key, row in frame.iterrows():
         digest = blake2b(f"{version.id} {key} {row['label']}".encode(), digest_size=16).hexdigest()
-        said = row["time"].to_pydatetime()
+        said = row["time"].to_pydatetime() + timedelta(seconds=row.get("delay", 0))
         answer = (row["source"], row["label"], None, None, False, digest)
         found.append((version.model_id, version.id, str(key), said, *answer))
     return ingest.Rows([], found)
@@ -183,6 +183,27 @@ def test_labels_become_final_when_their_delay_has_passed_and_not_when_the_next_w
     assert evaluate(engine, until(3) + 12 * HOUR).windows == 1
     assert accuracy() == ["ok", "ok", "ok"]
     assert evaluate(engine, until(3) + 13 * HOUR).windows == 0
+
+
+def test_a_window_without_labels_comes_back_when_those_of_the_others_usually_had_come(engine: Engine) -> None:
+    """Labels take two days though none were declared, and stop after day 33."""
+    given = usual(seed=6, reference_days=0, count=37, rows=ROWS).but(reference=None, model=Model("m", Task.BINARY))
+    given = given.but(served=given.served.assign(source="ground_truth", delay=2 * DAY.total_seconds()))
+    version = register(engine, given)
+    labelled = days(given.served, 0, 34)
+    store(engine, version, given.served, labels=False)
+    store(engine, version, labelled, rows=False)
+    evaluate(engine, until(36))
+
+    def coverage() -> list[str]:
+        return [row.outcome for row in measurements(engine, version) if row.check == "label_coverage"][30:]
+
+    assert coverage() == ["ok"] * 4 + ["not_evaluated"] * 2
+    evaluate(engine, until(37))
+    assert coverage() == ["ok"] * 4 + ["breach"] + ["not_evaluated"] * 2
+    unlabelled = given.served["label"].where(given.served.index.isin(labelled.index), None)
+    now = given.but(served=given.served.assign(label=unlabelled), now=until(37))
+    assert_same(findings(measurements(engine, version)), expected(now, version))
 
 
 def test_late_rows_bring_their_window_back_and_those_that_follow(engine: Engine, given: Given) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, insert, update
 
 from app.core.codec import encode_counts
-from app.core.fold import UNKNOWN, Rows, Truth, fold
+from app.core.fold import NEVER, UNKNOWN, Rows, Truth, fold
 from app.core.importance import importance_of
 from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Model, Source, Task, Version
@@ -169,7 +169,7 @@ def _rows(
     shown = rng.random(n) < 0.2 if truth else np.zeros(n, np.bool_)
     corrected = shown & (predicted != labels) & (rng.random(n) < 0.6)
     source = np.where(rng.random(n) < 0.95, ground, UNKNOWN).astype(np.int8)
-    known = Truth(labels, np.full(n, np.nan), source, shown, corrected, np.zeros(n, np.bool_))
+    known = Truth(labels, np.full(n, np.nan), source, shown, corrected, np.zeros(n, np.bool_), times + 3_600_000_000)
     return Rows(times, predicted.tolist(), [None] * n, scores, rng.lognormal(2.5, 0.3, n), known, columns)
 
 
@@ -182,7 +182,8 @@ def _fill_prices(engine: Engine, model: Model, version: Version, today: datetime
         np.full(n, None, object),
         price * rng.normal(1, 0.1, n),
         np.full(n, list(Source).index(Source.GROUND_TRUTH), np.int8),
-        *(np.zeros(n, np.bool_) for _ in range(3)),
+        *(np.zeros(n, np.bool_),) * 3,
+        np.full(n, NEVER),
     )
     rows = Rows(_times(today - timedelta(days=6), 6), [None] * n, price, [None] * n, np.full(n, np.nan), truth, {})
     layout = default_layout(Task.REGRESSION, positive_label="1", threshold=0.5, confident=0.9)

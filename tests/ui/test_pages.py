@@ -142,6 +142,17 @@ class TestModel:
 
         assert "Likely causes" not in html(opened("model", model="churn"))
 
+    def test_the_measured_label_delay_stands_beside_the_declared_one(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="churn"))
+
+        assert "Declared: none; fits what was measured." in shown
+        assert "Labels that came: 50% within 1 h, 90% within 1 h, 95% within 1 h, 99% within 1 h" in shown
+        assert "Label delay" not in html(opened("model", model="house-price"))  # when its labels came is not known
+
     def test_a_message_that_did_not_arrive_is_told_with_its_error(
         self, use_database: Use, fleet_template: Path
     ) -> None:

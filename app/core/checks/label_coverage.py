@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from app.core.case import EVERY_TASK, BoolArray, Case, Series
 from app.core.distances import enough_rows
 from app.core.judgement import SHARE, Harm, Readings, Rule, judge, learn, normal_windows, too_few
-from app.core.labels import labelled, labels_due, provisional
-from app.core.model import Measurement, Task
+from app.core.label_delay import SETTLED
+from app.core.labels import labelled, provisional, settling_time
+from app.core.model import Measurement, Task, Window
 from app.core.profile import FloatArray, OutcomeCounts
 
 NEVER = "no prediction has a label yet: send ground truth, or audits of a random sample, as corrections"
@@ -21,7 +23,8 @@ SILENCE = "labels stopped: not one in this window, where every window had some b
 
 @dataclass(frozen=True, slots=True)
 class LabelCoverage:
-    """Share of predictions with a ground-truth or audit label, in windows whose label delay has passed.
+    """Share of predictions with a ground-truth or audit label, in windows whose label delay has passed: the declared
+    one, and the measured one where labels come later.
 
     Normal is what the model's own first labelled windows in production had. More labels than ever are no alarm; a
     window without any, where every window had some, is a breach at once.
@@ -38,10 +41,14 @@ class LabelCoverage:
     """Share of predictions by which the coverage may always fall."""
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
-        windows = normal_windows(case, lambda series: _usual(case, series), production=True)
+        settling = settling_time(case.early, case.model, case.now)
+        windows = normal_windows(case, lambda series: _usual(series, case.now - settling), production=True)
         usual, values = _share(windows.series.outcomes), _share(case.outcomes)
         never = not len(windows.series) and not labelled(case.outcomes).any()
-        waiting = [provisional(case, window) or (NEVER if never else "") for window in range(len(case.windows))]
+        waiting = [
+            provisional(case, at) or _unsettled(window, settling, case.now) or (NEVER if never else "")
+            for at, window in enumerate(case.windows)
+        ]
         readings = Readings(
             self.name,
             "labelled_share",
@@ -62,7 +69,15 @@ def _share(outcomes: OutcomeCounts) -> FloatArray:
     return np.where(enough_rows(outcomes.rows), share, np.nan)[:, None]
 
 
-def _usual(case: Case, series: Series) -> BoolArray:
+def _unsettled(window: Window, settling: timedelta, now: datetime) -> str:
+    """Why a window whose declared delay has passed must wait; "" where it need not."""
+    due = window.end + settling
+    if due <= now:
+        return ""
+    return f"labels come later than declared: {SETTLED:.0%} of a window's are usually in by {due:%Y-%m-%d %H:%M} UTC"
+
+
+def _usual(series: Series, ended_by: datetime) -> BoolArray:
     """[W] the windows from the first to the last with labels, if these had their time to come.
 
     Those between without any count too: where labels come once a week, a day without is no news. What lies before the
@@ -71,7 +86,7 @@ def _usual(case: Case, series: Series) -> BoolArray:
     at = np.flatnonzero(labelled(series.outcomes))
     place = np.arange(len(series))
     spanned = (place >= at[0]) & (place <= at[-1]) if at.size else np.zeros(len(series), np.bool_)
-    ended = np.array([labels_due(case, window) <= case.now for window in series.windows], dtype=np.bool_)
+    ended = np.array([window.end <= ended_by for window in series.windows], dtype=np.bool_)
     return np.asarray(spanned & ended & enough_rows(series.outcomes.rows))
 
 

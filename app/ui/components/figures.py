@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.core.label_delay import DELAY_EDGES, DelayCurve, duration
 from app.core.model import Outcome
 from app.services.read_models.histogram import Comparison
 from app.services.read_models.series import FloatArray, HeatMap, Series
@@ -156,6 +157,29 @@ def _range_text(series: Series, low: float, high: float) -> str:
     if np.isnan(high):
         return ""
     return "normal: " + " to ".join(wording.number(series.check, series.subject, end) for end in (low, high))
+
+
+def delay_curve(curve: DelayCurve, declared: timedelta, palette: Palette, *, height: int = 230) -> go.Figure:
+    """The share of labels that are in, by the time since their prediction; a line stands at the declared delay."""
+    seen = curve.observed.total_seconds() >= DELAY_EDGES
+    seconds, shares = DELAY_EDGES[seen], curve.shares[seen]
+    texts = [f"{share:.1%} within {duration(timedelta(seconds=s))}" for s, share in zip(seconds, shares, strict=True)]
+    figure = go.Figure(
+        go.Scatter(
+            x=seconds,
+            y=shares,
+            mode="lines",
+            line={"color": palette.accent, "width": 2},
+            hovertext=texts,
+            hoverinfo="text",
+        )
+    )
+    figure.add_vline(x=max(declared.total_seconds(), DELAY_EDGES[0]), line={"color": palette.muted, "dash": "dot"})
+    _layout(figure, palette, height)
+    marks = {60: "1 min", 3_600: "1 h", 86_400: "1 d", 604_800: "7 d", 2_592_000: "30 d", 31_536_000: "1 y"}
+    figure.update_xaxes(type="log", tickvals=list(marks), ticktext=list(marks.values()))
+    figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
+    return figure
 
 
 def heat_map(found: HeatMap, palette: Palette) -> go.Figure:

@@ -16,6 +16,7 @@ from app.ui.components import (
     empty,
     features,
     headline,
+    labels,
     link,
     model_choice,
     quality,
@@ -79,6 +80,7 @@ def _content(model: str, version: str, days: int) -> None:
         _alerts(view)
         quality.section(view, since, until)
         features.section(view, since, until)
+        labels.section(view)
     else:
         empty.no_measurements(until)
     _done(view)

@@ -1,8 +1,9 @@
 """Cases from raw rows, through the real layout and the real fold, so that a test can recompute everything from rows.
 
 A frame of rows has a column `time` (datetime64, UTC), the columns of its features, and any of `score`, `predicted`
-(class or value), `label` (class or value, None where unknown), `source`, `shown`, `corrected`, `audited`,
-`latency` (ms), `input` (the features as text) and `unknown` (how many features the layout does not know).
+(class or value), `label` (class or value, None where unknown), `delay` of the label (s), `source`, `shown`,
+`corrected`, `audited`, `latency` (ms), `input` (the features as text) and `unknown` (how many features the layout does
+not know).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from app.core.case import EARLY_WINDOWS, Case, Check, Series
 from app.core.derived import recognise
-from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_whole
+from app.core.fold import NEVER, UNKNOWN, Rows, Truth, fold, fold_whole
 from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Measurement, Model, Outcome, Source, Task, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
@@ -40,6 +41,7 @@ ROLES = (
     "shown",
     "corrected",
     "audited",
+    "delay",
     "latency",
     "input",
     "unknown",
@@ -100,7 +102,7 @@ def rows_of(frame: pd.DataFrame, task: Task) -> Rows:
     predicted = _column(frame, "predicted", None)
     regression = task is Task.REGRESSION
     return Rows(
-        times=frame["time"].astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").astype(np.int64),
+        times=_times(frame),
         predicted_class=[None] * size if regression else predicted,
         predicted_value=predicted if regression else [None] * size,
         score=_column(frame, "score", None),
@@ -121,8 +123,19 @@ def _truth(frame: pd.DataFrame, task: Task) -> Truth:
     else:
         truth.label_class[:] = label
     source = np.array([Source(one).strength for one in _column(frame, "source", Source.GROUND_TRUTH)], np.int8)
-    flags = (np.array(_column(frame, name, False), dtype=np.bool_) for name in ("shown", "corrected", "audited"))
-    return Truth(truth.label_class, truth.label_value, np.where(known, source, UNKNOWN).astype(np.int8), *flags)
+    shown, corrected, audited = (
+        np.array(_column(frame, name, False), dtype=np.bool_) for name in ("shown", "corrected", "audited")
+    )
+    delay = np.array(_column(frame, "delay", np.nan), dtype=np.float64) * 1e6
+    told = known & np.isfinite(delay)
+    labelled_at = np.where(told, _times(frame) + np.where(told, delay, 0).astype(np.int64), NEVER)
+    source = np.where(known, source, UNKNOWN).astype(np.int8)
+    return Truth(truth.label_class, truth.label_value, source, shown, corrected, audited, labelled_at)
+
+
+def _times(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """[rows] microseconds since 1970."""
+    return frame["time"].astype("datetime64[us, UTC]").to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def _column(frame: pd.DataFrame, name: str, default: Any) -> list[Any]:

@@ -67,6 +67,17 @@ def test_a_window_is_not_judged_before_its_labels_are_due() -> None:
     assert set(later.outcome[31:]) == {Outcome.BREACH}
 
 
+def test_where_labels_come_later_than_declared_a_window_waits_for_them() -> None:
+    """They take two days though none were declared: the last two days are not judged yet, and silence is told later."""
+    given = covered(*normal_days(), 160, 0, 0, 0)
+    given.served["delay"] = 2 * DAY.total_seconds()
+    found = by_day(PLUGIN, given.case())
+    assert found.outcome[30:].tolist() == [Outcome.OK, Outcome.BREACH, *[Outcome.NOT_EVALUATED] * 2]
+    assert found.reason[32] == (
+        "labels come later than declared: 95% of a window's are usually in by 2026-05-06 00:00 UTC"
+    )
+
+
 def test_without_any_label_it_says_what_to_send() -> None:
     found = by_day(PLUGIN, covered(*[0] * 40).case())
     assert set(found.outcome) == {Outcome.NOT_EVALUATED}
