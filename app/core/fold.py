@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.columns import FINITE, Column, Numbers, categories_of, parse_numbers
 from app.core.label_delay import delay_counts
-from app.core.layout import BINS, Grid, Layout
+from app.core.layout import BINS, CategoricalFeature, Grid, Layout
 from app.core.losses import Codes
 from app.core.model import Source, Task, WindowLength
 from app.core.profile import (
@@ -175,9 +175,17 @@ def _encode_features(layout: Layout, rows: Rows) -> _Features:
     categorical = []
     for feature, index in zip(layout.categorical, layout.category_index, strict=True):
         names = categories_of(rows.features.get(feature.name, missing))
+        if feature.tail:
+            index = _with_tail(feature, index, names)
         codes = [UNKNOWN if name is None else index.get(name, _UNSEEN) for name in names]
         categorical.append(np.array(codes, dtype=np.intp))
     return _Features(numeric, latent, categorical)
+
+
+def _with_tail(feature: CategoricalFeature, index: Mapping[str, int], names: Sequence[str | None]) -> Mapping[str, int]:
+    """The index with the bucket of every value among `names` that it does not know."""
+    others = {name for name in names if name is not None} - index.keys()
+    return {**index, **{name: feature.place_of_unknown(name) for name in others}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,7 +276,7 @@ def _loss_codes(layout: Layout, features: _Features, bin_: NDArray[np.intp], pla
         return bin_.astype(np.uint8)
     if place >= len(layout.numeric):
         g = place - len(layout.numeric)
-        known, codes = len(layout.categorical[g].categories), features.categorical[g]
+        known, codes = layout.categorical[g].places, features.categorical[g]
         return np.where(codes < 0, known - 1 - codes, codes).astype(np.uint8)
     numbers = features.numeric[place]
     bins = np.searchsorted(layout.edge_arrays[place], numbers.values, side="right")

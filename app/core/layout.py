@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -22,6 +23,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 BINS = 128
 MOST_FEATURES = 2_000
 MOST_CATEGORIES = 100
+TAIL_BUCKETS = 32
 MOST_CLASSES = 100
 OTHER = "(other)"
 _OFFSET_STEPS = 2**12  # a bin's mean is kept to 1/4096 of its width, as an exact integer sum
@@ -43,11 +45,25 @@ class NumericFeature(msgspec.Struct, frozen=True):
         return self.sd or abs(self.mean) or 1.0
 
 
-class CategoricalFeature(msgspec.Struct, frozen=True):
-    """A category's known values, most frequent first; anything else is counted as `other`."""
+class CategoricalFeature(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A category's known values, most frequent first; anything else is counted as `other`.
+
+    Where the reference has more values than those, anything else is counted in one of `tail` buckets instead, which its
+    name alone chooses: memory is bounded, and values that come and go in the tail are seen.
+    """
 
     name: str
     categories: list[str]
+    tail: int = 0
+
+    @property
+    def places(self) -> int:
+        """Columns of its counts, without the one of `other` values."""
+        return len(self.categories) + self.tail
+
+    def place_of_unknown(self, value: str) -> int:
+        """The column that a value is counted in which is none of the known ones; -1 is that of `other` values."""
+        return len(self.categories) + crc32(value.encode("utf-8", "surrogatepass")) % self.tail if self.tail else -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +161,13 @@ class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         return [{name: index for index, name in enumerate(f.categories)} for f in self.categorical]
 
     @cached_property
+    def unfamiliar(self) -> NDArray[np.bool_]:
+        """[G, C] the columns of `FeatureCounts.categories` that count other values than the known ones."""
+        width = 1 + max((feature.places for feature in self.categorical), default=0)
+        known = np.array([len(feature.categories) for feature in self.categorical])
+        return np.arange(width) >= known[:, None]
+
+    @cached_property
     def grid(self) -> Grid:
         """The bins of the numeric columns."""
         return Grid.of(self.numeric)
@@ -234,7 +257,7 @@ def categorical_feature(name: str, values: Column) -> CategoricalFeature:
         np.array([c for c in categories_of(values) if c is not None], dtype=object), return_counts=True
     )
     order = np.lexsort((names.astype(str), -counts))[:MOST_CATEGORIES]
-    return CategoricalFeature(name, [str(names[i]) for i in order])
+    return CategoricalFeature(name, [str(names[i]) for i in order], TAIL_BUCKETS if names.size > order.size else 0)
 
 
 def build_layout(

@@ -99,7 +99,7 @@ class FeatureCounts(_Additive):
     highest: FloatArray
     """[..., F] largest finite value; -inf when there is none."""
     categories: IntArray
-    """[..., G, C] values per known category, padded; the last column counts all other ones."""
+    """[..., G, C] values per known category, then per bucket of its tail, padded; the last column: all other ones."""
     absent: IntArray
     """[..., G] missing values of categorical features."""
     latent: IntArray
@@ -112,7 +112,7 @@ class FeatureCounts(_Additive):
     @classmethod
     def empty(cls, layout: Layout) -> FeatureCounts:
         f, g, latent = len(layout.numeric), len(layout.categorical), len(layout.latent)
-        c = 1 + max((len(feature.categories) for feature in layout.categorical), default=0)
+        c = layout.unfamiliar.shape[-1]
         return cls(
             numeric=np.zeros((f, BINS), np.int64),
             offsets=np.zeros((f, BINS), np.int64),
@@ -146,7 +146,8 @@ class FeatureCounts(_Additive):
         """[..., N] values of each feature that are not of its kind, or categories that the layout does not know."""
         numeric = self.states[..., layout.telling_columns, State.INVALID]
         vectors = self.vector_states(layout)[..., State.INVALID]
-        return np.concatenate([numeric, self.categories[..., -1], vectors], axis=-1)
+        unknown = np.sum(self.categories, axis=-1, where=layout.unfamiliar)
+        return np.concatenate([numeric, unknown, vectors], axis=-1)
 
     def vectors(self, layout: Layout) -> IntArray:
         """[..., E] vectors of finite numbers of each embedding. Any of its projections tells."""

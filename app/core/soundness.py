@@ -13,7 +13,7 @@ import numpy as np
 
 from app.core.derived import FEWEST_DIMENSIONS
 from app.core.errors import InvalidError
-from app.core.layout import BINS, MOST_CATEGORIES, MOST_CLASSES, MOST_FEATURES, Layout
+from app.core.layout import BINS, MOST_CATEGORIES, MOST_CLASSES, MOST_FEATURES, TAIL_BUCKETS, Layout
 from app.core.losses import CODES, LEAVES, MOST_INPUTS, MOST_TREES, NODES, STEPS, BoostedTrees, Losses, LossInput
 from app.core.model import Source, Task
 from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, FloatArray, IntArray, OutcomeCounts, Profile
@@ -49,6 +49,7 @@ def check_layout(layout: Layout) -> None:
     for categorical in layout.categorical:
         known = len(categorical.categories)
         fit = known <= MOST_CATEGORIES and len(set(categorical.categories)) == known
+        fit &= categorical.tail in (0, TAIL_BUCKETS)
         _require(fit, categorical.name, "categories", f"at most {MOST_CATEGORIES}, all different")
     _require(_ascend(layout.score_edges, _MOST_SCORE_EDGES), "score_edges", "edges", "a few ascending numbers")
     most = {Task.BINARY: 2, Task.REGRESSION: 1, Task.MULTICLASS: MOST_CLASSES + 1}[layout.task]
@@ -79,7 +80,7 @@ def _ranked(layout: Layout, one: LossInput) -> int:
     """How many ranks the input needs: none for numbers; for a category also those of missing and unknown ones."""
     if one.feature is None or one.feature < len(layout.numeric):
         return 0
-    return len(layout.categorical[one.feature - len(layout.numeric)].categories) + 2
+    return layout.categorical[one.feature - len(layout.numeric)].places + 2
 
 
 def _check_trees(field: str, boosted: BoostedTrees, inputs: int) -> None:

@@ -250,9 +250,12 @@ def _errors(records: Records, made: Iterable[Rejection], said: Iterable[Rejectio
 
 
 def feature_kinds(layout: Layout) -> Mapping[str, Kind]:
-    """How a layout says that the texts of features are to be read. Booleans show themselves."""
+    """How a layout says that the texts of features are to be read."""
     booleans = {"true", "false"}
-    categories = {f.name: Kind.TEXT for f in layout.categorical if not booleans.issuperset(f.categories)}
+    categories = {
+        f.name: Kind.BOOLEAN if f.categories and booleans.issuperset(f.categories) else Kind.TEXT
+        for f in layout.categorical
+    }
     texts = {f.name: Kind.TEXT for f in layout.derived}
     return {**{f.name: Kind.NUMBER for f in layout.numbers}, **categories, **texts}
 

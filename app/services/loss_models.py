@@ -87,7 +87,7 @@ def _ranks(layout: Layout, place: int | None, codes: Codes, error: FloatArray) -
     """A category's codes in the order of their mean error; those that no row has take the overall mean."""
     if place is None or place < len(layout.numeric):
         return []
-    count = len(layout.categorical[place - len(layout.numeric)].categories) + 2
+    count = layout.categorical[place - len(layout.numeric)].places + 2
     rows = np.bincount(codes, minlength=count)
     sums = np.bincount(codes, weights=error / error.size, minlength=count)
     means = np.where(rows > 0, sums / np.maximum(rows, 1), (error / error.size).mean())

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from app.core.records import NON_FINITE, Scalar
 
 NUMERIC_SHARE = 0.95
-"""A column is one of numbers when at least this share of the values that are present are numbers."""
+"""A column is one of numbers, or booleans, when at least this share of the values that are present are."""
 
 
 class Kind(StrEnum):
@@ -39,19 +39,20 @@ _LARGEST_WHOLE = 2**53  # beyond it a double no longer holds every whole number
 def decide_kind(texts: Iterable[str | None], expected: Kind | None = None) -> Kind:
     """The kind of a column by its `texts`, of which None and "" are missing.
 
-    Numbers may have a few misfits among them, such as a "NA", which then stand out as invalid values; NUMERIC_SHARE
-    says how few. `expected` settles what texts cannot: TEXT keeps numbers as text, NUMBER reads them among any others.
+    Numbers and booleans may have a few misfits among them, such as a "NA", which then stand out as invalid values;
+    NUMERIC_SHARE says how few. `expected` settles what texts cannot: TEXT keeps numbers as text, NUMBER and BOOLEAN
+    read them among any others.
     """
     present = Counter(text.strip() for text in texts if text)
     del present[""]
     numbers = [text for text in present if is_number(text)]
-    if expected is Kind.TEXT:
-        return Kind.TEXT
+    if expected in (Kind.TEXT, Kind.BOOLEAN):
+        return expected
     if expected is Kind.NUMBER:
         return _number_kind(numbers)
     if not present:
         return Kind.ANY
-    if all(text.lower() in _BOOLEANS for text in present):
+    if sum(present[text] for text in present if text.lower() in _BOOLEANS) >= NUMERIC_SHARE * present.total():
         return Kind.BOOLEAN
     are_numbers = sum(present[text] for text in numbers) >= NUMERIC_SHARE * present.total()
     return _number_kind(numbers) if are_numbers and not any(map(_CODE.match, numbers)) else Kind.TEXT

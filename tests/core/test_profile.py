@@ -51,6 +51,7 @@ def layout() -> Layout:
         "x": rng.normal(size=500).tolist(),
         "constant": [2.0] * 500,
         "kind": rng.choice(["a", "b", "c"], 500).tolist(),
+        "code": [f"code {n}" for n in rng.geometric(0.02, 500)],
     }
     said = [" ".join("word" for _ in range(n)) for n in rng.integers(0, 9, 500)]
     return build_layout(
@@ -96,6 +97,7 @@ def rows(draw: st.DrawFn) -> Rows:
             "x": column(NUMBERS),
             "constant": column(NUMBERS),
             "kind": column(CATEGORIES),
+            "code": column(st.one_of(st.none(), st.integers(0, 500).map(lambda n: f"code {n}"))),
             "said": column(TEXTS),
             "readings": column(LISTS),
             "vector": column(LISTS),

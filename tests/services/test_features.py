@@ -297,3 +297,20 @@ def test_no_feature_may_have_the_name_of_what_is_counted_of_another(
     rows = [{**row, "comment::length": 1.0} for row in REFERENCE]
     with pytest.raises(InvalidError, match=r"'comment::length' is not allowed.* rename or exclude it"):
         refer(engine, target, written(tmp_path / "a.ndjson", rows))
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "csv", "parquet"])
+def test_a_boolean_is_the_same_category_from_every_format(
+    engine: Engine, target: tuple[Model, Version], tmp_path: Path, ending: str
+) -> None:
+    reference = [{**row, "flag": n % 3 == 0} for n, row in enumerate(only(REFERENCE))]
+    served = [{**row, "flag": n % 3 == 0} for n, row in enumerate(only(SERVED))]
+    layout = refer(engine, target, written(tmp_path / f"a.{ending}", reference))
+    assert [one.categories for one in layout.categorical] == [["false", "true"]]
+
+    send(engine, served)
+    misfits = [{**served[0], "flag": "NA"}] if ending == "csv" else []  # makes no texts of the others
+    import_predictions(engine, *target, written(tmp_path / f"b.{ending}", served + misfits), MAPPING, now=NOW)
+    fold(engine, NOW)
+    counts = FeatureCounts.stack(profiles(engine)).sum().categories[0].tolist()
+    assert counts == [160, 80, len(misfits)]

@@ -213,7 +213,7 @@ def _categorical(layout: Layout, g: int, reference: FeatureCounts, now: FeatureC
 def _by_category(counts: FeatureCounts, g: int, known: int) -> FloatArray:
     """[known + 1] values per known category, then all others."""
     row = counts.categories[g]
-    return np.append(row[:known], row[-1]).astype(np.float64)
+    return np.append(row[:known], row[known:].sum()).astype(np.float64)
 
 
 def _category_side(shares: FloatArray, present: float, absent: int) -> Side:
