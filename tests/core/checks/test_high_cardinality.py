@@ -29,8 +29,8 @@ def shops(times: pd.DataFrame, rng: np.random.Generator, first: int = 0) -> pd.D
     large = rng.integers(0, 100, len(times))
     small = 1000 + first + rng.integers(0, 60, len(times))
     shop = np.where(rng.uniform(size=len(times)) < 0.75, large, small)
-    answers = {"score": np.linspace(0.01, 0.99, len(times)), "predicted": "1", "label": "1"}
-    return times.assign(shop=[f"shop {n}" for n in shop], **answers)
+    score = np.linspace(0.01, 0.99, len(times))
+    return times.assign(shop=[f"shop {n}" for n in shop], score=score, predicted="1", label="1")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,8 @@ def binned(frame: pd.DataFrame, known: list[str]) -> list[int]:
     """The counts by their text: known values, then the buckets of the others."""
     index = {name: i for i, name in enumerate(known)}
     places = [index.get(name, len(known) + crc32(name.encode()) % TAIL_BUCKETS) for name in frame["shop"]]
-    return np.bincount(places, minlength=len(known) + TAIL_BUCKETS).tolist()
+    counts: list[int] = np.bincount(places, minlength=len(known) + TAIL_BUCKETS).tolist()
+    return counts
 
 
 def test_the_distance_is_scipys_over_known_values_and_buckets(given: Given) -> None:
