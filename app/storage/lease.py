@@ -40,13 +40,15 @@ class Lease:
             self._file.close()
             self._file = None
         if self._connection is not None:
-            if not self._connection.invalidated:
+            connection, self._connection = self._connection, None
+            try:
                 # The server notices a closed session only after a moment, in which nobody else could have the lock.
-                with suppress(DBAPIError):
-                    self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
-            self._connection.invalidate()  # closes the session, and with it the lock, even mid-failure
-            self._connection.close()
-            self._connection = None
+                if not connection.invalidated:
+                    with suppress(DBAPIError):
+                        connection.execute(text("SELECT pg_advisory_unlock_all()"))
+            finally:
+                connection.invalidate()  # closes the session, and with it the lock, even mid-failure
+                connection.close()
 
     def _lock_file(self) -> bool:
         if self._file is not None:
