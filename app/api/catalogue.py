@@ -29,6 +29,7 @@ class ModelBody(BaseModel):
     label_delay_seconds: int = 0
     max_staleness_seconds: int | None = None
     segment_by: list[str] = []
+    false_alarms_per_month: float = 1.0
 
     def to_model(self) -> Model:
         values = self.model_dump(exclude={"label_delay_seconds", "max_staleness_seconds", "segment_by"})

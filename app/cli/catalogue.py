@@ -59,6 +59,13 @@ Examples:
     metavar="ATTRIBUTE",
     help="Watch the rows by the values of this attribute too; may be given up to five times.",
 )
+@click.option(
+    "--false-alarms",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="False alerts a month that its learnt limits may cause, up to 100; fewer make them wider.",
+)
 @format_option
 def model_add(
     name: str,
@@ -70,6 +77,7 @@ def model_add(
     label_delay: timedelta,
     max_staleness: timedelta | None,
     segment_by: tuple[str, ...],
+    false_alarms: float,
     format_: str,
 ) -> None:
     """Register a model. The same again changes nothing."""
@@ -85,6 +93,7 @@ def model_add(
         label_delay=label_delay,
         max_staleness=max_staleness,
         segment_by=segment_by,
+        false_alarms_per_month=false_alarms,
     )
     with database() as engine:
         show([_model_row(register_model(engine, new, now()))], format_)
@@ -139,6 +148,7 @@ def _model_row(found: Model) -> dict[str, Any]:
         "label_delay": found.label_delay,
         "max_staleness": found.max_staleness,
         "segment_by": list(found.segment_by),
+        "false_alarms_per_month": found.false_alarms_per_month,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -74,6 +75,8 @@ class Case:
     (None without timestamps or without a reference), `calibration` the outcomes of all its rows and `training` its
     feature counts, which served ones are compared with (both None without a reference). `early` are production's
     first windows, at most EARLY_WINDOWS, from which normal is learnt where the reference cannot tell.
+    `allowed_rate` is how many new false alerts per window one check may cause, by the model's budget; `shares` are the
+    cases that divide it, such as the segments that the check runs for.
     """
 
     model: Model
@@ -89,6 +92,8 @@ class Case:
     training: FeatureCounts | None
     early: Series
     now: datetime
+    allowed_rate: float = math.inf
+    shares: int = 1
 
     @property
     def judged(self) -> range:
@@ -148,7 +153,8 @@ def _error_by_class(cells: IntArray) -> FloatArray | None:
 class Check(Protocol):
     """A pure function of profiles. One module of `app.core.checks` each, with its instance as PLUGIN.
 
-    One that looks back at more features than FEATURE_LOOKBACK windows of them says so in a ClassVar `feature_lookback`.
+    One that looks back at more features than FEATURE_LOOKBACK windows of them says so in a ClassVar `feature_lookback`;
+    one whose limits cannot alarm by chance, in a ClassVar `shares_budget = False`.
     """
 
     name: ClassVar[str]

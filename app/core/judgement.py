@@ -1,8 +1,8 @@
 """The rule behind most checks: normal is what the model's own windows showed, and a breach is clearly beyond it.
 
-Limit T = max(floor, 1.25 x the largest leave-one-out deviation of the normal windows); breach when the deviation
-exceeds T in 2 of the last 3 windows. A window that cannot be judged exceeds nothing. Arrays are [W, S]: windows by
-subjects.
+Limit T = max(floor, 1.25 x the largest leave-one-out deviation of the normal windows), or as much more as the model's
+budget of false alarms asks for; breach when the deviation exceeds T in 2 of the last 3 windows. A window that cannot be
+judged exceeds nothing. Arrays are [W, S]: windows by subjects.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 from app.core.case import EARLY_WINDOWS, ENOUGH_ROWS, ENOUGH_WINDOWS, BoolArray, Case, Series
 from app.core.model import Measurement, Outcome
 from app.core.profile import FeatureCounts, FloatArray, IntArray, OutcomeCounts
+from app.core.stats.false_alarms import expected_rate, fit_tail, limit_for_rate
 from app.core.stats.limits import (
     exceedances,
-    expected_false_alarm_rate,
     learnt_limit,
     leave_one_out_deviation,
     window_size_factor,
@@ -137,6 +137,7 @@ class Readings:
     values: FloatArray  # [W, S]
     why_not: Callable[[int, int], str]  # (row of `values`, subject) -> why there is no value, or no verdict on it
     start: int = 0  # index in case.windows of the first row of `values`
+    sharing: int = 0  # subjects of the check that share its part of the budget; 0: these
     rows: FloatArray | None = None  # [W, S] rows behind each value, where a smaller window means a noisier value
     lower: FloatArray | None = None
     upper: FloatArray | None = None
@@ -160,10 +161,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Bounds:
-    """The rule applied to all values, [W, S] each but `centre` and `enough` [S]."""
+    """The rule applied to all values, [W, S] each but `centre`, `enough` and `rates` [S]."""
 
     centre: FloatArray
     enough: BoolArray
+    rates: FloatArray
     limits: FloatArray
     blind: BoolArray
     learning: BoolArray
@@ -175,7 +177,6 @@ class _Bounds:
 def judge(case: Case, readings: Readings, normal: Normal, rule: Rule) -> Iterator[Measurement]:
     """A measurement for every judged window and subject."""
     bounds = _bounds(case, readings, normal, rule)
-    rates = [expected_false_alarm_rate(known) if known else None for known in normal.known.tolist()]
     for window in case.judged:
         row = window - readings.start
         for s, subject in enumerate(readings.subjects):
@@ -192,7 +193,7 @@ def judge(case: Case, readings: Readings, normal: Normal, rule: Rule) -> Iterato
                 reason=reason,
                 lower=None if readings.lower is None else _number(readings.lower[row, s]),
                 upper=None if readings.upper is None else _number(readings.upper[row, s]),
-                expected_rate=rates[s] if enough else None,
+                expected_rate=_number(bounds.rates[s]) if enough else None,
                 normal=None if rule.distance or not enough else _number(bounds.centre[s]),
             )
 
@@ -200,7 +201,8 @@ def judge(case: Case, readings: Readings, normal: Normal, rule: Rule) -> Iterato
 def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Bounds:
     values = readings.values
     centre = np.zeros(values.shape[1]) if rule.distance else _mean(normal.values)
-    tolerance = _tolerance(readings, normal, rule)
+    learnt, rates = _learnt(case, readings, normal, rule)
+    tolerance = _tolerance(readings, normal, learnt)
     deviation = values - centre
     either = rule.harm is Harm.EITHER
     side = np.where(deviation < 0, -1.0, 1.0) if either else np.full(values.shape, float(rule.harm))
@@ -212,7 +214,7 @@ def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Boun
     counts = exceedances(exceeds & told & ~learning, of=OF)
     enough = normal.known >= ENOUGH_WINDOWS
     limits = np.where(np.isfinite(tolerance), np.clip(centre + side * tolerance, *rule.span), np.nan)
-    return _Bounds(centre, enough, limits, _blind(centre, tolerance, rule), learning, told, exceeds, counts)
+    return _Bounds(centre, enough, rates, limits, _blind(centre, tolerance, rule), learning, told, exceeds, counts)
 
 
 def _blind(centre: FloatArray, tolerance: FloatArray, rule: Rule) -> BoolArray:
@@ -223,14 +225,31 @@ def _blind(centre: FloatArray, tolerance: FloatArray, rule: Rule) -> BoolArray:
     return np.asarray(sides[rule.harm])
 
 
-def _tolerance(readings: Readings, normal: Normal, rule: Rule) -> FloatArray:
-    """[W, S] how far from normal a value may be; inf where nothing is normal yet."""
+def _learnt(case: Case, readings: Readings, normal: Normal, rule: Rule) -> tuple[FloatArray, FloatArray]:
+    """[S] how far from normal a value may be, NaN where nothing is normal yet; and the expected rate of that limit.
+
+    The limit of a subject is widened only where its own expected rate is above its share of the budget.
+    """
     spread = normal.values if rule.distance else leave_one_out_deviation(normal.values)
-    tolerance = learnt_limit(spread, floor=rule.floor) if len(spread) else np.full(len(readings.subjects), np.nan)
+    if not np.isfinite(spread).any():
+        nothing = np.full(len(readings.subjects), np.nan)
+        return nothing, nothing
+    tail = fit_tail(spread)
+    limits = learnt_limit(spread, floor=rule.floor)
+    rates = expected_rate(tail, limits)
+    share = case.allowed_rate / (case.shares * (readings.sharing or len(readings.subjects)))
+    above = rates > share
+    if above.any():
+        limits, rates = np.where(above, limit_for_rate(tail, share), limits), np.minimum(rates, share)
+    return limits, rates
+
+
+def _tolerance(readings: Readings, normal: Normal, learnt: FloatArray) -> FloatArray:
+    """[W, S] how far from normal a value may be; inf where a window has no rows at all."""
     if readings.rows is None:
-        return np.broadcast_to(tolerance, readings.values.shape)
+        return np.broadcast_to(learnt, readings.values.shape)
     factor = window_size_factor(readings.rows, normal.rows_min)
-    return np.where(np.isfinite(factor), tolerance * np.where(np.isfinite(factor), factor, 1.0), np.inf)
+    return np.where(np.isfinite(factor), learnt * np.where(np.isfinite(factor), factor, 1.0), np.inf)
 
 
 def _verdict(

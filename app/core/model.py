@@ -83,6 +83,7 @@ class Model:
     label_delay: timedelta = timedelta(0)
     max_staleness: timedelta | None = None
     segment_by: tuple[str, ...] = ()
+    false_alarms_per_month: float = 1.0
     project: str = "default"
     id: int = 0
 
@@ -115,7 +116,7 @@ class Measurement:
     `value`, `limit`, `lower` and `upper` are in the unit of `statistic`; `value` is None exactly when nothing could
     be computed. `limit` is the bound on the side of `value`; the band of what is normal is `normal` +- |limit - normal|
     (for a distance `normal` is None and the band is [0, limit]). `lower` and `upper` bound the uncertainty of `value`.
-    `expected_rate` is the chance per window of a false breach under the learnt limit, where one is known.
+    `expected_rate` is how many new false alerts of this subject its limit lets us expect per window, where it is known.
     """
 
     check: str

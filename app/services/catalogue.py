@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from app.core.budget import MOST_PER_MONTH
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.model import Model, Task, Version
 from app.core.records import class_name
@@ -159,6 +160,10 @@ def _check_model(new: Model) -> None:
         raise InvalidError("label_delay", str(new.label_delay), f"allowed is from 0 to {LONGEST.days} days")
     if new.max_staleness is not None and not timedelta(seconds=1) <= new.max_staleness <= LONGEST:
         raise InvalidError("max_staleness", str(new.max_staleness), f"allowed is from a second to {LONGEST.days} days")
+
+    if not 0 < new.false_alarms_per_month <= MOST_PER_MONTH:
+        allowed = f"allowed is a number above 0, up to {MOST_PER_MONTH:g}"
+        raise InvalidError("false_alarms_per_month", new.false_alarms_per_month, allowed)
 
 
 def check_attributes(attributes: Sequence[str]) -> None:

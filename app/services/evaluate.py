@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from sqlalchemy import Connection, Engine
 
+from app.core.budget import allowed_rate
 from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Series, full_windows, lookback
 from app.core.distances import enough_rows
 from app.core.labels import settling_time
@@ -273,6 +274,7 @@ def _case(
         training=baseline.training,
         early=early,
         now=subject.now,
+        allowed_rate=allowed_rate(subject.model, all_checks().values()),
     )
     return case, {start: revision for start, (revision, _) in outcomes.items() if start >= due[0].start}
 

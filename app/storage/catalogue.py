@@ -27,6 +27,7 @@ def add_model(connection: Connection, new: Model, now: datetime) -> Model:
         "label_delay_seconds": int(new.label_delay.total_seconds()),
         "max_staleness_seconds": int(new.max_staleness.total_seconds()) if new.max_staleness else None,
         "segment_by": list(new.segment_by),
+        "false_alarms_per_month": new.false_alarms_per_month,
         "created_at": now,
     }
     connection.execute(insert(model).values(values))
@@ -111,6 +112,7 @@ def _model(found: Row[Any]) -> Model:
         label_delay=timedelta(seconds=row["label_delay_seconds"]),
         max_staleness=None if staleness is None else timedelta(seconds=staleness),
         segment_by=tuple(row["segment_by"]),
+        false_alarms_per_month=row["false_alarms_per_month"],
         project=row["project"],
         id=row["id"],
     )

@@ -59,6 +59,7 @@ model = Table(
     Column("label_delay_seconds", BigInteger, nullable=False, server_default="0"),
     Column("max_staleness_seconds", BigInteger),
     Column("segment_by", Json, nullable=False, server_default="[]"),  # attributes that rows are watched by
+    Column("false_alarms_per_month", Double, nullable=False, server_default="1"),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("project", "name"),
     CheckConstraint("task IN ('binary', 'multiclass', 'regression')", name="task"),

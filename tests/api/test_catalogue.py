@@ -20,6 +20,7 @@ CSV = {"Content-Type": "text/csv"}
 
 def test_a_registered_model_is_listed_with_its_versions(client: TestClient) -> None:
     model = {"name": "fraud", "task": "binary", "positive_label": "true", "label_delay_seconds": 86_400}
+    model["false_alarms_per_month"] = 0.5
     version = {"name": "3", "framework": "xgboost", "dependencies": {"xgboost": "2.1"}, "decision_threshold": 0.4}
 
     assert client.post("/v1/models", json=model).status_code == 200
@@ -67,6 +68,10 @@ def test_registering_again_is_no_error_and_registering_otherwise_is(client: Test
         pytest.param({"name": "x" * 201, "task": "binary"}, "name", id="a name of 201 characters"),
         pytest.param({"name": "fraud", "task": "binary", "colour": "red"}, "colour", id="an unknown field"),
         pytest.param({"name": "fraud", "task": "binary", "confident_threshold": 1.5}, "confident", id="no probability"),
+        pytest.param(
+            {"name": "fraud", "task": "binary", "false_alarms_per_month": 0}, "false_alarms", id="no alarm ever"
+        ),
+        pytest.param({"name": "fraud", "task": "binary", "false_alarms_per_month": 101}, "up to 100", id="too many"),
         pytest.param({"name": "fraud", "task": "binary", "label_delay_seconds": -1}, "label_delay", id="before it"),
         pytest.param({"name": "fraud", "task": "binary", "label_delay_seconds": 10**30}, "label_delay", id="for ever"),
         pytest.param({"name": "fraud", "task": "binary", "max_staleness_seconds": 0}, "max_staleness", id="no time"),

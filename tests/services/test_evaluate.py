@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, Row, select
 
+from app.core.budget import allowed_rate
 from app.core.fold import fold_whole
 from app.core.layout import Layout
 from app.core.model import Model, Outcome, Stage, Task, Version
@@ -121,7 +122,7 @@ def findings(rows: Sequence[Row[Any]]) -> list[tuple[Any, ...]]:
 
 def expected(given: Given, version: Version) -> list[tuple[Any, ...]]:
     """What the checks say of the same rows, without any database."""
-    case = given.but(version=version).case()
+    case = given.but(version=version, budget=True).case()
     found = [one for check in all_checks().values() if given.task in check.tasks for one in check.evaluate(case)]
     return sorted(
         (one.window.start, one.check, one.subject, one.outcome.value, one.value, one.limit, one.reason) for one in found
@@ -359,9 +360,12 @@ def test_the_chance_of_a_false_alarm_is_stored_with_every_learnt_verdict(engine:
     version = register(engine, given)
     store(engine, version, given.served)
     evaluate(engine, until(8))
-    p = 1 / 33  # a new window is the largest of the 32 of the reference and itself
-    rates = {row.subject: row.expected_rate for row in measurements(engine, version) if row.check == "missing_values"}
-    assert rates == pytest.approx(dict.fromkeys(("x", "kind"), 3 * p**2 * (1 - p) + p**3))
+    stored = measurements(engine, version)
+    rates = {row.subject: row.expected_rate for row in stored if row.check == "training_serving_skew"}
+    share = allowed_rate(given.case().model, all_checks().values()) / 2
+    assert set(rates) == {"x", "kind"}
+    assert all(0 < rate <= share for rate in rates.values())
+    assert {row.expected_rate for row in stored if row.check == "staleness"} == {None}
 
 
 def test_a_run_in_many_portions_finds_the_same_and_one_that_breaks_off_is_done_again(

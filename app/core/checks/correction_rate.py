@@ -53,6 +53,7 @@ class CorrectionRate:
             [subject],
             values=_share(case.outcomes, subject),
             why_not=lambda window, _subject: _why_no_share(case.outcomes, subject, window),
+            sharing=_subjects(case),
             rows=base.astype(np.float64)[:, None],
         )
         normal = learn(windows, _share(usual, subject), _base(usual, subject)[:, None])
@@ -73,10 +74,15 @@ class CorrectionRate:
                 "send reviews of randomly chosen predictions as corrections with source audit"
             ),
             start=start,
+            sharing=_subjects(case),
             lower=estimates[:, 1:2],
             upper=estimates[:, 2:],
         )
         yield from judge(case, readings, learn(windows, usual[:, None]), Rule(self.floor, Harm.HIGHER, span=SHARE))
+
+
+def _subjects(case: Case) -> int:
+    return len(SUBJECTS) + (case.layout.task is not Task.REGRESSION)
 
 
 def _base(outcomes: OutcomeCounts, subject: str) -> IntArray:

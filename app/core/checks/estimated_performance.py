@@ -66,6 +66,7 @@ class EstimatedPerformance:
                 [measure],
                 values=values[:, None],
                 why_not=lambda window, _subject: _why_not(case, int(scored[window])),
+                sharing=len(estimates),
                 rows=scored.astype(np.float64)[:, None],
                 lower=lower,
                 upper=upper,

@@ -60,6 +60,7 @@ class Latency:
             [subject],
             values=_quantile(case.outcomes.latency, quantile, needed)[:, None],
             why_not=lambda window, _subject: too_few("predictions with a latency", rows[window], needed),
+            sharing=len(QUANTILES),
             rows=rows.astype(np.float64)[:, None],
         )
         normal = learn(windows, _quantile(usual.latency, quantile, needed)[:, None], _timed(usual)[:, None])

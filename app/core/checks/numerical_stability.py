@@ -30,6 +30,8 @@ from app.core.replays import HIGHEST, LOWEST, TIMES
 from app.core.stats.arrays import ratio
 
 _NOT_FINITE = [State.NAN, State.POSITIVE_INFINITY, State.NEGATIVE_INFINITY]
+_LEARNT = 5
+"""Subjects that may have a learnt limit."""
 _NO_SCORE_IN_REFERENCE = "the reference has no scores: store one that has"
 
 
@@ -123,6 +125,7 @@ class NumericalStability:
             values=_worst_input(case.features_from(case.rule_start)),
             why_not=lambda row, _subject: too_few("predictions with a number", min(rows[row], ENOUGH_ROWS - 1)),
             start=case.rule_start,
+            sharing=_LEARNT,
             rows=rows.astype(np.float64)[:, None],
         )
         normal = learn(windows, _worst_input(windows.series.features), usual_rows[:, None])
@@ -164,6 +167,7 @@ class NumericalStability:
             [share.subject],
             values=share.values(case.outcomes),
             why_not=lambda window, _subject: too_few(share.of, rows[window]),
+            sharing=_LEARNT,
             rows=rows.astype(np.float64)[:, None],
         )
         normal = learn(windows, share.values(usual), share.whole(usual)[:, None])

@@ -38,7 +38,8 @@ class Performance:
         windows = normal_windows(case, lambda series: labelled(series.outcomes) >= ENOUGH_ROWS)
         usual = realised_quality(case.layout.task, windows.series.outcomes)
         usual_counts = labelled(windows.series.outcomes)
-        for measure, values in realised_quality(case.layout.task, case.outcomes).items():
+        quality = realised_quality(case.layout.task, case.outcomes)
+        for measure, values in quality.items():
             of_rows = counts[:, None].astype(np.float64)
             lower, upper = _sampling_interval(values[:, None], of_rows) if measure == "accuracy" else (None, None)
             readings = Readings(
@@ -47,6 +48,7 @@ class Performance:
                 [measure],
                 values=values[:, None],
                 why_not=lambda window, _subject: reasons[window] or UNDEFINED,
+                sharing=len(quality),
                 rows=of_rows,
                 lower=lower,
                 upper=upper,

@@ -77,6 +77,7 @@ class PredictionDrift:
                 if base.sum()
                 else f"the reference has no {look.what}: store one that has"
             ),
+            sharing=1 if case.layout.task is Task.REGRESSION else 2,
             rows=rows.astype(np.float64)[:, None],
         )
         apart = look.apart(usual, usual.sum(axis=0) - usual)

@@ -70,6 +70,7 @@ class Schema:
             [NEW_FEATURES],
             values=_unknown(case.outcomes),
             why_not=lambda window, _subject: too_few("predictions", case.rows[window]),
+            sharing=1 + len(case.layout.feature_names),
             rows=case.rows.astype(np.float64)[:, None],
         )
         usual = windows.series.outcomes
@@ -87,6 +88,7 @@ class Schema:
             values=_unfit_share(case.layout, features),
             why_not=lambda row, subject: too_few("values", present[row, subject]),
             start=case.rule_start,
+            sharing=1 + len(case.layout.feature_names),
             rows=present.astype(np.float64),
         )
         usual = windows.series.features

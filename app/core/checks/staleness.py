@@ -23,6 +23,7 @@ class Staleness:
     question: ClassVar[str] = "How old are the training data, the deployment and the labels?"
     advice: ClassVar[str] = "Retrain on newer rows, or declare a longer limit if the measured quality allows it."
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    shares_budget: ClassVar[bool] = False
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
         deployed = case.version.deployed_at or case.version.created_at

@@ -1,11 +1,10 @@
-"""Limits learnt from a model's own normal variation, and the false alarms that they let us expect.
+"""Limits learnt from a model's own normal variation.
 
 R is the number of reference windows, W the number of windows looked at; both are first axes.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtrc
 
 from app.core.stats.arrays import Floats, as_floats, ratio
 
@@ -43,23 +42,6 @@ def exceedances(exceeds: NDArray[np.bool_], *, of: int = 3) -> NDArray[np.int64]
     counts = np.cumsum(exceeds, axis=0, dtype=np.int64)
     counts[of:] -= counts[:-of]
     return counts
-
-
-def expected_false_alarm_rate(reference_windows: int, subjects: int = 1, *, needed: int = 2, of: int = 3) -> float:
-    """Probability that a window without any change is in breach on at least one of several independent subjects.
-
-    A new window is the largest of R + 1 alike with p = 1/(R + 1), so it exceeds a limit at or above the largest of R at
-    most that often; a breach takes ``needed`` of ``of`` consecutive windows (binomial). For small p and 2 of 3 it is
-    about ``3 subjects p^2``.
-
-    Raises:
-        ValueError: ``reference_windows`` is below one.
-    """
-    if reference_windows < 1:
-        raise ValueError(f"reference_windows == {reference_windows}, must be at least 1")
-    in_breach = bdtrc(needed - 1, of, 1 / (reference_windows + 1))
-    # expm1 and log1p keep the digits of a probability near zero, which 1 - (1 - p)^m would lose.
-    return float(-np.expm1(subjects * np.log1p(-in_breach)))
 
 
 def window_size_factor(rows: ArrayLike, baseline_rows_min: ArrayLike) -> Floats:

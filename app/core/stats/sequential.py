@@ -13,11 +13,6 @@ from scipy.special import betaln, xlog1py, xlogy
 
 from app.core.stats.arrays import Floats, as_floats, ratio
 
-# One component at the ceiling puts the mean of all sixteen (four rates, two signs, two residuals) at 62 500, far beyond
-# the alarm at 1000. Letting it grow on would find nothing sooner, and would keep the alarm up for years after the drift
-# has ended.
-CEILING = 1e6
-
 
 def level_residual(positives: ArrayLike, totals: ArrayLike, calibrated: ArrayLike) -> Floats:
     """Net shift of the truth: (positives seen - expected) in binomial standard deviations.
@@ -88,7 +83,9 @@ def _normal_of_student(t: Floats, degrees: Floats) -> Floats:
     return np.sign(t) * (8 * degrees + 1) / (8 * degrees + 3) * root
 
 
-def shiryaev_roberts(u: ArrayLike, *, dead_zone: float = 0.5, rates: Sequence[float] = (0.25, 0.5, 1.0, 2.0)) -> Floats:
+def shiryaev_roberts(
+    u: ArrayLike, *, ceiling: float = 1e6, dead_zone: float = 0.5, rates: Sequence[float] = (0.25, 0.5, 1.0, 2.0)
+) -> Floats:
     """Evidence, after each window, that standardised residuals ``[W, ...]`` have shifted (same shape).
 
     It is the mean, over ``rates`` lambda and both signs, of the e-detector
@@ -96,18 +93,18 @@ def shiryaev_roberts(u: ArrayLike, *, dead_zone: float = 0.5, rates: Sequence[fl
     at most one a window, so alarms at a limit A are A windows apart or more on average (Shin, Ramdas and Rinaldo 2023).
     Shifts inside the dead zone are no news: what is learnt from finitely many reference windows is never exact.
 
-    A window that is ``nan`` (too few labels yet) leaves the evidence as it was. Each component stops at `CEILING`.
+    A window that is ``nan`` (too few labels yet) leaves the evidence as it was. Each component stops at `ceiling`.
     """
     u = as_floats(u)
     speed = np.asarray(rates, dtype=np.float64).reshape(-1, *(1,) * u.ndim)
     signed = np.stack((u, -u))[:, np.newaxis]
     # Gains beyond the ceiling's logarithm end at the ceiling whatever M is, so clipping them changes nothing but the
     # overflow.
-    gains = np.exp(np.minimum(speed * (signed - dead_zone) - speed**2 / 2, np.log(CEILING)))
+    gains = np.exp(np.minimum(speed * (signed - dead_zone) - speed**2 / 2, np.log(ceiling)))
     component = np.zeros(gains.shape[:2] + u.shape[1:])
     evidence = np.empty_like(u)
     for window, skipped in enumerate(np.isnan(u)):
-        grown = np.minimum((component + 1) * gains[:, :, window], CEILING)
+        grown = np.minimum((component + 1) * gains[:, :, window], ceiling)
         component = np.where(skipped, component, grown)
         evidence[window] = component.mean(axis=(0, 1))
     return evidence

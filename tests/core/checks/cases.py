@@ -8,6 +8,7 @@ not know).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from app.core.budget import allowed_rate
 from app.core.case import EARLY_WINDOWS, Case, Check, Series
 from app.core.derived import recognise
 from app.core.fold import NEVER, UNKNOWN, Rows, Truth, fold, fold_whole
@@ -25,7 +27,7 @@ from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Measurement, Model, Outcome, Source, Task, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.reservoir import Reservoir
-from app.services.checks import feature_lookback
+from app.services.checks import all_checks, feature_lookback
 from app.services.loss_models import fit_losses
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -193,7 +195,10 @@ def run_of_days(start: datetime, count: int) -> tuple[Window, ...]:
 
 @dataclass(frozen=True)
 class Given:
-    """What a case is made of. The windows to judge are the days `first` .. `count - 1` since `since`."""
+    """What a case is made of. The windows to judge are the days `first` .. `count - 1` since `since`.
+
+    Without `budget`, limits are what was seen and a quarter more: no budget of false alarms widens them.
+    """
 
     reference: pd.DataFrame | None
     served: pd.DataFrame
@@ -205,6 +210,7 @@ class Given:
     model: Model | None = None
     version: Version | None = None
     now: datetime | None = None
+    budget: bool = False
 
     def case(self) -> Case:
         model = self.model or Model("m", self.task)
@@ -231,6 +237,7 @@ class Given:
             training=None if whole is None else whole.features,
             early=series(profiles, early, layout),
             now=now,
+            allowed_rate=allowed_rate(model, all_checks().values()) if self.budget else math.inf,
         )
 
     def _reference(self, layout: Layout) -> Series | None:

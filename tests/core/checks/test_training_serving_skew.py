@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -171,10 +172,17 @@ def test_a_feature_that_few_reference_days_hold_is_said_to_need_a_longer_referen
     assert set(found.reason) == {reason + "store a longer one"}
 
 
-def test_the_expected_rate_is_that_of_two_in_three_when_a_window_is_the_largest_of_r_plus_one() -> None:
-    p = 1 / 41
-    rates = measured(PLUGIN, usual(reference_days=40).case()).expected_rate
-    assert rates.tolist() == pytest.approx([3 * p**2 * (1 - p) + p**3] * len(rates))
+def test_a_budget_widens_the_limit_of_a_feature_only_where_its_own_expected_rate_is_above_its_share() -> None:
+    plain = usual(reference_days=40, rows=60)
+    seen = by_day(PLUGIN, plain.case(), "x").iloc[0]
+    allowed = replace(plain.case(), allowed_rate=4 * seen.expected_rate)  # two features: each twice what it needs
+    assert by_day(PLUGIN, allowed, "x").iloc[0].limit == seen.limit
+    tight = replace(plain.case(), allowed_rate=seen.expected_rate / 10)
+    found = by_day(PLUGIN, tight, "x").iloc[0]
+    assert found.limit > seen.limit
+    assert found.expected_rate == pytest.approx(seen.expected_rate / 20)
+    divided = by_day(PLUGIN, replace(tight, allowed_rate=tight.allowed_rate * 3, shares=3), "x").iloc[0]
+    assert divided.limit == pytest.approx(found.limit)
 
 
 def test_no_drift_alarms_seldom_and_a_shift_of_three_quarters_of_an_sd_is_found_in_three_days() -> None:

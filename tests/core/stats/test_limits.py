@@ -1,17 +1,14 @@
 import warnings
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from scipy import stats
 
 from app.core.stats.arrays import Floats
 from app.core.stats.distances import normed_wasserstein
 from app.core.stats.limits import (
     exceedances,
-    expected_false_alarm_rate,
     learnt_limit,
     leave_one_out_deviation,
     leave_one_out_totals,
@@ -61,27 +58,6 @@ def test_exceedances_count_the_window_and_those_just_before_it(flags: list[bool]
     assert exceedances(exceeds, of=of).tolist() == expected
     both = np.stack((exceeds, ~exceeds), axis=1)
     assert exceedances(both, of=of)[:, 0].tolist() == expected
-
-
-@pytest.mark.parametrize(("needed", "of"), [(1, 1), (2, 3), (3, 5)])
-def test_expected_false_alarm_rate_is_the_binomial_tail(needed: int, of: int) -> None:
-    for windows in (1, 30, 60, 365):
-        alone = stats.binom.sf(needed - 1, of, 1 / (windows + 1))
-        assert_allclose(expected_false_alarm_rate(windows, needed=needed, of=of), alone, rtol=1e-9)
-        assert_allclose(expected_false_alarm_rate(windows, 14, needed=needed, of=of), 1 - (1 - alone) ** 14, rtol=1e-9)
-
-
-def test_expected_false_alarm_rate_is_about_three_m_p_squared_for_small_p() -> None:
-    for windows, subjects in ((60, 1), (365, 10), (1_000, 100)):
-        # statistics.md section 2. The next terms are 2 p / 3 and half of the rate itself, relatively.
-        approximation = 3 * subjects / (windows + 1) ** 2
-        bound = approximation / 2 + 2 / 3 / windows
-        assert_allclose(expected_false_alarm_rate(windows, subjects), approximation, rtol=bound)
-
-
-def test_expected_false_alarm_rate_needs_a_reference() -> None:
-    with pytest.raises(ValueError, match="reference_windows == 0, must be at least 1"):
-        expected_false_alarm_rate(0)
 
 
 def test_a_quiet_model_exceeds_its_learnt_limit_no_more_often_than_expected() -> None:
