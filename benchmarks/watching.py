@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from app.core.alerting import AlertState, Finding, State, decide
+from app.core.budget import allowed_rate
 from app.core.case import EARLY_WINDOWS, Case, Series, full_windows, lookback
 from app.core.fold import Rows, fold
 from app.core.layout import Layout, build_layout
@@ -139,6 +140,7 @@ def cases(task: Task, profiles: Profiles) -> Iterator[Case]:
             training=training,
             early=Series(served.windows[early], served.outcomes[early], served.features[early]),
             now=served.windows[end - 1].end,
+            allowed_rate=allowed_rate(model, all_checks().values()),
         )
 
 

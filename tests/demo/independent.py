@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -101,23 +101,41 @@ def judged(usual: pd.DataFrame, days: pd.DataFrame, *, harm: int, floor: float =
     return days.assign(limit=(values.mean() + side * tolerance).clip(0, 1), breach=_two_of_three(exceeds))
 
 
-def skew(reference: pd.DataFrame, rows: pd.DataFrame, feature: str) -> pd.DataFrame:
-    """Distance of each day from the whole reference, with `limit` and `breach`; no row for a day of few values."""
-    distance = (
-        _categorical(reference[feature]) if feature in CATEGORICAL else _numeric(reference[feature].to_numpy(float))
-    )
-    usual = reference[[feature, "day"]].dropna()
+def normal_distances(reference: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """Distance of each day of the reference from its others, a column per feature; NaN on a day of few values."""
+    found = {}
+    for feature in features:
+        distance, usual = _distance(reference, feature), reference[[feature, "day"]].dropna()
+        days = {day: part[feature] for day, part in usual.groupby("day") if len(part) >= ENOUGH}
+        found[feature] = pd.Series(
+            {day: distance(part, usual.loc[usual["day"] != day, feature]) for day, part in days.items()}
+        )
+    return pd.DataFrame(found).sort_index()
+
+
+def skew(
+    reference: pd.DataFrame, rows: pd.DataFrame, feature: str, normal: pd.Series[float], least: float
+) -> pd.DataFrame:
+    """Distance of each day from the whole reference, with `limit` and `breach`; no row for a day of few values.
+
+    `normal` are the feature's own `normal_distances`, `least` what the budget of false alarms asks the limit to be.
+    """
+    distance, usual = _distance(reference, feature), reference[[feature, "day"]].dropna()
     days = {day: part[feature] for day, part in usual.groupby("day") if len(part) >= ENOUGH}
-    normal = [distance(part, usual.loc[usual["day"] != day, feature]) for day, part in days.items()]
     served = {day: part[feature].dropna() for day, part in rows.groupby("day")}
     found = pd.DataFrame(
         [(day, distance(part, usual[feature]), len(part)) for day, part in served.items() if len(part) >= ENOUGH],
         columns=["day", "value", "rows"],
     ).set_index("day")
     smallest = pd.Series([len(part) for part in days.values()])
-    limit = max(0.1, 1.25 * max(normal)) * _wider(smallest, found["rows"])
+    limit = max(0.1, 1.25 * float(normal.max()), least) * _wider(smallest, found["rows"])
     exceeds = (found["value"] > limit).reindex(sorted(served), fill_value=False)
     return found.assign(limit=limit, breach=_two_of_three(exceeds).reindex(found.index))
+
+
+def _distance(reference: pd.DataFrame, feature: str) -> Callable[[pd.Series[Any], pd.Series[Any]], float]:
+    values = reference[feature]
+    return _categorical(values) if feature in CATEGORICAL else _numeric(values.to_numpy(float))
 
 
 def _numeric(reference: Floats) -> Callable[[pd.Series[float], pd.Series[float]], float]:
