@@ -71,7 +71,7 @@ class DataDrift:
             values=np.where(enough_rows(rows), values, np.nan),
             why_not=lambda window, subject: _why_not(rows[window, subject], found[window, subject]),
             start=case.rule_start,
-            sharing=len(case.layout.feature_names),
+            sharing=sum(len(kind.names(case.layout)) for kind in KINDS),
             rows=rows.astype(np.float64),
         )
         yield from judge(case, readings, normal, rule)

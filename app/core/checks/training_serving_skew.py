@@ -69,7 +69,7 @@ class TrainingServingSkew:
                 else "the reference has no value of this feature: store one that has"
             ),
             start=case.rule_start,
-            sharing=len(case.layout.feature_names),
+            sharing=sum(len(kind.names(case.layout)) for kind in KINDS),
             rows=rows.astype(np.float64),
         )
         normal = learn(windows, np.where(enough_rows(usual_rows), apart, np.nan), usual_rows)
