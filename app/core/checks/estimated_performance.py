@@ -58,6 +58,8 @@ class EstimatedPerformance:
         windows = normal_windows(case, lambda series: enough_rows(_scored(series.outcomes)))
         estimates, usual = _estimates(case, case.outcomes), _estimates(case, windows.series.outcomes)
         usual_scored, scored = _scored(windows.series.outcomes), _scored(case.outcomes)
+        names = watched_classes(case)
+        sharing = len(estimates) + len(names)
         for measure, values in estimates.items():
             lower, upper = _interval(case, measure, estimates)
             readings = Readings(
@@ -66,17 +68,19 @@ class EstimatedPerformance:
                 [measure],
                 values=values[:, None],
                 why_not=lambda window, _subject: _why_not(case, int(scored[window])),
-                sharing=len(estimates),
+                sharing=sharing,
                 rows=scored.astype(np.float64)[:, None],
                 lower=lower,
                 upper=upper,
             )
             normal = learn(windows, usual[measure][:, None], usual_scored[:, None])
             yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
-        if names := watched_classes(case):
-            yield from self._by_class(case, windows, names)
+        if names:
+            yield from self._by_class(case, windows, names, sharing)
 
-    def _by_class(self, case: Case, windows: NormalWindows, names: Sequence[str]) -> Iterator[Measurement]:
+    def _by_class(
+        self, case: Case, windows: NormalWindows, names: Sequence[str], sharing: int
+    ) -> Iterator[Measurement]:
         """Precision of each of the classes, the first of the layout."""
         chance = _right(case)[: len(names)]
         counts, usual_counts = (
@@ -94,6 +98,7 @@ class EstimatedPerformance:
             [of_class("precision", name) for name in names],
             values=values,
             why_not=lambda window, c: _why_not_of_class(case, names[c], int(rows[window, c])),
+            sharing=sharing,
             rows=rows,
             lower=lower,
             upper=upper,

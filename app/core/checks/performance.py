@@ -39,6 +39,8 @@ class Performance:
         usual = realised_quality(case.layout.task, windows.series.outcomes)
         usual_counts = labelled(windows.series.outcomes)
         quality = realised_quality(case.layout.task, case.outcomes)
+        names = watched_classes(case)
+        sharing = len(quality) + len(_OF_CLASS) * len(names)
         for measure, values in quality.items():
             of_rows = counts[:, None].astype(np.float64)
             lower, upper = _sampling_interval(values[:, None], of_rows) if measure == "accuracy" else (None, None)
@@ -48,7 +50,7 @@ class Performance:
                 [measure],
                 values=values[:, None],
                 why_not=lambda window, _subject: reasons[window] or UNDEFINED,
-                sharing=len(quality),
+                sharing=sharing,
                 rows=of_rows,
                 lower=lower,
                 upper=upper,
@@ -56,11 +58,11 @@ class Performance:
             )
             normal = learn(windows, usual[measure][:, None], usual_counts[:, None])
             yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
-        if names := watched_classes(case):
-            yield from self._by_class(case, windows, names, reasons)
+        if names:
+            yield from self._by_class(case, windows, names, reasons, sharing)
 
     def _by_class(
-        self, case: Case, windows: NormalWindows, names: Sequence[str], reasons: Sequence[str]
+        self, case: Case, windows: NormalWindows, names: Sequence[str], reasons: Sequence[str], sharing: int
     ) -> Iterator[Measurement]:
         """Precision and recall of each of the classes, the first of the layout."""
         usual = realised_by_class(windows.series.outcomes.confusion)
@@ -75,6 +77,7 @@ class Performance:
                 [of_class(measure, name) for name in names],
                 values=shown,
                 why_not=_why_not_of_class(reasons, [f"{_OF_CLASS[measure]} {name!r}" for name in names], rows),
+                sharing=sharing,
                 rows=rows,
                 lower=lower,
                 upper=upper,
