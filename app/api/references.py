@@ -67,6 +67,9 @@ class Columns:
     text_column: Annotated[
         tuple[str, ...], Query(description="a feature that holds free text; may be given several times")
     ] = ()
+    attribute_column: Annotated[
+        tuple[str, ...], Query(description="no feature: it says which segments a row is in; may be given several times")
+    ] = ()
 
     def mapping(self) -> ColumnMapping:
         return ColumnMapping(
@@ -78,6 +81,7 @@ class Columns:
             latency=self.latency_column,
             exclude=tuple(self.exclude),
             texts=tuple(self.text_column),
+            attributes=tuple(self.attribute_column),
         )
 
 

@@ -59,6 +59,12 @@ def column_options(command: _Command) -> _Command:
         metavar="COLUMN",
         help="Feature that holds free text, where it does not look like it. May be given several times.",
     )(command)
+    command = click.option(
+        "--attribute-column",
+        multiple=True,
+        metavar="COLUMN",
+        help="Column that is no feature, and says which segments a row is in. May be given several times.",
+    )(command)
     return click.option(
         "--exclude", multiple=True, metavar="COLUMN", help="Column that is no feature. May be given several times."
     )(command)
@@ -260,9 +266,9 @@ def mapping_of(columns: dict[str, Any]) -> ColumnMapping:
     """What `column_options` were given."""
     from collectors.tabular import ColumnMapping
 
-    exclude, texts = columns.pop("exclude"), columns.pop("text_column")
+    exclude, texts, attributes = (columns.pop(name) for name in ("exclude", "text_column", "attribute_column"))
     named = {name.removesuffix("_column"): column for name, column in columns.items()}
-    return ColumnMapping(**named, exclude=exclude, texts=texts)
+    return ColumnMapping(**named, exclude=exclude, texts=texts, attributes=attributes)
 
 
 @contextmanager

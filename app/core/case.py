@@ -76,7 +76,8 @@ class Case:
     feature counts, which served ones are compared with (both None without a reference). `early` are production's
     first windows, at most EARLY_WINDOWS, from which normal is learnt where the reference cannot tell.
     `allowed_rate` is how many new false alerts per window one check may cause, by the model's budget; `shares` are the
-    cases that divide it, such as the segments that the check runs for.
+    cases that divide it, such as the segments that the check runs for. `calibrator` are the outcomes that say what a
+    score means, where those of `calibration` have too few labels for it.
     """
 
     model: Model
@@ -94,6 +95,7 @@ class Case:
     now: datetime
     allowed_rate: float = math.inf
     shares: int = 1
+    calibrator: OutcomeCounts | None = None
 
     @property
     def judged(self) -> range:
@@ -119,7 +121,7 @@ class Case:
         """[score bins] binary: P(y = 1 | score bin) from the reference; None when it has no labels."""
         if self.calibration is None or self.layout.task is not Task.BINARY:
             return None
-        positives, totals = positives_by_bin(self.calibration)
+        positives, totals = positives_by_bin(self.calibrator or self.calibration)
         return isotonic(positives, totals) if totals.sum() else None
 
     @cached_property
@@ -130,7 +132,7 @@ class Case:
         if self.layout.task is Task.BINARY:
             positive = self.probability_of_positive
             return None if positive is None else np.stack([positive, 1 - positive])
-        return _error_by_class(self.calibration.outcomes[..., :-1])
+        return _error_by_class((self.calibrator or self.calibration).outcomes[..., :-1])
 
 
 def positives_by_bin(outcomes: OutcomeCounts) -> tuple[IntArray, IntArray]:
@@ -154,7 +156,8 @@ class Check(Protocol):
     """A pure function of profiles. One module of `app.core.checks` each, with its instance as PLUGIN.
 
     One that looks back at more features than FEATURE_LOOKBACK windows of them says so in a ClassVar `feature_lookback`;
-    one whose limits cannot alarm by chance, in a ClassVar `shares_budget = False`.
+    one whose limits cannot alarm by chance, in a ClassVar `shares_budget = False`; one that is about the version,
+    whatever its rows are, in a ClassVar `whole_only = True`: it does not run for segments.
     """
 
     name: ClassVar[str]

@@ -30,6 +30,7 @@ class CauseKind(StrEnum):
     SCHEMA = "schema"
     LABELS = "label_coverage"
     VOLUME = "volume"
+    SEGMENT = "segment"
 
 
 _KINDS = {
@@ -52,7 +53,7 @@ EXPLAINED: Mapping[str, frozenset[CauseKind]] = {
     "concept_drift": frozenset(CauseKind) - {CauseKind.CONCEPT},
     "calibration": frozenset(CauseKind),
     "correction_rate": frozenset(CauseKind),
-    "estimated_performance": _INPUTS,
+    "estimated_performance": _INPUTS | {CauseKind.SEGMENT},
     "confident_share": _INPUTS,
     "prediction_drift": _INPUTS,
     "training_serving_skew": _INPUTS,
@@ -63,7 +64,10 @@ EXPLAINED: Mapping[str, frozenset[CauseKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a check measured for one subject; `normal` is None for a distance, whose normal is 0."""
+    """What a check measured for one subject; `normal` is None for a distance, whose normal is 0.
+
+    Of a `segment`, which holds that `share` of the rows, or of all rows.
+    """
 
     check: str
     subject: str
@@ -71,11 +75,16 @@ class Reading:
     value: float | None
     limit: float | None
     normal: float | None = None
+    segment: str = ""
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One likely cause. `importance` is None where it is not known, or where the cause is about no feature."""
+    """One likely cause. `importance` is None where it is not known, or where the cause is about no feature.
+
+    A segment's importance is its share of the rows, and its `check` is the one in breach.
+    """
 
     kind: CauseKind
     subject: str
@@ -98,7 +107,7 @@ def rank(breached: str, readings: Iterable[Reading], importance: Mapping[str, Im
     largest = max((weight for weight in weights.values() if weight), default=None)
     strongest: dict[tuple[CauseKind, str], Cause] = {}
     for reading in readings:
-        cause = _cause(reading, weights.get(reading.subject), largest)
+        cause = _segment_cause(reading) if reading.segment else _cause(reading, weights.get(reading.subject), largest)
         if cause is None or cause.kind not in allowed:
             continue
         key = (cause.kind, cause.subject)
@@ -158,6 +167,25 @@ def _cause(reading: Reading, importance: float | None, largest: float | None) ->
     )
 
 
+def _segment_cause(reading: Reading) -> Cause | None:
+    """None for a segment that is as good as it usually is, by its own limit."""
+    excess, value, limit = excess_of(reading), reading.value, reading.limit
+    if excess is None or value is None or limit is None or (reading.outcome is not Outcome.BREACH and excess <= 1):
+        return None
+    strength = excess * reading.share
+    return Cause(
+        CauseKind.SEGMENT,
+        reading.segment,
+        reading.check,
+        value,
+        limit,
+        reading.normal,
+        excess,
+        reading.share,
+        strength,
+    )
+
+
 def cause_text(cause: Cause) -> str:
     """The cause in words, e.g. `hour: 3.1 times its limit (importance 0.62)`."""
     match cause.kind:
@@ -167,6 +195,9 @@ def cause_text(cause: Cause) -> str:
             return f"labels are few: {_percent(cause.value)} of the rows, usually {_percent(cause.normal)}"
         case CauseKind.VOLUME:
             return f"the traffic changed: {cause.value:.0f} predictions, usually {cause.normal or 0:.0f}"
+        case CauseKind.SEGMENT:
+            beyond = f"{cause.excess:.1f} times its own limit" if cause.excess > 1 else "beyond its own limit lately"
+            return f"{cause.subject}: {beyond} ({_percent(cause.importance)} of the rows)"
         case CauseKind.MISSING:
             said = f"{cause.subject}: {_percent(cause.value)} missing, usually {_percent(cause.normal)}"
         case CauseKind.SCHEMA:

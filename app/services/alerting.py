@@ -199,14 +199,18 @@ def _causes(engine: Engine, version: MeasuredVersion, changes: _Changes) -> dict
     written, so that no writer waits for it.
     """
     firing = [finding for finding, _, state, _ in changes.to_change if state is State.FIRING]
-    newest = {finding.check: finding.window for finding in sorted(firing, key=lambda found: found.window)}
+    # Of a check that fires for all rows and for segments, the causes for all rows; else those of the worst segment.
+    ordered = sorted(firing, key=lambda found: (not found.segment, found.window, found.excess))
+    newest = {finding.check: finding for finding in ordered}
     with read(engine) as connection:
         return {
             check: [
                 cause_text(cause)
-                for cause in likely(causes_of(connection, version.version_id, window, check), MOST_CAUSES)
+                for cause in likely(
+                    causes_of(connection, version.version_id, found.window, check, found.segment), MOST_CAUSES
+                )
             ]
-            for check, window in newest.items()
+            for check, found in newest.items()
         }
 
 

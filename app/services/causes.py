@@ -8,14 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
-from app.core.causes import EXPLAINED, Cause, Reading, cause_text, rank
+from app.core.causes import EXPLAINED, Cause, CauseKind, Reading, cause_text, rank
 from app.core.errors import InvalidError
+from app.core.fold import WHOLE
 from app.core.model import Model, Outcome, Version, Window
 from app.services.read_models.choice import choose_version
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
 from app.storage.samples import find_importance
-from app.storage.tables import measurement
+from app.storage.tables import measurement, profile
 
 NO_IMPORTANCE = (
     "importance is not known: the reference was stored without a sample of its rows, or with too few scores and "
@@ -69,11 +70,14 @@ def explain(
     return Explanation(found.name, chosen.name, check, start, tuple(causes), "" if known else NO_IMPORTANCE)
 
 
-def causes_of(connection: Connection, version_id: int, window: Window, check: str) -> list[Cause]:
-    """The likely causes of the check's breach in that window, the strongest first."""
+def causes_of(connection: Connection, version_id: int, window: Window, check: str, segment: str = WHOLE) -> list[Cause]:
+    """The likely causes of the check's breach in that window, for all rows or a segment, the strongest first."""
     if check not in EXPLAINED:
         return []
-    return rank(check, _readings(connection, version_id, window.start), find_importance(connection, version_id))
+    readings = _readings(connection, version_id, window.start, segment)
+    if segment == WHOLE and CauseKind.SEGMENT in EXPLAINED[check]:
+        readings += _segments(connection, version_id, window.start, check)
+    return rank(check, readings, find_importance(connection, version_id))
 
 
 def _breach(
@@ -81,7 +85,7 @@ def _breach(
 ) -> tuple[str, datetime] | None:
     """The check and the start of the window to explain."""
     query = select(_m.check, func.max(_m.window_start).label("start")).where(
-        _m.version_id == version.id, _m.outcome == Outcome.BREACH.value, _m.check.in_(EXPLAINED)
+        _m.version_id == version.id, _m.segment == "", _m.outcome == Outcome.BREACH.value, _m.check.in_(EXPLAINED)
     )
     if check is not None:
         query = query.where(_m.check == check)
@@ -97,14 +101,33 @@ def _breach(
     return recent[0], breaches[recent[0]]
 
 
-def _readings(connection: Connection, version_id: int, window_start: datetime) -> list[Reading]:
+def _readings(connection: Connection, version_id: int, window_start: datetime, segment: str) -> list[Reading]:
     query = select(_m.check, _m.subject, _m.outcome, _m.value, _m.limit, _m.normal).where(
         _m.version_id == version_id,
         _m.window_start == window_start,
-        _m.segment == "",
+        _m.segment == segment,
         _m.outcome != Outcome.NOT_EVALUATED.value,
     )
     return [
         Reading(check, subject, Outcome(outcome), value, limit, normal)
         for check, subject, outcome, value, limit, normal in connection.execute(query)
+    ]
+
+
+def _segments(connection: Connection, version_id: int, window_start: datetime, check: str) -> list[Reading]:
+    """What the check found in the window's segments, with each one's share of the window's rows."""
+    p = profile.c
+    sizes = select(p.segment, p.rows).where(p.version_id == version_id, p.window_start == window_start)
+    rows = dict(connection.execute(sizes).all())
+    total = max(1, rows.get(WHOLE, 0))
+    query = select(_m.segment, _m.subject, _m.outcome, _m.value, _m.limit, _m.normal).where(
+        _m.version_id == version_id,
+        _m.window_start == window_start,
+        _m.check == check,
+        _m.segment != WHOLE,
+        _m.outcome != Outcome.NOT_EVALUATED.value,
+    )
+    return [
+        Reading(check, subject, Outcome(outcome), value, limit, normal, segment, rows.get(segment, 0) / total)
+        for segment, subject, outcome, value, limit, normal in connection.execute(query)
     ]

@@ -17,6 +17,12 @@ def all_checks() -> dict[str, Check]:
 
 
 @cache
+def segment_checks() -> tuple[Check, ...]:
+    """The checks that run for each segment too: all but those about the version itself."""
+    return tuple(check for check in all_checks().values() if not getattr(check, "whole_only", False))
+
+
+@cache
 def feature_lookback() -> int:
     """Windows before the first judged one whose features some check looks at."""
     return max(getattr(check, "feature_lookback", FEATURE_LOOKBACK) for check in all_checks().values())

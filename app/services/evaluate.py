@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 
-import numpy as np
 from sqlalchemy import Connection, Engine
 
 from app.core.budget import allowed_rate
-from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Series, full_windows, lookback
+from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Series, lookback
 from app.core.distances import enough_rows
+from app.core.fold import WHOLE
+from app.core.judgement import NO_REFERENCE
 from app.core.labels import settling_time
 from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts
-from app.services.checks import all_checks, feature_lookback
+from app.services.baselines import Baseline, baseline
+from app.services.checks import all_checks, feature_lookback, segment_checks
 from app.storage import evaluations, unfolded
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read, snapshot, write
-from app.storage.recipes import Recipe, Stamp, load_recipes, unchanged
-from app.storage.references import reference_profiles
+from app.storage.recipes import Recipe, load_recipes, unchanged
 
 MOST_OLDEST_WINDOWS = 1_000
 """Looked at to find where production began; far more than stray rows from before it touch."""
 ROWS_PER_COMMIT = 2_000
 """Measurements written at a time, so that no writer waits long for us."""
+
+NO_ROWS = "the reference has no rows of this segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _evaluate_version(
             return EvaluationSummary()
         progress = evaluations.progress(connection, version.id, first, closed)
     due = _due(model, first, progress, now, closed)
-    subject = _Subject(model, version, recipe, first, closed, _baseline(engine, recipe), now)
+    subject = _Subject(model, version, recipe, first, closed, baseline(engine, recipe), now)
     return _judge(engine, subject, due, progress.judged_at) if due else EvaluationSummary()
 
 
@@ -115,8 +117,12 @@ def production_start(starts: Sequence[datetime], length: timedelta) -> datetime 
 
 def _judge(engine: Engine, subject: _Subject, due: Sequence[Window], judged_at: datetime | None) -> EvaluationSummary:
     """Measure and store a run of windows, portion by portion."""
+    segments = _segments(engine, subject)
+    shares = 1 + len(segments)
+    subject, segments = replace(subject, shares=shares), [replace(one, shares=shares) for one in segments]
     with read(engine) as connection:
         early = _early(connection, subject)
+        early_of = {one.segment: _early(connection, one) for one in segments}
     due = _with_settled(subject, due, settling_time(early, subject.model, subject.now), judged_at)
     summary = EvaluationSummary(versions=1)
     revisions: dict[datetime, int] = {}
@@ -125,12 +131,52 @@ def _judge(engine: Engine, subject: _Subject, due: Sequence[Window], judged_at: 
             case, seen = _case(connection, subject, windows, early)
         revisions |= seen
         found = _measure(case)
+        # The whole comes last: what tells that a window is judged must not be there before its segments are.
+        step = _segments_per_commit(windows, subject.recipe.layout)
+        for at in range(0, len(segments), step):
+            stored = _judge_segments(engine, segments[at : at + step], windows, early_of)
+            if stored is None:
+                return summary
+            summary += stored
         # Revisions are marked with the last portion: a run that breaks off is done again from its start.
         if not _store(engine, subject, windows, found, revisions if windows[-1] == due[-1] else {}):
             break
         breaches = sum(one.outcome is Outcome.BREACH for one in found)
         summary += EvaluationSummary(0, len(windows), len(found), breaches)
     return summary
+
+
+def _judge_segments(
+    engine: Engine, segments: Sequence[_Subject], windows: Sequence[Window], early: Mapping[str, Series]
+) -> EvaluationSummary | None:
+    """Measure and store some segments' part in the windows; None when what we looked at is no more."""
+    found: list[Measurement] = []
+    for one in segments:
+        mine = [window for window in windows if window.start >= one.first]
+        if mine:
+            with snapshot(engine) as connection:
+                case, _ = _case(connection, one, mine, early[one.segment])
+            found += _measure_segment(case, one.segment)
+    if not _store(engine, segments[0], windows, found, {}, [one.segment for one in segments]):
+        return None
+    breaches = sum(one.outcome is Outcome.BREACH for one in found)
+    return EvaluationSummary(measurements=len(found), breaches=breaches)
+
+
+def _segments(engine: Engine, whole: _Subject) -> list[_Subject]:
+    """The version's segments that have rows, each from the window on with which its life in production begins."""
+    found = []
+    for known in whole.recipe.attributes:
+        for name in known.names:
+            with read(engine) as connection:
+                oldest = evaluations.oldest_windows(
+                    connection, whole.version.id, whole.closed, MOST_OLDEST_WINDOWS, name
+                )
+            first = production_start([start for start in oldest if start >= whole.first], whole.model.window.delta)
+            if first is not None:
+                mine = baseline(engine, whole.recipe, name)
+                found.append(replace(whole, first=first, baseline=mine, segment=name))
+    return found
 
 
 def _due(
@@ -173,63 +219,50 @@ def _windows(start: datetime, end: datetime, length: WindowLength) -> list[Windo
     return [Window(start + i * length.delta, start + (i + 1) * length.delta) for i in range(count)]
 
 
+def _segments_per_commit(windows: Sequence[Window], layout: Layout) -> int:
+    return max(1, ROWS_PER_COMMIT // (len(windows) * _rows_per_window(layout)))
+
+
+def _rows_per_window(layout: Layout) -> int:
+    """About how many measurements a window has."""
+    return 40 + 4 * (len(layout.column_names) + len(layout.embeddings))
+
+
 def _portions(due: Sequence[Window], layout: Layout) -> Iterator[Sequence[Window]]:
     """Runs of windows short enough for one commit each."""
-    step = max(1, ROWS_PER_COMMIT // (40 + 4 * (len(layout.column_names) + len(layout.embeddings))))
+    step = max(1, ROWS_PER_COMMIT // _rows_per_window(layout))
     return (due[at : at + step] for at in range(0, len(due), step))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Baseline:
-    """What does not change from round to round: see the fields of the same names in Case."""
-
-    reference: Series | None = None
-    calibration: OutcomeCounts | None = None
-    training: FeatureCounts | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Subject:
-    """Whom a round is about: a version, how it is counted, and its closed windows in production, [first, closed)."""
+    """Whom a round is about: a version or a segment of it, how it is counted, and its closed windows in production,
+    [first, closed). `shares` are the parts, all rows and each segment, that divide the model's budget of false alerts.
+    """
 
     model: Model
     version: Version
     recipe: Recipe
     first: datetime
     closed: datetime
-    baseline: _Baseline
+    baseline: Baseline
     now: datetime
-
-
-def _baseline(engine: Engine, recipe: Recipe) -> _Baseline:
-    """Empty without a reference. Cached: it costs a decode per reference window."""
-    return (
-        _Baseline()
-        if recipe.stamp.digest is None
-        else _stored_baseline(engine, recipe.version_id, recipe.window, recipe.stamp)
-    )
-
-
-@lru_cache(maxsize=8)
-def _stored_baseline(engine: Engine, version_id: int, length: WindowLength, _stamp: Stamp) -> _Baseline:
-    with read(engine) as connection:
-        stored = reference_profiles(connection, version_id)
-    outcomes = OutcomeCounts.stack([part.profile.outcomes for part in stored]).sum()
-    timed = [(part.window_start, part.profile) for part in stored if part.window_start is not None]
-    full = [timed[at] for at in full_windows(np.array([part.rows for _, part in timed]))] if timed else []
-    if not full:
-        return _Baseline(None, outcomes, stored[0].profile.features)
-    series = Series(
-        tuple(Window(start, start + length.delta) for start, _ in full),
-        OutcomeCounts.stack([part.outcomes for _, part in full]),
-        FeatureCounts.stack([part.features for _, part in full]),
-    )
-    return _Baseline(series, outcomes, series.features.sum())
+    segment: str = WHOLE
+    shares: int = 1
 
 
 def _measure(case: Case) -> list[Measurement]:
     checks = [check for check in all_checks().values() if case.model.task in check.tasks]
     return [measurement for check in checks for measurement in check.evaluate(case)]
+
+
+def _measure_segment(case: Case, segment: str) -> list[Measurement]:
+    checks = [check for check in segment_checks() if case.model.task in check.tasks]
+    return [_of_segment(one, segment) for check in checks for one in check.evaluate(case)]
+
+
+def _of_segment(found: Measurement, segment: str) -> Measurement:
+    return replace(found, segment=segment, reason=NO_ROWS if found.reason == NO_REFERENCE else found.reason)
 
 
 def _store(
@@ -238,13 +271,16 @@ def _store(
     windows: Sequence[Window],
     found: Sequence[Measurement],
     revisions: Mapping[datetime, int],
+    segments: Sequence[str] = (WHOLE,),
 ) -> bool:
     """Keep what was found; False when a rebuild or a new reference came meanwhile: what we looked at is no more."""
     version_id = subject.version.id
     with write(engine) as connection:
         if not unchanged(connection, {version_id: subject.recipe.stamp}):
             return False
-        evaluations.replace_measurements(connection, version_id, found, windows[0].start, windows[-1].end, subject.now)
+        evaluations.replace_measurements(
+            connection, version_id, found, windows[0].start, windows[-1].end, subject.now, segments=segments
+        )
         evaluations.mark_judged(connection, version_id, revisions)
     return True
 
@@ -253,13 +289,13 @@ def _case(
     connection: Connection, subject: _Subject, due: Sequence[Window], early: Series
 ) -> tuple[Case, dict[datetime, int]]:
     """The case of a run of windows, and the revisions of the profiles that it rests on."""
-    baseline, version_id, length = subject.baseline, subject.version.id, subject.model.window
+    known, version_id, length = subject.baseline, subject.version.id, subject.model.window
     begin = max(subject.first, due[0].start - lookback(length) * length.delta)
     features_begin = max(subject.first, due[0].start - feature_lookback() * length.delta)
     windows = _windows(begin, due[-1].end, length)
     first_features = (features_begin - begin) // length.delta
-    outcomes = evaluations.outcomes_between(connection, version_id, begin, due[-1].end)
-    features = evaluations.features_between(connection, version_id, features_begin, due[-1].end)
+    outcomes = evaluations.outcomes_between(connection, version_id, begin, due[-1].end, subject.segment)
+    features = evaluations.features_between(connection, version_id, features_begin, due[-1].end, subject.segment)
     case = Case(
         model=subject.model,
         version=subject.version,
@@ -269,12 +305,14 @@ def _case(
         outcomes=_stack_outcomes(subject.recipe.layout, windows, outcomes),
         features=_stack_features(subject.recipe.layout, windows[first_features:], features),
         first_features=first_features,
-        reference=baseline.reference,
-        calibration=baseline.calibration,
-        training=baseline.training,
+        reference=known.reference,
+        calibration=known.calibration,
+        training=known.training,
         early=early,
         now=subject.now,
         allowed_rate=allowed_rate(subject.model, all_checks().values()),
+        shares=subject.shares,
+        calibrator=known.calibrator,
     )
     return case, {start: revision for start, (revision, _) in outcomes.items() if start >= due[0].start}
 
@@ -282,10 +320,12 @@ def _case(
 def _early(connection: Connection, subject: _Subject) -> Series:
     """Production's first closed windows; their features only where the reference has too few windows of its own."""
     windows = _windows(subject.first, subject.closed, subject.model.window)[:EARLY_WINDOWS]
-    begin, end, baseline = windows[0].start, windows[-1].end, subject.baseline
-    outcomes = evaluations.outcomes_between(connection, subject.version.id, begin, end)
-    short = baseline.reference is None or enough_rows(baseline.reference.outcomes.rows).sum() < ENOUGH_WINDOWS
-    features = evaluations.features_between(connection, subject.version.id, begin, end) if short else {}
+    begin, end, known = windows[0].start, windows[-1].end, subject.baseline
+    outcomes = evaluations.outcomes_between(connection, subject.version.id, begin, end, subject.segment)
+    short = known.reference is None or enough_rows(known.reference.outcomes.rows).sum() < ENOUGH_WINDOWS
+    features = (
+        evaluations.features_between(connection, subject.version.id, begin, end, subject.segment) if short else {}
+    )
     return Series(
         tuple(windows),
         _stack_outcomes(subject.recipe.layout, windows, outcomes),

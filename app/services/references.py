@@ -21,6 +21,7 @@ from app.services.rebuild import rebuild_version
 from app.services.reference_layout import LayoutLearner
 from app.services.reference_sample import ReferenceSampler
 from app.services.row_profiles import CHUNK_ROWS, CountedRows, FoldedRows, decided
+from app.services.segment_profiles import FoldedSegments, FrequentValues
 from app.storage import references as stored
 from app.storage.catalogue import set_newest_training_row
 from app.storage.engine import read, write
@@ -82,21 +83,25 @@ def store_reference(
     """
     file = _open(model, path, mapping, format, timezone, now, progress)
     learner, counted = LayoutLearner(model, version, file.reader.features, texts=mapping.texts), CountedRows()
+    frequent = FrequentValues()
     for rows in file.rows(0):
         learner.add(rows)
+        frequent.add(rows)
         counted.add(rows)
     if not counted.rows:
         first = f"; the first error: {counted.errors[0]}" if counted.errors else ""
         raise InvalidError("file", path.name, f"a reference needs at least one row that can be read{first}")
-    layout, folded = learner.layout(), FoldedRows(model.window if mapping.timestamp is not None else None)
+    by = model.window if mapping.timestamp is not None else None
+    layout, folded, segments = learner.layout(), FoldedRows(by), FoldedSegments.of(frequent.values())
     sampler = ReferenceSampler(layout)
     for rows in file.rows(1):
-        folded.add(layout, rows)
+        segments.add(folded.add(layout, rows, segments.group(rows)))
         sampler.add(rows, decided(layout, rows))
     reference = stored.Reference(layout, counted.rows, mapping.timestamp is not None, out_of_sample, _digest(path), now)
-    _replace(engine, version, reference, folded, sampler.sample(), now)
+    _replace(engine, version, reference, folded, segments, sampler.sample(), now)
     warnings = [*learner.warnings, *_warnings(model, mapping, reference, len(folded.windows), counted)]
     warnings += _left_out(engine, version, reference)
+    warnings += _without_segments(model, file.reader)
     features = len(layout.feature_names)
     return ReferenceSummary(counted.rows, len(folded.windows), features, warnings, counted.rejected, counted.errors)
 
@@ -112,19 +117,29 @@ def _open(
 ) -> _File:
     table = open_table(path, format, expected=mapping.kinds(model.task), exclude=mapping.exclude)
     span = Window(EARLIEST, now + CLOCK_TOLERANCE)
-    reader = ReferenceReader(model.task, mapping, mapping.features(table.columns), span, zone_of(timezone))
+    features = mapping.features(table.columns)
+    there = {*features, *mapping.named()}
+    attributes = [name for name in model.segment_by if name in there]
+    reader = ReferenceReader(model.task, mapping, features, span, zone_of(timezone), attributes)
     return _File(table, reader, report)
 
 
 def _replace(
-    engine: Engine, version: Version, reference: stored.Reference, folded: FoldedRows, sample: Sample, now: datetime
+    engine: Engine,
+    version: Version,
+    reference: stored.Reference,
+    folded: FoldedRows,
+    segments: FoldedSegments,
+    sample: Sample,
+    now: datetime,
 ) -> None:
     by_time = sorted(folded.windows.items(), key=lambda window: window[0] or now)
     windows = [stored.ReferenceProfile(start, profile) for start, profile in by_time]
     importance = importance_of(sample, reference.layout.task, reference.layout.derived)
     packed = PackedSample.of(sample, importance)
+    by_segment, values = list(segments.profiles()), {name: known.values for name, known in segments.known.items()}
     with write(engine) as connection:
-        stored.replace(connection, version.id, reference, windows)
+        stored.replace(connection, version.id, reference, windows, by_segment, values)
         replace_sample(connection, version.id, packed)
         if version.newest_training_row is None and folded.newest is not None:
             set_newest_training_row(connection, version.id, folded.newest)
@@ -165,6 +180,16 @@ def _left_out(engine: Engine, version: Version, reference: stored.Reference) -> 
         rows = rows_left_out(connection, version.id, layout_digest(reference.layout))
     if rows:
         yield f"uploaded profiles of {rows} rows have the old layout and are left out: send them with the new one"
+
+
+def _without_segments(model: Model, reader: ReferenceReader) -> Iterator[str]:
+    """Attributes that the model is watched by, and of which the file says nothing."""
+    for name in model.segment_by:
+        if name not in reader.attributes:
+            yield (
+                f"no column {name!r}: its segments have no reference, and limits are learnt from production's first "
+                "windows; where it is no feature, name it as an attribute column"
+            )
 
 
 def _digest(path: Path) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 
-from app.core.fold import UNKNOWN, Rows, Truth, fold, fold_whole
+from app.core.fold import UNKNOWN, WHOLE, Rows, Truth, fold_segments
 from app.core.layout import Layout
 from app.core.model import Source, Task, WindowLength
 from app.core.profile import Profile
+from app.core.segments import Grouping
 from app.services.imports import SHOWN_ERRORS
 from collectors.tabular import RowError
 from collectors.tabular.references import ReferenceRows
@@ -26,15 +28,22 @@ class FoldedRows:
     windows: dict[datetime | None, Profile] = field(default_factory=dict)
     newest: datetime | None = None
 
-    def add(self, layout: Layout, rows: ReferenceRows) -> None:
-        """Count a chunk."""
+    def add(
+        self, layout: Layout, rows: ReferenceRows, groupings: Sequence[Grouping] = ()
+    ) -> dict[tuple[str, datetime | None], Profile]:
+        """Count a chunk; what its rows are by segment and window is given back."""
         if not len(rows):
-            return
-        columns = _columns(layout, rows)
-        folded = {None: fold_whole(layout, columns)} if self.by is None else fold(layout, columns, self.by)
-        for start, profile in folded.items():
+            return {}
+        columns, by = _columns(layout, rows), self.by
+        if by is None:  # at one time, all rows are in one window
+            columns = replace(columns, times=np.zeros_like(columns.times))
+        folded = fold_segments(layout, columns, by or WindowLength.DAY, groupings)
+        found = {(segment, start if by else None): profile for (segment, start), profile in folded.items()}
+        for start in {start for _, start in found}:
+            profile = found.pop((WHOLE, start))
             self.windows[start] = self.windows[start] + profile if start in self.windows else profile
         self.newest = max((time for time in (*rows.times, self.newest) if time is not None), default=None)
+        return found
 
 
 @dataclass(slots=True)

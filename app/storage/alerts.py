@@ -57,10 +57,13 @@ class Transition:
 
 
 def measured_versions(connection: Connection) -> list[MeasuredVersion]:
-    """Every version that has measurements. One look into the index per version, however long its history."""
+    """Every version that has measurements. One look into the index per version, however long its history.
+
+    The newest window is that of the whole, which is stored after its segments.
+    """
     newest = (
         select(func.max(measurement.c.window_start))
-        .where(measurement.c.version_id == version.c.id)
+        .where(measurement.c.version_id == version.c.id, measurement.c.segment == "")
         .correlate(version)
         .scalar_subquery()
     )

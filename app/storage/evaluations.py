@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
 from app.core.codec import decode_counts
+from app.core.fold import WHOLE
 from app.core.model import Measurement, Outcome, Window
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.storage.tables import measurement, profile
@@ -24,10 +25,14 @@ class Progress:
     judged_at: datetime | None  # when that one was judged
 
 
-def oldest_windows(connection: Connection, version_id: int, before: datetime, most: int) -> Sequence[datetime]:
+def oldest_windows(
+    connection: Connection, version_id: int, before: datetime, most: int, segment: str = WHOLE
+) -> Sequence[datetime]:
     """The starts of up to `most` stored windows, the oldest first, of those that start before `before`."""
     start = profile.c.window_start
-    return connection.scalars(select(start).where(_whole(version_id), start < before).order_by(start).limit(most)).all()
+    return connection.scalars(
+        select(start).where(_part(version_id, segment), start < before).order_by(start).limit(most)
+    ).all()
 
 
 def progress(connection: Connection, version_id: int, first: datetime, before: datetime) -> Progress:
@@ -35,12 +40,12 @@ def progress(connection: Connection, version_id: int, first: datetime, before: d
     start = profile.c.window_start
     changed = connection.scalar(
         select(func.min(start)).where(
-            _whole(version_id), profile.c.revision != profile.c.evaluated_revision, start >= first, start < before
+            _part(version_id), profile.c.revision != profile.c.evaluated_revision, start >= first, start < before
         )
     )
     newest = (
         select(measurement.c.window_start, measurement.c.evaluated_at)
-        .where(measurement.c.version_id == version_id)
+        .where(measurement.c.version_id == version_id, measurement.c.segment == WHOLE)
         .order_by(measurement.c.window_start.desc())
         .limit(1)
     )
@@ -49,11 +54,11 @@ def progress(connection: Connection, version_id: int, first: datetime, before: d
 
 
 def outcomes_between(
-    connection: Connection, version_id: int, start: datetime, end: datetime
+    connection: Connection, version_id: int, start: datetime, end: datetime, segment: str = WHOLE
 ) -> dict[datetime, tuple[int, OutcomeCounts]]:
     """Revision and outcome counts of the stored windows that start in [start, end)."""
     query = select(profile.c.window_start, profile.c.revision, profile.c.outcomes).where(
-        _whole(version_id), profile.c.window_start >= start, profile.c.window_start < end
+        _part(version_id, segment), profile.c.window_start >= start, profile.c.window_start < end
     )
     return {
         row.window_start: (row.revision, decode_counts(OutcomeCounts, row.outcomes))
@@ -62,11 +67,11 @@ def outcomes_between(
 
 
 def features_between(
-    connection: Connection, version_id: int, start: datetime, end: datetime
+    connection: Connection, version_id: int, start: datetime, end: datetime, segment: str = WHOLE
 ) -> dict[datetime, FeatureCounts]:
     """Feature counts of the stored windows that start in [start, end)."""
     query = select(profile.c.window_start, profile.c.features).where(
-        _whole(version_id), profile.c.window_start >= start, profile.c.window_start < end
+        _part(version_id, segment), profile.c.window_start >= start, profile.c.window_start < end
     )
     return {row.window_start: decode_counts(FeatureCounts, row.features) for row in connection.execute(query)}
 
@@ -74,16 +79,17 @@ def features_between(
 def judged(
     connection: Connection, version_id: int, since: datetime | None, checks: Collection[str] = ()
 ) -> list[Measurement]:
-    """What was found in the windows that start at `since` or later (None: in the newest one), oldest first.
+    """What was found of the whole in the windows that start at `since` or later, oldest first.
 
-    `checks`: of these only.
+    `since` None: in the newest window. `checks`: of these only.
     """
     found = measurement.c
+    whole = and_(found.version_id == version_id, found.segment == WHOLE)
     if since is None:
-        newest = select(func.max(found.window_start)).where(found.version_id == version_id).scalar_subquery()
-        query = select(measurement).where(found.version_id == version_id, found.window_start == newest)
+        newest = select(func.max(found.window_start)).where(whole).scalar_subquery()
+        query = select(measurement).where(whole, found.window_start == newest)
     else:
-        query = select(measurement).where(found.version_id == version_id, found.window_start >= since)
+        query = select(measurement).where(whole, found.window_start >= since)
     if checks:
         query = query.where(found.check.in_(checks))
     return [_measurement(row) for row in connection.execute(query.order_by(found.window_start, found.id))]
@@ -96,9 +102,12 @@ def replace_measurements(
     start: datetime,
     end: datetime,
     now: datetime,
+    *,
+    segments: Sequence[str] = (WHOLE,),
 ) -> None:
-    """Store what was found for the windows that start in [start, end), in place of what stood there."""
-    inside = and_(measurement.c.window_start >= start, measurement.c.window_start < end)
+    """Store what was found for the windows that start in [start, end), in place of what stood there of the segments."""
+    window = measurement.c.window_start
+    inside = and_(window >= start, window < end, measurement.c.segment.in_(segments))
     connection.execute(delete(measurement).where(measurement.c.version_id == version_id, inside))
     if found:
         connection.execute(insert(measurement), [_row(version_id, one, now) for one in found])
@@ -108,7 +117,7 @@ def mark_judged(connection: Connection, version_id: int, revisions: Mapping[date
     """Record up to which revision each window was judged; one that changed meanwhile stays due."""
     statement = (
         update(profile)
-        .where(_whole(version_id), profile.c.window_start == bindparam("start"))
+        .where(_part(version_id), profile.c.window_start == bindparam("start"))
         .values(evaluated_revision=bindparam("judged"))
     )
     if revisions:
@@ -116,8 +125,8 @@ def mark_judged(connection: Connection, version_id: int, revisions: Mapping[date
         connection.execute(statement, rows)
 
 
-def _whole(version_id: int) -> ColumnElement[bool]:
-    return and_(profile.c.version_id == version_id, profile.c.segment == "")
+def _part(version_id: int, segment: str = WHOLE) -> ColumnElement[bool]:
+    return and_(profile.c.version_id == version_id, profile.c.segment == segment)
 
 
 def _row(version_id: int, one: Measurement, now: datetime) -> dict[str, Any]:

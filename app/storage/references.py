@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
@@ -12,6 +12,7 @@ from app.core.codec import decode_counts, decode_layout, encode_counts, encode_l
 from app.core.layout import Layout
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.storage.rebuilds import request_rebuild
+from app.storage.segments import replace_values
 from app.storage.tables import reference, reference_profile, reference_sample
 
 
@@ -35,6 +36,17 @@ class ReferenceProfile:
     profile: Profile
 
 
+@dataclass(frozen=True, slots=True)
+class PackedReferenceProfile:
+    """One window of a segment of a reference; `window_start` None: rows of any time, from which no limit is learnt."""
+
+    segment: str
+    window_start: datetime | None
+    rows: int
+    features: bytes
+    outcomes: bytes
+
+
 def find_reference(connection: Connection, version_id: int) -> Reference | None:
     """The version's reference, or None while it has none."""
     row = connection.execute(select(reference).where(reference.c.version_id == version_id)).one_or_none()
@@ -45,10 +57,10 @@ def find_reference(connection: Connection, version_id: int) -> Reference | None:
     )
 
 
-def reference_profiles(connection: Connection, version_id: int) -> list[ReferenceProfile]:
-    """The windows of the version's reference, oldest first; empty while it has none."""
-    mine = reference_profile.c.version_id == version_id
-    rows = connection.execute(select(reference_profile).where(mine).order_by(reference_profile.c.position))
+def reference_profiles(connection: Connection, version_id: int, segment: str = "") -> list[ReferenceProfile]:
+    """The windows of the version's reference, oldest first; empty while it has none. `segment` "": all rows."""
+    mine = (reference_profile.c.version_id == version_id, reference_profile.c.segment == segment)
+    rows = connection.execute(select(reference_profile).where(*mine).order_by(reference_profile.c.position))
     return [
         ReferenceProfile(
             row.window_start,
@@ -58,12 +70,22 @@ def reference_profiles(connection: Connection, version_id: int) -> list[Referenc
     ]
 
 
-def replace(connection: Connection, version_id: int, new: Reference, windows: Sequence[ReferenceProfile]) -> None:
-    """Give the version this reference in place of any other.
+def replace(
+    connection: Connection,
+    version_id: int,
+    new: Reference,
+    windows: Sequence[ReferenceProfile],
+    segments: Sequence[PackedReferenceProfile] = (),
+    values: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Give the version this reference in place of any other, with the windows of its `segments`.
+
+    `values`: of each attribute those that have a segment; all other ones lose theirs.
 
     What the version served was binned and judged by the old one, so it is to be counted anew: see `request_rebuild`.
     """
     request_rebuild(connection, version_id)
+    replace_values(connection, version_id, values or {})
     for table in (reference_sample, reference_profile, reference):
         connection.execute(delete(table).where(table.c.version_id == version_id))
     connection.execute(
@@ -77,7 +99,9 @@ def replace(connection: Connection, version_id: int, new: Reference, windows: Se
             created_at=new.created_at,
         )
     )
-    connection.execute(insert(reference_profile), [_row(version_id, n, window) for n, window in enumerate(windows)])
+    rows = [_row(version_id, n, window) for n, window in enumerate(windows)]
+    rows += [_segment_row(version_id, n, window) for n, window in enumerate(segments, len(windows))]
+    connection.execute(insert(reference_profile), rows)
 
 
 def _row(version_id: int, position: int, window: ReferenceProfile) -> dict[str, object]:
@@ -88,4 +112,9 @@ def _row(version_id: int, position: int, window: ReferenceProfile) -> dict[str, 
         "rows": window.profile.rows,
         "features": encode_counts(window.profile.features),
         "outcomes": encode_counts(window.profile.outcomes),
+        "segment": "",
     }
+
+
+def _segment_row(version_id: int, position: int, window: PackedReferenceProfile) -> dict[str, object]:
+    return {"version_id": version_id, "position": position, **asdict(window)}

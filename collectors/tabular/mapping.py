@@ -17,7 +17,8 @@ NAME_LENGTH = 200
 class ColumnMapping:
     """The columns of a file of predictions or of a reference, by what they mean.
 
-    `exclude` is left out; `texts` are features that hold free text, whatever they look like.
+    `exclude` is left out; `texts` are features that hold free text, whatever they look like; `attributes` are no
+    features, and say which segments a row is in.
     """
 
     id: str | None = None
@@ -29,6 +30,7 @@ class ColumnMapping:
     request_id: str | None = None
     exclude: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
     def named(self) -> list[str]:
         """The columns that have a meaning, without the excluded ones."""
@@ -60,7 +62,7 @@ class ColumnMapping:
             **dict.fromkeys((self.id, self.timestamp, self.request_id), Kind.TEXT),
             **dict.fromkeys((self.prediction, self.label), answer),
             **dict.fromkeys((self.score, self.latency), Kind.NUMBER),
-            **dict.fromkeys(self.texts, Kind.TEXT),
+            **dict.fromkeys((*self.texts, *self.attributes), Kind.TEXT),
         }
         return {name: kind for name, kind in roles.items() if name is not None}
 
@@ -89,8 +91,9 @@ class CorrectionMapping:
 
 
 def _named(mapping: ColumnMapping) -> list[str]:
-    values = (getattr(mapping, field.name) for field in fields(mapping) if field.name not in ("exclude", "texts"))
-    return [value for value in values if value is not None]
+    lists = ("exclude", "texts", "attributes")
+    values = (getattr(mapping, field.name) for field in fields(mapping) if field.name not in lists)
+    return [*(value for value in values if value is not None), *mapping.attributes]
 
 
 def check_columns(wanted: Iterable[str], columns: Sequence[str]) -> None:

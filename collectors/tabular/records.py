@@ -12,8 +12,9 @@ import msgspec
 
 from app.core.model import Model, Source, Task, Version
 from app.core.records import CorrectionRecord, FeatureValue, PredictionRecord, Scalar, canonical_label
+from app.core.segments import segment_value
 from collectors.tabular.mapping import ColumnMapping, CorrectionMapping
-from collectors.tabular.roles import Faults, Served, identifier, optional_identifier, parse_served, parse_time
+from collectors.tabular.roles import Faults, Served, cells_of, identifier, optional_identifier, parse_served, parse_time
 from collectors.tabular.table import Chunk, RowError
 
 _encode = msgspec.json.Encoder().encode
@@ -47,8 +48,9 @@ class PredictionReader:
         served = parse_served(chunk, self.mapping, self.model.task, self.zone)
         self._fault_silent(served)
         features = self._features(chunk, served.faults)
+        attributes = self._attributes(chunk)
         rows = [row for row in range(len(chunk.lines)) if row not in served.faults.rows]
-        predictions = [self._prediction(served, row, features[row]) for row in rows]
+        predictions = [self._prediction(served, row, features[row], attributes[row]) for row in rows]
         labels = served.label_values if self.model.task is Task.REGRESSION else served.label_classes
         labelled = [(row, made) for row, made in zip(rows, predictions, strict=True) if labels[row] is not None]
         return Records(
@@ -86,7 +88,17 @@ class PredictionReader:
             texts.append(text)
         return texts
 
-    def _prediction(self, served: Served, row: int, features: str) -> PredictionRecord:
+    def _attributes(self, chunk: Chunk) -> list[str | None]:
+        """[N] JSON objects of texts, None where no attribute has a value."""
+        names = self.mapping.attributes
+        columns = [cells_of(chunk, name) for name in names]
+        if not columns:
+            return [None] * len(chunk.lines)
+        rows = (zip(names, cells, strict=True) for cells in zip(*columns, strict=True))
+        given = ({name: segment_value(cell) for name, cell in row if cell is not None} for row in rows)
+        return [_encode(one).decode() if one else None for one in given]
+
+    def _prediction(self, served: Served, row: int, features: str, attributes: str | None) -> PredictionRecord:
         time, class_, value, score = served.times[row], served.classes[row], served.values[row], served.scores[row]
         assert time is not None
         id_ = served.ids[row] or _derived_id(
@@ -103,6 +115,7 @@ class PredictionReader:
             score=score,
             latency_ms=served.latencies[row],
             request_id=served.request_ids[row],
+            attributes=attributes,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ class ReferenceRows:
     latencies: Sequence[float | None]
     features: Mapping[str, Sequence[FeatureValue]]
     errors: Sequence[RowError]
+    attributes: Mapping[str, Sequence[FeatureValue]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -37,13 +38,17 @@ class ReferenceRows:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceReader:
-    """Turns chunks into rows of a reference with the named `features`. Times outside `span` are faults."""
+    """Turns chunks into rows of a reference with the named `features` and `attributes`, where a column may be both.
+
+    Times outside `span` are faults.
+    """
 
     task: Task
     mapping: ColumnMapping
     features: Sequence[str]
     span: Window
     zone: ZoneInfo | None = None
+    attributes: Sequence[str] = ()
 
     def read(self, chunk: Chunk) -> ReferenceRows:
         served = parse_served(chunk, self.mapping, self.task, self.zone)
@@ -60,6 +65,7 @@ class ReferenceReader:
             _pick(served.latencies, good),
             {name: _pick(cells_of(chunk, name), good) for name in self.features},
             sorted([*chunk.broken, *faults.values()], key=lambda error: error.line),
+            {name: _pick(cells_of(chunk, name), good) for name in self.attributes},
         )
 
     def _fault_times(self, served: Served) -> None:

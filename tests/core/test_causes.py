@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from app.core.causes import EXPLAINED, MOST_EXCESS, Reading, cause_text, excess_of, likely, rank
+from app.core.causes import EXPLAINED, MOST_EXCESS, CauseKind, Reading, cause_text, excess_of, likely, rank
 from app.core.importance import Importance
 from app.core.model import Outcome
 from app.services.checks import all_checks
@@ -45,6 +45,21 @@ def test_without_importance_the_ratio_to_the_limit_decides() -> None:
 
     assert [(cause.subject, cause.strength) for cause in found] == [("wind", 5.0), ("age", 2.0)]
     assert "importance unknown" in cause_text(found[0])
+
+
+def test_segments_are_ranked_by_how_far_they_fell_times_their_share_of_the_rows() -> None:
+    """By hand: |0.7 - 0.8| / 0.05 is 2, times 0.5; 0.4 / 0.05 is 8, times 0.1."""
+
+    def of(segment: str, value: float, share: float, outcome: Outcome = Outcome.BREACH) -> Reading:
+        return Reading("performance", "accuracy", outcome, value, 0.75, 0.8, segment, share)
+
+    readings = [of("a=2", 0.4, 0.1), of("a=1", 0.7, 0.5), of("a=3", 0.76, 0.4, Outcome.OK)]
+    found = rank("performance", readings, {})
+    assert [(one.kind, one.subject) for one in found] == [(CauseKind.SEGMENT, "a=1"), (CauseKind.SEGMENT, "a=2")]
+    assert [one.strength for one in found] == pytest.approx([1.0, 0.8])
+    assert cause_text(found[0]) == "a=1: 2.0 times its own limit (50.0 % of the rows)"
+    assert rank("concept_drift", readings, {}) == found
+    assert rank("training_serving_skew", readings, {}) == []
 
 
 def test_what_is_within_its_limit_or_was_not_judged_is_no_cause() -> None:

@@ -86,13 +86,22 @@ def test_a_retired_version_counts_only_when_it_is_named(engine: Engine) -> None:
 
 
 def test_values_and_reasons_come_as_they_are_stored(engine: Engine) -> None:
-    measure(engine, add_version(engine), "b", value=0.25, limit=0.125, segment="country=FI")
+    measure(engine, add_version(engine), "b", value=0.25, limit=0.125)
 
     [finding] = judge(engine).findings
 
     one = finding.measurement
-    assert (one.value, one.limit, one.reason, one.segment) == (0.25, 0.125, "day 0 says b", "country=FI")
+    assert (one.value, one.limit, one.reason, one.segment) == (0.25, 0.125, "day 0 says b", None)
     assert (one.window.start, one.window.end) == (START, START + DAY)
+
+
+def test_segments_do_not_decide(engine: Engine) -> None:
+    version = add_version(engine)
+    measure(engine, version, "o")
+    measure(engine, version, "bb", segment="country=FI")
+
+    assert judge(engine).verdict == "healthy"
+    assert seen(judge(engine)) == seen(judge(engine, since=START))
 
 
 @pytest.mark.parametrize("wrong", [{"version_name": "9"}, {"checks": ["horoscope"]}])

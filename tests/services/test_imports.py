@@ -71,6 +71,16 @@ def test_every_row_is_stored_with_its_truth(engine: Engine, target: tuple[Model,
     assert stored_corrections(engine)[0] == ("k0", datetime(2026, 1, 1, tzinfo=UTC), "ground_truth", "0")
 
 
+def test_an_attribute_column_is_no_feature(engine: Engine, target: tuple[Model, Version], tmp_path: Path) -> None:
+    path = rows_file(tmp_path / "a.csv", 3)
+    mapping = ColumnMapping(id="key", timestamp="at", score="p", label="truth", attributes=("word",))
+    import_predictions(engine, *target, path, mapping, now=NOW)
+    with read(engine) as connection:
+        stored = connection.execute(select(prediction.c.features, prediction.c.attributes)).all()
+    assert [row.attributes for row in stored] == [f'{{"word":"w{n}"}}' for n in range(3)]
+    assert all("word" not in row.features for row in stored)
+
+
 def test_a_second_run_says_that_the_file_was_complete_and_adds_nothing(
     engine: Engine, target: tuple[Model, Version], tmp_path: Path
 ) -> None:

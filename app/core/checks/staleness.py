@@ -24,6 +24,7 @@ class Staleness:
     advice: ClassVar[str] = "Retrain on newer rows, or declare a longer limit if the measured quality allows it."
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
     shares_budget: ClassVar[bool] = False
+    whole_only: ClassVar[bool] = True
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
         deployed = case.version.deployed_at or case.version.created_at

@@ -82,7 +82,7 @@ def compare(engine: Engine, version_id: int, feature: str, *, since: datetime, u
             feature = names[layout.column_of[feature]]
         if layout is None or feature not in names:
             raise NotFoundError("feature", feature, names)
-        trained = select(references.features).where(references.version_id == version_id)
+        trained = select(references.features).where(references.version_id == version_id, references.segment == "")
         reference, _ = _total(connection, layout, trained)
         served = select(profiles.features).where(
             profiles.version_id == version_id,

@@ -103,11 +103,12 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
 def _span(connection: Connection, version_id: int) -> tuple[datetime | None, datetime | None, datetime | None]:
     """The first and the newest window with predictions, and the newest one with measurements."""
     served = and_(_profile.version_id == version_id, _profile.segment == "")
+    judged = and_(_measurement.version_id == version_id, _measurement.segment == "")
     # One aggregate a query: the smallest and the largest key are each found at an end of the index.
     return (
         connection.scalar(select(func.min(_profile.window_start)).where(served)),
         connection.scalar(select(func.max(_profile.window_start)).where(served)),
-        connection.scalar(select(func.max(_measurement.window_start)).where(_measurement.version_id == version_id)),
+        connection.scalar(select(func.max(_measurement.window_start)).where(judged)),
     )
 
 
@@ -115,7 +116,7 @@ def _reference(connection: Connection, version_id: int) -> Reference | None:
     windows = (
         select(func.count())
         .select_from(tables.reference_profile)
-        .where(tables.reference_profile.c.version_id == version_id)
+        .where(tables.reference_profile.c.version_id == version_id, tables.reference_profile.c.segment == "")
         .scalar_subquery()
     )
     columns = tables.reference.c
