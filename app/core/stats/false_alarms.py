@@ -106,6 +106,9 @@ def lag_one_correlation(deviations: ArrayLike) -> Floats:
     Each subject's own estimate is corrected for its bias in short series (Kendall 1954), drawn to the mean of all as
     far as chance explains how they differ (James and Stein 1961), raised by MARGIN standard errors, and brought from
     absolute values to the signed ones behind them. Within [0, MOST_CORRELATION].
+
+    By chance the estimate of absolute values varies with ``(1 - r^2) (1 + 2 r) / R`` (simulated, R = 30 to 120, r up to
+    .7), by more than that of Gaussian values: taken for a difference of subjects, it would leave some a limit too low.
     """
     deviations = as_floats(deviations)
     known = np.isfinite(deviations)
@@ -116,9 +119,12 @@ def lag_one_correlation(deviations: ArrayLike) -> Floats:
     told = np.isfinite(own) & (windows > 3)
     if not told.any():
         return np.zeros(deviations.shape[1])
-    own = np.where(told, (own + 1 / np.maximum(windows, 1)) / (1 - 3 / np.maximum(windows, 4)), 0.0)
+    stretch = 1 / (1 - 3 / np.maximum(windows, 4))
+    own = np.where(told, (own + 1 / np.maximum(windows, 1)) * stretch, 0.0)
     shared = float(own[told].mean())
-    chance, spread = float((1 - min(shared**2, 1.0)) / windows[told].mean()), float(own[told].var())
+    likely = min(max(shared, 0.0), 1.0)
+    chance = (1 - likely**2) * (1 + 2 * likely) * float((stretch**2 / np.maximum(windows, 1))[told].mean())
+    spread = float(own[told].var())
     trust = max(0.0, 1 - chance / spread) if spread > 0 else 0.0
     folded = np.where(told, shared + trust * (own - shared), shared)
     error = MARGIN * (1 - np.minimum(folded**2, 1.0)) / np.sqrt(np.maximum(windows, 1))
