@@ -13,6 +13,7 @@ from app.api.context import Shared
 from app.api.queries import Time
 from app.services.causes import explain
 from app.services.read_models.labels import model_labels
+from app.services.read_models.segments import model_segments
 from app.services.scorecards import model_scorecard
 
 router = APIRouter(prefix="/v1/models", tags=["results"])
@@ -43,6 +44,14 @@ def scorecard(context: Shared, model: str, version: Version = None) -> Response:
     sum over the monitoring section, of at most 7.
     """
     return json_answer(model_scorecard(context.engine, model, version, datetime.now(UTC)).as_dict())
+
+
+@router.get("/{model}/segments", summary="Where a model is worse than on the whole")
+def segments(context: Shared, model: str, version: Version = None) -> Response:
+    """The segments by the newest verdicts, furthest beyond their own limits first, then worst in quality beside all
+    rows; and of each attribute what had no room for a segment of its own.
+    """
+    return json_answer(model_segments(context.engine, model, version).as_dict())
 
 
 @router.get("/{model}/labels", summary="How late labels come")

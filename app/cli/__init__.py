@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "profiles:compare",
     "alert": "findings:alert",
     "why": "insights:why",
+    "segments": "segments:segments",
     "scorecard": "insights:scorecard",
     "labels": "labels:labels",
     "report": "reports:report",

@@ -24,6 +24,7 @@ from app.services.read_models.fleet import ModelCard
 from app.services.read_models.histogram import Comparison
 from app.services.read_models.labels import ModelLabels, model_labels
 from app.services.read_models.model_view import ModelView
+from app.services.read_models.segments import ModelSegments, model_segments
 from app.services.read_models.series import HeatMap, Series
 from app.services.reports import Contents, list_reports, report_contents
 from app.services.scorecards import ModelScorecard, model_scorecard
@@ -131,6 +132,15 @@ def labels(model: str, version: str) -> ModelLabels | None:
     """How late the version's labels come; None when there is no such version."""
     try:
         return model_labels(_engine(), model, version, datetime.now(UTC))
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def segments(model: str, version: str) -> ModelSegments | None:
+    """The version's worst segments; None when there is no such version."""
+    try:
+        return model_segments(_engine(), model, version)
     except NotFoundError:
         return None
 

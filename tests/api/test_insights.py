@@ -42,6 +42,15 @@ def test_the_scorecard_is_the_same_as_everywhere(client: TestClient, engine: Eng
     assert client.get("/v1/models/delay/scorecard", params={"version": "9"}).status_code == 404
 
 
+def test_segments_are_ranked(client: TestClient, engine: Engine) -> None:
+    version_id = add_version(engine)
+    measure(engine, version_id, "obb")
+    found = client.get("/v1/models/delay/segments").json()
+    assert (found["model"], found["version"], found["segments"], found["attributes"]) == ("delay", "1", [], [])
+    assert found["until"] == (START + 3 * DAY).isoformat().replace("+00:00", "Z")
+    assert client.get("/v1/models/delay/segments", params={"version": "9"}).status_code == 404
+
+
 def test_labels_are_told_with_their_delay(client: TestClient, engine: Engine) -> None:
     add_version(engine)
 

@@ -51,6 +51,18 @@ def test_why_of_a_healthy_window_says_so(judged: Run) -> None:
         judged("why", "--model", "m", "--check", "staleness")
 
 
+def test_segments_from_files_to_their_ranking(judged: Run) -> None:
+    assert "no segments are declared" in judged("segments", "--model", "m").output
+    judged("model", "segment-by", "m", "kind")
+    judged("rebuild", "--model", "m")
+    judged("run", "--until", "2026-04-15")
+    found = json.loads(judged("segments", "--model", "m", "--json").stdout)
+    assert {row["segment"] for row in found["segments"]} == {"kind=a", "kind=b"}
+    assert sum(row["share"] for row in found["segments"]) == pytest.approx(1)
+    assert found["attributes"][0]["overflow"] == ""
+    assert "kind=a" in judged("segments", "--model", "m").output
+
+
 def test_the_scorecard_in_its_three_forms(judged: Run) -> None:
     card = json.loads(judged("scorecard", "--model", "m", "--format", "json").stdout)
     text = judged("scorecard", "--model", "m").output

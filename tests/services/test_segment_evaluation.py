@@ -21,6 +21,7 @@ from app.services.alerting import alert
 from app.services.checks import all_checks, feature_lookback
 from app.services.evaluate import NO_ROWS, evaluate
 from app.services.gate import judge_model
+from app.services.read_models.segments import model_segments
 from app.services.references import store_reference
 from app.storage import tables
 from app.storage.catalogue import add_model, add_version
@@ -159,6 +160,39 @@ def test_quality_that_falls_names_the_segment_among_its_causes(
     assert segments[0].excess > 1
     shares = served[served["time"] >= pd.Timestamp(found.window_start)]["kind"].value_counts(normalize=True)
     assert segments[0].importance == pytest.approx(shares["b"])
+
+
+def test_the_worst_segments_come_first(
+    engine: Engine, reference: pd.DataFrame, served: pd.DataFrame, tmp_path: Path
+) -> None:
+    version = register(engine, reference, tmp_path)
+    store(engine, version, served)
+    evaluate(engine, until(COUNT))
+    found = model_segments(engine, "m")
+    last = served[served["time"] >= pd.Timestamp(LIVE + 3 * DAY)]
+    right = last["predicted"] == last["label"]
+    first = found.segments[0]
+    assert [one.segment for one in found.segments] == ["kind=b", "kind=a", "kind=c"]
+    assert (found.since, found.until) == (LIVE + 3 * DAY, until(COUNT))
+    assert {one.segment: one.rows for one in found.segments} == {
+        f"kind={kind}": size for kind, size in last["kind"].value_counts().items()
+    }
+    assert sum(one.share for one in found.segments) == pytest.approx(1)
+    assert first.excess > 1 > found.segments[1].excess
+    newest = last["time"] >= pd.Timestamp(until(COUNT - 1))
+    gap = right[newest].mean() - right[newest & (last["kind"] == "b")].mean()
+    assert first.quality_gap == pytest.approx(gap)
+    assert found.segments[2].outcome in (Outcome.OK, Outcome.NOT_EVALUATED)
+
+
+def test_the_overflow_is_said(engine: Engine, served: pd.DataFrame, tmp_path: Path) -> None:
+    version = register(engine, None, tmp_path)
+    store(engine, version, served.assign(kind=[f"k{n % 50}" for n in range(len(served))]))
+    evaluate(engine, until(COUNT))
+    [attribute] = model_segments(engine, "m").attributes
+    assert (attribute.values, attribute.other_values) == (20, 30)
+    assert attribute.other_rows == len(served) * 30 // 50
+    assert attribute.overflow() == "30 other values of kind (540 rows) are counted together as kind=(other)"
 
 
 def test_judging_twice_finds_nothing_new_and_late_labels_bring_segments_back(

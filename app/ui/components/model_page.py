@@ -20,6 +20,7 @@ from app.ui.components import (
     link,
     model_choice,
     quality,
+    segments,
     state,
     wording,
 )
@@ -79,6 +80,7 @@ def _content(model: str, version: str, days: int) -> None:
     if view.checks:
         _alerts(view)
         quality.section(view, since, until)
+        segments.section(view)
         features.section(view, since, until)
         labels.section(view)
     else:

@@ -1,0 +1,38 @@
+"""`watchkeeper segments`: where a model is worse than on the whole."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.output import as_json, format_option, show
+from app.cli.session import database
+
+COLUMNS = ["rank", "segment", "rows", "share", "outcome", "breaches", "excess", "check", "subject"]
+COLUMNS += ["quality", "quality_gap"]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  watchkeeper segments --model churn
+  watchkeeper segments --model churn --format json"""
+)
+@click.option("--model", required=True, help="The model.")
+@click.option("--version", help="Its version; without one, the newest with data.")
+@format_option
+def segments(model: str, version: str | None, format_: str) -> None:
+    """Rank the segments of MODEL: furthest beyond their own limits first, then worst in quality beside the whole."""
+    from app.services.read_models.segments import model_segments
+
+    with database() as engine:
+        found = model_segments(engine, model, version)
+    if format_ == "json":
+        click.echo(as_json(found.as_dict()))
+        return
+    if not found.attributes:
+        click.echo(f"no segments are declared: watchkeeper model segment-by {model} ATTRIBUTE ...")
+        return
+    show(found.rows(), format_, columns=COLUMNS, empty="nothing has been judged yet")
+    for one in found.attributes:
+        if said := one.overflow():
+            click.echo(f"Note: {said}", err=True)

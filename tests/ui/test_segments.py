@@ -1,0 +1,36 @@
+"""The panel of the worst segments: what it says, and that a segment without a verdict never looks healthy."""
+
+from __future__ import annotations
+
+from app.core.causes import Reading
+from app.core.model import Outcome
+from app.core.segment_ranking import rank_segments
+from app.services.read_models.segments import Attribute, ModelSegments
+from app.ui.components.segments import breaches, ranking
+
+BREACH = Reading("training_serving_skew", "<b>x</b>", Outcome.BREACH, 0.5, 0.1, None, "country=FI")
+
+
+def of(count: int, attribute: Attribute) -> ModelSegments:
+    rows = {"country=FI": 10, **{f"country={n}": 1 for n in range(count)}}
+    return ModelSegments("m", "1", None, None, (attribute,), tuple(rank_segments([BREACH], rows, 10 + count)))
+
+
+def test_the_ranking_names_the_breach_the_rest_and_the_overflow() -> None:
+    found = ranking(of(12, Attribute("country", None, 20, 300, 7)))
+    assert "Skew against training &lt;b&gt;x&lt;/b&gt;" in found
+    assert "◌ no verdict" in found
+    assert ">none<" not in found
+    assert "3 more segments: see watchkeeper segments." in found
+    assert "About 300 other values of country (7 rows) are counted together as country=(other)." in found
+
+
+def test_a_segment_shows_all_that_is_in_breach_in_it() -> None:
+    found = breaches(of(0, Attribute("country", None, 1, 0, 0)).segments[0])
+    assert "0.500" in found
+    assert "0.100" in found
+
+
+def test_without_a_verdict_the_panel_says_so() -> None:
+    nothing = ModelSegments("m", "1", None, None, (Attribute("country", None, 0, 0, 0),), ())
+    assert "Nothing has been judged by segments yet" in ranking(nothing)
