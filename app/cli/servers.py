@@ -14,6 +14,7 @@ import click
 from app.cli.output import format_option, show
 from app.cli.parameters import TIME
 from app.cli.session import connect, database, log_to_stderr, now, settings
+from app.core.model import Task
 from app.settings import Settings
 
 HOST = click.option("--host", help="Address to listen on; anything but loopback asks for API keys.")
@@ -99,7 +100,15 @@ def up() -> None:
     epilog="""\b
 Examples:
   watchkeeper demo
-  watchkeeper demo --no-serve --data-dir /tmp/watchkeeper-demo"""
+  watchkeeper demo --no-serve --data-dir /tmp/watchkeeper-demo
+  watchkeeper demo --task regression --data-dir /tmp/watchkeeper-minutes"""
+)
+@click.option(
+    "--task",
+    type=click.Choice([t.value for t in Task]),
+    default=Task.BINARY.value,
+    show_default=True,
+    help="Late or not, how late in four classes, or by how many minutes.",
 )
 @click.option("--no-serve", is_flag=True, help="Print what was found and exit, without starting the dashboard.")
 @click.option(
@@ -109,8 +118,8 @@ Examples:
     show_default=True,
     help="Folder of the demo's database and of the messages it sent.",
 )
-def demo(no_serve: bool, data_dir: Path) -> None:
-    """Watch a flight-delay classifier degrade on the real flights of a year."""
+def demo(task: str, no_serve: bool, data_dir: Path) -> None:
+    """Watch a model of flight delays degrade on the real flights of a year."""
     try:
         from app.demo import listening, run_demo
     except ModuleNotFoundError as error:
@@ -118,7 +127,7 @@ def demo(no_serve: bool, data_dir: Path) -> None:
             f"{error.name} is missing; install the demo with `pip install watchkeeper[demo]`"
         ) from error
     chosen = replace(settings(), data_dir=data_dir.resolve(), database_url="")
-    run_demo(chosen)
+    run_demo(chosen, task=Task(task))
     if not no_serve:
         from app.cli.supervisor import supervise
 

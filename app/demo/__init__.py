@@ -14,16 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine
 
+from app.core.model import Task
 from app.demo import report
-from app.demo.classifier import classified
 from app.demo.collector import collecting
 from app.demo.errors import DemoError
 from app.demo.flights import PRODUCTION_START, YEAR_END, is_training, load_flights, moved, whole_weeks_until
 from app.demo.folder import Folder, State
+from app.demo.latency import with_latency
+from app.demo.questions import QUESTIONS, Question
 from app.demo.receivers import Ports, receiving
 from app.demo.registration import register, tell_somebody
 from app.demo.replay import ROUND_HOUR, Step, replay, rounds
 from app.demo.reviews import corrections
+from app.demo.training import answered
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.engine import open_engine
@@ -32,21 +35,28 @@ ALL_MONTHS = 10
 """March to December."""
 
 
-def run_demo(settings: Settings, *, months: int = ALL_MONTHS, console: Console | None = None) -> None:
+def run_demo(
+    settings: Settings, *, task: Task = Task.BINARY, months: int = ALL_MONTHS, console: Console | None = None
+) -> None:
     """Train, register, replay and report, in `settings.data_dir`; a demo that is finished there is only reported.
 
-    `months`: how many, from March on, are replayed; 1 to 10. An interrupted demo starts over. Raises DemoError when it
-    cannot go on, or the folder holds another database.
+    `task`: what the model predicts. `months`: how many, from March on, are replayed; 1 to 10. An interrupted demo
+    starts over. Raises DemoError when it cannot go on, or the folder holds another database or another task's demo.
     """
     console = console or Console()
     settings, folder = _demo_settings(settings), Folder(settings.data_dir)
     state = folder.state()
+    if state is not None and state.finished and state.task is not task:
+        raise DemoError(
+            f"{settings.data_dir} holds the demo of another task; show it with --task {state.task}, or choose another"
+            " --data-dir"
+        )
     engine = open_engine(settings)
     try:
         if state is None or not state.finished or state.months != months:
             engine.dispose()
             folder.start_over()
-            state = _live_through(settings, folder, engine, months, console)
+            state = _live_through(settings, folder, engine, QUESTIONS[task], months, console)
         else:
             console.print(f"The demo in {settings.data_dir} is finished; this is what it found.", soft_wrap=True)
         report.show(console, engine, folder, state)
@@ -81,26 +91,29 @@ def _demo_settings(settings: Settings) -> Settings:
     )
 
 
-def _live_through(settings: Settings, folder: Folder, engine: Engine, months: int, console: Console) -> State:
+def _live_through(
+    settings: Settings, folder: Folder, engine: Engine, question: Question, months: int, console: Console
+) -> State:
     """The whole story: a model is trained, goes live, and serves `months` months."""
     with console.status("Reading the flights of a year; training on January and February"):
-        flights = classified(load_flights())
+        flights = answered(load_flights(), question)
     shift = whole_weeks_until(datetime.now(UTC), YEAR_END + ROUND_HOUR)
-    state = State(months=months, weeks=shift // timedelta(weeks=1), ports=Ports.free())
+    state = State(months=months, weeks=shift // timedelta(weeks=1), ports=Ports.free(), task=question.task)
     folder.save(state)
     migrate.upgrade(engine)
     reference, production = _split(moved(flights, shift), shift, months)
     deployed, end = PRODUCTION_START + shift, _end(months) + shift
     secret = folder.secrets.retraining.read_text()
     with receiving(folder.received, state.ports, secret), collecting(settings) as collector:
-        stored = register(collector, reference, deployed)
-        tell_somebody(engine, deployed, state.ports, folder.secrets)
+        stored = register(collector, question, reference, deployed)
+        tell_somebody(engine, question, deployed, state.ports, folder.secrets)
         console.print(
             f"Model registered with {stored['rows']:,} rows of reference in {stored['windows']} daily windows, "
             f"{stored['features']} features. All times are moved by {state.weeks} weeks."
         )
         times = rounds(deployed, end)
-        steps = replay(engine, settings, collector, production, corrections(production), times)
+        said = corrections(production, question)
+        steps = replay(engine, settings, collector, question, with_latency(production), said, times)
         _watch(steps, len(times), console)
     state = msgspec.structs.replace(state, finished=True)
     folder.save(state)

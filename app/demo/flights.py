@@ -30,10 +30,10 @@ TAXI_MINUTES = 30
 def load_flights() -> pd.DataFrame:
     """One row per flight, ordered by scheduled departure.
 
-    `id`; `departure`, as scheduled, and `arrival`, both in UTC; `late`: 1.0 when it arrived more than LATE_MINUTES
-    after schedule, 0.0 when not; FEATURES. A cancelled or diverted flight has neither arrival nor `late`. The weather
-    is that of the airport in the hour of the scheduled departure. Only whole UTC days are kept: the 88 flights of the
-    last evening of the year fall into a day of 2014 and are left out.
+    `id`; `departure`, as scheduled, and `arrival`, both in UTC; `minutes` that it arrived after schedule; `late`: 1.0
+    when these are more than LATE_MINUTES, 0.0 when not; FEATURES. A cancelled or diverted flight has neither arrival
+    nor `minutes` nor `late`. The weather is that of the airport in the hour of the scheduled departure. Only whole UTC
+    days are kept: the 88 flights of the last evening of the year fall into a day of 2014 and are left out.
     """
     flights = _read("flights.csv.zip").merge(
         _read("weather.csv")[["origin", "time_hour", *WEATHER]], on=["origin", "time_hour"], how="left", validate="m:1"
@@ -46,10 +46,11 @@ def load_flights() -> pd.DataFrame:
         departure=departure,
         arrival=departure + _minutes(flights["dep_delay"] + flights["air_time"] + TAXI_MINUTES),
         late=(flights["arr_delay"] > LATE_MINUTES).astype(float).where(flights["arr_delay"].notna()),
+        minutes=flights["arr_delay"],
         departures_that_hour=in_the_hour,
     )
     rows = rows[rows["departure"] < YEAR_END].sort_values(["departure", "id"], ignore_index=True)
-    return rows[["id", "departure", "arrival", "late", *FEATURES]]
+    return rows[["id", "departure", "arrival", "minutes", "late", *FEATURES]]
 
 
 def moved(flights: pd.DataFrame, shift: timedelta) -> pd.DataFrame:

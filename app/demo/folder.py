@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.core.model import Task
 from app.demo.errors import DemoError
 from app.demo.receivers import Ports
 from app.demo.registration import SecretFiles
@@ -25,6 +26,7 @@ class State(msgspec.Struct, frozen=True):
     weeks: int  # that the flights were moved by
     ports: Ports
     finished: bool = False
+    task: Task = Task.BINARY
 
     @property
     def shift(self) -> timedelta:

@@ -14,22 +14,18 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
-from app.demo.classifier import THRESHOLD
 from app.demo.collector import Collector
 from app.demo.flights import FEATURES
+from app.demo.questions import THRESHOLD, Question
 from app.demo.receivers import HOST, RETRAINING_PATH, SLACK_PATH, Ports
 from app.services.channels import add_channel
 from app.services.policies import set_policy
 
-MODEL, VERSION = "flight-delays", "1"
-CONFIDENT = 0.8
-"""About half of the predictions of January and February are at least this sure."""
-
+VERSION = "1"
 LABEL_DELAY = timedelta(hours=12)
 """After the end of a day all but a handful of its flights have landed."""
 
 MAX_STALENESS = timedelta(days=120)
-POLICY_CHECKS = ("performance", "concept_drift")
 COOLDOWN = timedelta(days=28)
 MINIMUM_NEW_LABELS = 10_000
 
@@ -42,25 +38,28 @@ class SecretFiles:
     retraining: Path
 
 
-def register(collector: Collector, reference: pd.DataFrame, deployed_at: datetime) -> dict[str, Any]:
+def register(
+    collector: Collector, question: Question, reference: pd.DataFrame, deployed_at: datetime
+) -> dict[str, Any]:
     """Register model, version and reference over HTTP; what the collector says about the reference."""
-    collector.register("/v1/models", _model())
-    collector.register(f"/v1/models/{MODEL}/versions", _version(reference, deployed_at))
+    collector.register("/v1/models", _model(question))
+    collector.register(f"/v1/models/{question.model}/versions", _version(reference, deployed_at))
     columns = {
         "timestamp_column": "departure",
         "prediction_column": "prediction",
-        "score_column": "score",
-        "label_column": "late",
+        "label_column": "truth",
         "out_of_sample": "true",
     }
+    if "score" in reference:
+        columns["score_column"] = "score"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "reference.parquet"
-        rows = reference[["departure", "prediction", "score", "late", *FEATURES]]
-        rows.assign(late=rows["late"].astype("Int64")).to_parquet(file, index=False)
-        return collector.put_reference(f"/v1/models/{MODEL}/versions/{VERSION}/reference", file, columns)
+        rows = reference[[*(name for role, name in columns.items() if role.endswith("_column")), *FEATURES]]
+        rows.assign(truth=rows["truth"].convert_dtypes()).to_parquet(file, index=False)
+        return collector.put_reference(f"/v1/models/{question.model}/versions/{VERSION}/reference", file, columns)
 
 
-def tell_somebody(engine: Engine, now: datetime, ports: Ports, files: SecretFiles) -> None:
+def tell_somebody(engine: Engine, question: Question, now: datetime, ports: Ports, files: SecretFiles) -> None:
     """A Slack channel, an email address and a retraining policy, all of which lead to the receivers of this machine."""
     files.slack_url.write_text(f"http://{HOST}:{ports.http}{SLACK_PATH}")
     add_channel(engine, now, "demo-slack", "slack", {"url": f"file:{files.slack_url}"})
@@ -69,8 +68,8 @@ def tell_somebody(engine: Engine, now: datetime, ports: Ports, files: SecretFile
     set_policy(
         engine,
         now,
-        MODEL,
-        checks=POLICY_CHECKS,
+        question.model,
+        checks=question.policy_checks,
         cooldown=COOLDOWN,
         minimum_new_labels=MINIMUM_NEW_LABELS,
         webhook_url=f"http://{HOST}:{ports.http}{RETRAINING_PATH}",
@@ -78,13 +77,13 @@ def tell_somebody(engine: Engine, now: datetime, ports: Ports, files: SecretFile
     )
 
 
-def _model() -> Mapping[str, Any]:
+def _model(question: Question) -> Mapping[str, Any]:
     return {
-        "name": MODEL,
-        "task": "binary",
+        "name": question.model,
+        "task": question.task.value,
         "window": "day",
         "owner": "demo",
-        "confident_threshold": CONFIDENT,
+        "confident_threshold": question.confident,
         "label_delay_seconds": int(LABEL_DELAY.total_seconds()),
         "max_staleness_seconds": int(MAX_STALENESS.total_seconds()),
     }

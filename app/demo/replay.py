@@ -15,7 +15,8 @@ from sqlalchemy import Engine, select
 from app.demo.collector import Collector
 from app.demo.errors import DemoError
 from app.demo.flights import FEATURES
-from app.demo.registration import MODEL, VERSION
+from app.demo.questions import Question
+from app.demo.registration import VERSION
 from app.services.rounds import run_round
 from app.settings import Settings
 from app.storage import tables
@@ -55,6 +56,7 @@ def replay(
     engine: Engine,
     settings: Settings,
     collector: Collector,
+    question: Question,
     flights: pd.DataFrame,
     corrections: pd.DataFrame,
     times: Sequence[datetime],
@@ -63,7 +65,8 @@ def replay(
 
     Raises DemoError when a record is not accepted or a job fails.
     """
-    predictions, said = _Feed(flights, "departure", _predictions), _Feed(corrections, "said_at", _corrections)
+    predictions = _Feed(flights, "departure", lambda rows: _predictions(rows, question))
+    said = _Feed(corrections, "said_at", lambda rows: _corrections(rows, question))
     for now in times:
         sent = predictions.until(now)
         collector.send("/v1/predictions", sent)
@@ -93,33 +96,33 @@ class _Feed:
         return self._records(rows)
 
 
-def _predictions(rows: pd.DataFrame) -> list[Mapping[str, Any]]:
+def _predictions(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
     features = [dict(zip(FEATURES, values, strict=True)) for values in _rows(rows[FEATURES])]
-    served = zip(rows["id"], _texts(rows["departure"]), features, rows["prediction"], rows["score"], strict=True)
+    answers = rows[[name for name in ("prediction", "score", "latency_ms") if name in rows]]
+    served = zip(rows["id"], _texts(rows["departure"]), features, _rows(answers), strict=True)
     return [
         {
-            "model": MODEL,
+            "model": question.model,
             "version": VERSION,
             "prediction_id": identity,
             "timestamp": time,
             "features": values,
-            "prediction": prediction,
-            "score": score,
+            **dict(zip(answers.columns, answer, strict=True)),
         }
-        for identity, time, values, prediction, score in served
+        for identity, time, values, answer in served
     ]
 
 
-def _corrections(rows: pd.DataFrame) -> list[Mapping[str, Any]]:
+def _corrections(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
     said = zip(
         _rows(rows[["prediction_id", "value", "source", "author", "shown"]]), _texts(rows["said_at"]), strict=True
     )
     return [
         {
-            "model": MODEL,
+            "model": question.model,
             "prediction_id": identity,
             "timestamp": time,
-            "value": None if value is None else int(value),
+            "value": None if value is None else question.value(value),
             "source": source,
             "author": author,
             "shown": shown,

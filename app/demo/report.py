@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from app.demo import receivers, summary
 from app.demo.folder import Folder, State
+from app.demo.questions import QUESTIONS
 from app.demo.replay import Finding
 
 MOST_LINES = 14
@@ -31,36 +32,35 @@ def found(console: Console, finding: Finding) -> None:
 
 def show(console: Console, engine: Engine, folder: Folder, state: State) -> None:
     """Everything that there is to say at the end."""
-    rows = summary.months(engine, state.shift)
-    console.print(_table(rows))
+    question = QUESTIONS[state.task]
+    rows, titles = summary.months(engine, question, state.shift), summary.titles(question)
+    console.print(_table(rows, titles, question.digits))
     console.print("Months of 2013 with at least one day in breach:")
-    for series in summary.SERIES:
+    for series, title in titles.items():
         breached = [month.name for month in rows if month.breach_days[series]]
-        console.print(f"  {series + ':':<20} {', '.join(breached) or 'none'}", highlight=False, soft_wrap=True)
+        console.print(f"  {title + ':':<20} {', '.join(breached) or 'none'}", highlight=False, soft_wrap=True)
     _say_when(console, summary.first_alarms(engine), summary.sent(engine))
     for title, path, renderable in _arrived(folder.received):
         console.print(Panel(renderable, title=title, subtitle=path.name, title_align="left", subtitle_align="right"))
     console.print(f"All messages that arrived are in {folder.received}", soft_wrap=True, highlight=False)
 
 
-def _table(rows: Sequence[summary.Month]) -> Table:
+def _table(rows: Sequence[summary.Month], titles: Mapping[str, str], digits: int) -> Table:
     table = Table(title="Days in breach (d), month by month", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("flights\nof", no_wrap=True)
     table.add_column("replayed\nfrom", no_wrap=True)
     table.add_column("predic-\ntions", justify="right")
-    for name in (summary.REALISED, summary.ESTIMATED, summary.CONCEPT, summary.SKEW):
-        table.add_column(name.replace(" ", "\n"))
+    for title in titles.values():
+        table.add_column(title.replace(" ", "\n"))
     for month in rows:
-        days = month.breach_days
-        table.add_row(
-            month.name,
-            f"{month.first_day}",
-            f"{month.predictions:,}",
-            f"{month.realised:.3f} {_days(days[summary.REALISED])}",
-            f"{month.estimated:.3f} {_days(days[summary.ESTIMATED])}",
-            _days(days[summary.CONCEPT]),
-            f"{_days(days[summary.SKEW])} {', '.join(month.skewed)}",
-        )
+        said = {
+            summary.REALISED: f"{month.realised:.{digits}f} ",
+            summary.ESTIMATED: f"{month.estimated:.{digits}f} ",
+        }
+        cells = [said.get(series, "") + _days(month.breach_days[series]) for series in titles]
+        names = ", ".join(month.skewed)
+        cells[list(titles).index(summary.SKEW)] += f" {names}"
+        table.add_row(month.name, f"{month.first_day}", f"{month.predictions:,}", *cells)
     return table
 
 

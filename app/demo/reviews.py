@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from app.core.model import Source
+from app.demo.questions import Question
 
 SEED = 1302
 AUDIT_SHARE = 0.01
@@ -24,40 +26,40 @@ AUDITOR, USER = "simulated-auditor", "simulated-user"
 _REVIEW_DELAY = timedelta(hours=1)
 
 
-def corrections(flights: pd.DataFrame) -> pd.DataFrame:
+def corrections(flights: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Everything that is said about the predictions, in the order of `said_at`.
 
-    Columns: `prediction_id`, `said_at`, `value` (0.0, 1.0 or missing: looked at, nothing said), `source`, `author`,
+    Columns: `prediction_id`, `said_at`, `value` (a truth, or missing: looked at, nothing said), `source`, `author`,
     `shown`. Outcomes are real and known on arrival. Audits are a random sample of all flights, an hour later, or where
     there is no arrival a day after departure. The users are simulated: they see a random part, an hour after arrival.
     """
     random = np.random.default_rng(SEED)
-    said = [_outcomes(flights), _audits(flights, random), _users(flights, random)]
+    said = [_outcomes(flights), _audits(flights, random), _users(flights, question, random)]
     return pd.concat(said, ignore_index=True).sort_values(["said_at", "prediction_id", "source"], ignore_index=True)
 
 
 def _outcomes(flights: pd.DataFrame) -> pd.DataFrame:
     landed = flights[flights["arrival"].notna()]
-    return _said(landed, landed["arrival"], landed["late"], Source.GROUND_TRUTH, None, shown=False)
+    return _said(landed, landed["arrival"], landed["truth"], Source.GROUND_TRUTH, None, shown=False)
 
 
 def _audits(flights: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     chosen = flights[random.random(len(flights)) < AUDIT_SHARE]
     at = (chosen["arrival"] + _REVIEW_DELAY).fillna(chosen["departure"] + timedelta(days=1))
-    return _said(chosen, at, chosen["late"], Source.AUDIT, AUDITOR, shown=True)
+    return _said(chosen, at, chosen["truth"], Source.AUDIT, AUDITOR, shown=True)
 
 
-def _users(flights: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+def _users(flights: pd.DataFrame, question: Question, random: np.random.Generator) -> pd.DataFrame:
     seen = flights[(random.random(len(flights)) < SHOWN_SHARE) & flights["arrival"].notna()]
-    wrong = seen["prediction"] != seen["late"]
+    wrong = question.is_wrong(seen["prediction"], seen["truth"])
     speaks = random.random(len(seen)) < np.where(wrong, CORRECTED_SHARE, CONFIRMED_SHARE)
-    return _said(seen, seen["arrival"] + _REVIEW_DELAY, seen["late"].where(speaks), Source.USER, USER, shown=True)
+    return _said(seen, seen["arrival"] + _REVIEW_DELAY, seen["truth"].where(speaks), Source.USER, USER, shown=True)
 
 
 def _said(
     flights: pd.DataFrame,
     at: pd.Series[pd.Timestamp],
-    value: pd.Series[float],
+    value: pd.Series[Any],
     source: Source,
     author: str | None,
     *,

@@ -12,10 +12,11 @@ from sqlalchemy import Engine, func, select
 
 from app.core.alerting import State
 from app.core.labels import labelled
-from app.core.model import Outcome
+from app.core.model import Outcome, Task
 from app.core.profile import OutcomeCounts
 from app.demo.flights import PRODUCTION_START, YEAR_END
-from app.demo.registration import MODEL, VERSION
+from app.demo.questions import Question
+from app.demo.registration import VERSION
 from app.services.catalogue import find
 from app.services.read_models.measurement_rows import MOST_ROWS, measurements
 from app.storage import tables
@@ -23,19 +24,30 @@ from app.storage.engine import read
 from app.storage.evaluations import outcomes_between
 from app.storage.outbox import SendState
 
-REALISED, ESTIMATED, SKEW, CONCEPT = "realised accuracy", "estimated accuracy", "skew", "concept drift"
-SERIES = (REALISED, ESTIMATED, SKEW, CONCEPT)
-_SOURCES = {
-    REALISED: ("performance", "accuracy"),
-    ESTIMATED: ("estimated_performance", "accuracy"),
-    SKEW: ("training_serving_skew", None),
-    CONCEPT: ("concept_drift", ""),
-}
+REALISED, ESTIMATED, SKEW, CONCEPT = "realised", "estimated", "skew", "concept drift"
+
+
+def titles(question: Question) -> dict[str, str]:
+    """The series that the table follows, by name; a regression model has no scores for concepts to drift from."""
+    measure = question.measure if question.measure == "accuracy" else question.measure.upper()
+    named = {REALISED: f"realised {measure}", ESTIMATED: f"estimated {measure}", SKEW: SKEW}
+    return named if question.task is Task.REGRESSION else {**named, CONCEPT: CONCEPT}
+
+
+def _sources(question: Question) -> dict[str, tuple[str, str | None]]:
+    """Check and subject (None: all) of each series."""
+    sources = {
+        REALISED: ("performance", question.measure),
+        ESTIMATED: ("estimated_performance", question.measure),
+        SKEW: ("training_serving_skew", None),
+        CONCEPT: ("concept_drift", ""),
+    }
+    return {series: sources[series] for series in titles(question)}
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """One month of the original year. Accuracies are over all its labelled, or all its, predictions.
+    """One month of the original year. Quality is over all its labelled, or all its, predictions.
 
     `breach_days` holds, by series, the days on which it was in breach; `skewed` the features, the most days first.
     """
@@ -60,10 +72,12 @@ class Sent:
     requests: int
 
 
-def months(engine: Engine, shift: timedelta) -> list[Month]:
+def months(engine: Engine, question: Question, shift: timedelta) -> list[Month]:
     """Every month of the year that was replayed, moved back by `shift` to where it was."""
-    measured = {series: _measured(engine, check, subject) for series, (check, subject) in _SOURCES.items()}
-    days = _days(engine, PRODUCTION_START + shift, YEAR_END + shift)
+    measured = {
+        series: _measured(engine, question, check, subject) for series, (check, subject) in _sources(question).items()
+    }
+    days = _days(engine, question, PRODUCTION_START + shift, YEAR_END + shift)
     for series in (REALISED, ESTIMATED):
         days[series] = measured[series].set_index("window_start")["value"].astype(float)
     names = (pd.DatetimeIndex(days.index) - pd.Timedelta(shift)).strftime("%Y-%m")
@@ -119,9 +133,9 @@ def _weighted(values: pd.Series[float], weights: pd.Series[int]) -> float:
     return float(np.average(values[known], weights=weights[known])) if weights[known].sum() else float("nan")
 
 
-def _days(engine: Engine, start: datetime, end: datetime) -> pd.DataFrame:
+def _days(engine: Engine, question: Question, start: datetime, end: datetime) -> pd.DataFrame:
     """Predictions (`rows`) and those with a label, by the start of the window."""
-    _, version = find(engine, MODEL, VERSION)
+    _, version = find(engine, question.model, VERSION)
     with read(engine) as connection:
         stored = outcomes_between(connection, version.id, start, end)
     counts = OutcomeCounts.stack([outcomes for _, outcomes in stored.values()])
@@ -129,6 +143,6 @@ def _days(engine: Engine, start: datetime, end: datetime) -> pd.DataFrame:
     return days.sort_index()
 
 
-def _measured(engine: Engine, check: str, subject: str | None) -> pd.DataFrame:
-    rows = measurements(engine, model=MODEL, version=VERSION, check=check, subject=subject, limit=MOST_ROWS)
+def _measured(engine: Engine, question: Question, check: str, subject: str | None) -> pd.DataFrame:
+    rows = measurements(engine, model=question.model, version=VERSION, check=check, subject=subject, limit=MOST_ROWS)
     return pd.DataFrame(rows, columns=["window_start", "subject", "value", "outcome"])

@@ -11,9 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from app.demo.classifier import classified
+from app.core.model import Task
 from app.demo.flights import is_training, load_flights, moved
 from app.demo.folder import DATABASE, Folder, State
+from app.demo.questions import QUESTIONS
+from app.demo.training import answered
 
 
 @dataclass(frozen=True)
@@ -46,5 +48,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     assert done.returncode == 0, done.stdout + done.stderr
     state = Folder(path).state()
     assert state is not None
-    flights = classified(load_flights())
+    flights = answered(load_flights(), QUESTIONS[Task.BINARY])
     return Demo(path, done.stdout, state, moved(flights[is_training(flights)], state.shift))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app.core.model import Task
+from app.demo import run_demo
 from app.demo.errors import DemoError
 from app.demo.folder import DATABASE, Folder, State
 from app.demo.receivers import Ports
+from app.settings import Settings
 
 STATE = State(months=10, weeks=700, ports=Ports(http=1, smtp=2))
 
@@ -50,3 +54,11 @@ def test_a_damaged_state_names_its_file(tmp_path: Path) -> None:
     (tmp_path / "demo.json").write_text("{")
     with pytest.raises(DemoError, match=r"demo\.json is damaged"):
         Folder(tmp_path).state()
+
+
+def test_a_finished_demo_of_another_task_is_left_alone(tmp_path: Path) -> None:
+    state = State(months=10, weeks=700, ports=Ports(http=1, smtp=2), finished=True, task=Task.REGRESSION)
+    Folder(tmp_path).save(state)
+    with pytest.raises(DemoError, match="show it with --task regression"):
+        run_demo(replace(Settings(), data_dir=tmp_path), task=Task.BINARY)
+    assert Folder(tmp_path).state() == state

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from app.core.model import Task
 from app.demo.flights import load_flights
+from app.demo.questions import QUESTIONS
 from app.demo.reviews import AUDITOR, USER, corrections
 
 
@@ -13,12 +15,12 @@ from app.demo.reviews import AUDITOR, USER, corrections
 def flights() -> pd.DataFrame:
     # A prediction that is always "on time" will do: what is said depends on whether it is right.
     rows = load_flights()
-    return rows[rows["departure"] >= "2013-10-01"].assign(prediction=0).reset_index(drop=True)
+    return rows[rows["departure"] >= "2013-10-01"].assign(prediction=0, truth=rows["late"]).reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
 def said(flights: pd.DataFrame) -> pd.DataFrame:
-    return corrections(flights)
+    return corrections(flights, QUESTIONS[Task.BINARY])
 
 
 def of(said: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -66,4 +68,4 @@ def test_they_are_in_the_order_in_which_they_were_said_and_the_same_every_time(
     flights: pd.DataFrame, said: pd.DataFrame
 ) -> None:
     assert said["said_at"].is_monotonic_increasing
-    pd.testing.assert_frame_equal(corrections(flights), said)
+    pd.testing.assert_frame_equal(corrections(flights, QUESTIONS[Task.BINARY]), said)

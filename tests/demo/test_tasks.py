@@ -1,0 +1,106 @@
+"""Each task's demo, on a part of its flights: every check that applies to the task has something to say on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import Engine
+
+from app.core.model import Outcome, Task
+from app.demo.collector import collecting
+from app.demo.flights import PRODUCTION_START, is_training, load_flights
+from app.demo.latency import with_latency
+from app.demo.questions import CLASSES, QUESTIONS, Question
+from app.demo.registration import VERSION, register
+from app.demo.replay import DAY, replay, rounds
+from app.demo.reviews import corrections
+from app.demo.training import answered
+from app.services.catalogue import find
+from app.services.checks import all_checks
+from app.services.read_models.series import Series, series
+from app.settings import Settings
+from app.storage import migrate
+from app.storage.engine import open_engine
+
+SHARE, DAYS, ROUND_DAYS = 8, 44, 11
+"""One flight in so many, over so many days; the jobs run every so many days, on the last of them too."""
+SILENT: dict[tuple[str, Task], str] = {}
+"""Checks without a verdict on the demo of a task, each with the reason why that cannot be otherwise."""
+PAIRS = [
+    pytest.param(name, task, id=f"{name}-{task}")
+    for name, check in all_checks().items()
+    for task in Task
+    if task in check.tasks
+]
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What was replayed, and where its measurements are."""
+
+    engine: Engine
+    flights: pd.DataFrame
+    question: Question
+
+    def series(self, check: str) -> list[Series]:
+        _, version = find(self.engine, self.question.model, VERSION)
+        return series(self.engine, version.id, check, since=PRODUCTION_START, until=PRODUCTION_START + DAYS * DAY)
+
+
+@pytest.fixture(scope="module")
+def some_flights() -> pd.DataFrame:
+    flights = load_flights()
+    served = flights[flights["departure"] < PRODUCTION_START + DAYS * DAY]
+    return served.iloc[::SHARE].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def lived(some_flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[Task, Lived]:
+    return {task: live(some_flights, QUESTIONS[task], tmp_path_factory.mktemp(task.value)) for task in Task}
+
+
+def live(some_flights: pd.DataFrame, question: Question, folder: Path) -> Lived:
+    """The demo without its messages, its jobs run less often."""
+    settings = replace(Settings(), data_dir=folder, database_url="")
+    engine = open_engine(settings)
+    migrate.upgrade(engine)
+    flights = answered(some_flights, question)
+    training = is_training(flights)
+    served = with_latency(flights[~training].reset_index(drop=True))
+    times = rounds(PRODUCTION_START, PRODUCTION_START + DAYS * DAY)[ROUND_DAYS - 1 :: ROUND_DAYS]
+    with collecting(settings) as collector:
+        register(collector, question, flights[training], PRODUCTION_START)
+        for _ in replay(engine, settings, collector, question, served, corrections(served, question), times):
+            pass
+    return Lived(engine, served, question)
+
+
+@pytest.mark.parametrize(("check", "task"), PAIRS)
+def test_every_check_measures_something_and_judges_it(lived: dict[Task, Lived], check: str, task: Task) -> None:
+    found = lived[task].series(check)
+    values = sum(int(np.isfinite(one.values).sum()) for one in found)
+    verdicts = sum(outcome is not Outcome.NOT_EVALUATED for one in found for outcome in one.outcomes)
+    reasons = sorted({reason for one in found for reason in one.reasons if reason})[:5]
+    assert (values > 0 and verdicts > 0) is ((check, task) not in SILENT), reasons
+
+
+def test_the_realised_error_in_minutes_is_that_of_the_flights(lived: dict[Task, Lived]) -> None:
+    demo = lived[Task.REGRESSION]
+    error = (demo.flights["prediction"] - demo.flights["truth"]).abs().dropna()
+    days = error.groupby(demo.flights.loc[error.index, "departure"].dt.floor("D")).mean()
+    (mae,) = (one for one in demo.series("performance") if one.subject == "mae")
+    told = np.isfinite(mae.values)
+    assert told.sum() > 0.9 * DAYS
+    theirs = days.loc[pd.DatetimeIndex(mae.starts)[told]]
+    assert mae.values[told] == pytest.approx(theirs.to_numpy())
+
+
+def test_each_class_has_figures_of_its_own(lived: dict[Task, Lived]) -> None:
+    demo = lived[Task.MULTICLASS]
+    subjects = {one.subject for one in demo.series("performance")}
+    assert {f"{measure}[{name}]" for measure in ("precision", "recall") for name in CLASSES} <= subjects
+    assert {f"precision[{name}]" for name in CLASSES} <= {s.subject for s in demo.series("estimated_performance")}
