@@ -47,7 +47,7 @@ class PredictionDrift:
     """
 
     name: ClassVar[str] = "prediction_drift"
-    question: ClassVar[str] = "Have scores or predicted classes moved?"
+    question: ClassVar[str] = "Have scores, predicted values or classes moved?"
     advice: ClassVar[str] = (
         "See which features moved with them; if none did, ask whether the model itself was replaced."
     )
@@ -93,10 +93,11 @@ _CLASSES = _Distribution(
 def _scores(layout: Layout, reference: OutcomeCounts) -> _Distribution:
     middles = _middles(layout)
     scale = _sd(middles, _scored(reference))
+    regression = layout.task is Task.REGRESSION
     return _Distribution(
-        "score",
+        "value" if regression else "score",
         "normed_wasserstein",
-        "predictions with a score" if layout.task is not Task.REGRESSION else "predicted values",
+        "predicted values" if regression else "predictions with a score",
         _scored,
         lambda counts, base: normed_wasserstein(counts, middles, base, middles, scale),
     )

@@ -66,6 +66,8 @@ def _tiles(card: ModelCard, palette: Palette) -> Iterator[Html]:
     usual = {"performance": "rmse" if card.model.task is Task.REGRESSION else "accuracy", "staleness": "training_data"}
     usual["estimated_performance"] = usual["performance"]
     for check, label in _LABELS.items():
+        if check == "confident_share" and card.model.task is Task.REGRESSION:
+            continue  # a number has no probability that could be high
         if check == "staleness":
             yield _skew_tile(card.checks.get("training_serving_skew"), palette)
         reading = card.readings.get(check)

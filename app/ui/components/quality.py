@@ -7,6 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
+from app.core.model import Task
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui import data
@@ -14,6 +15,7 @@ from app.ui.components import charts, headline, link, wording
 from app.ui.components.html import element, join, title
 
 MOST_CHARTS = 12
+UNIT = "In the unit of what the model predicts."
 
 
 def section(view: ModelView, since: datetime, until: datetime) -> None:
@@ -47,12 +49,17 @@ def _remember() -> None:
     link.remember(check=st.session_state["check"])
 
 
+def _has_unit(view: ModelView, standing: CheckStanding) -> bool:
+    return view.model.task is Task.REGRESSION and standing.check in {"performance", "estimated_performance"}
+
+
 def _charts(view: ModelView, standing: CheckStanding, since: datetime, until: datetime) -> None:
     reason = view.untold.get(standing.check)
     st.html(
         join(
             element("p", element("b", headline.check(standing, features=False)), ". ", data.question(standing.check)),
             element("p", f"Cannot tell: {reason}", class_="wk-quiet") if reason else None,
+            element("p", UNIT, class_="wk-quiet") if _has_unit(view, standing) else None,
         )
     )
     found = data.check_series(view.version.id, standing.check, since, until)

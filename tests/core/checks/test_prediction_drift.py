@@ -70,7 +70,7 @@ def shifted(task: Task) -> Given:
         (Task.BINARY, "score", partial(in_sds, column="score"), PROBABILITY),
         (Task.BINARY, "class", by_class, 1e-9),
         (Task.MULTICLASS, "class", by_class, 1e-9),
-        (Task.REGRESSION, "score", partial(in_sds, column="predicted"), NUMBER),
+        (Task.REGRESSION, "value", partial(in_sds, column="predicted"), NUMBER),
     ],
 )
 def test_value_limit_and_outcome_are_those_of_the_raw_predictions(
@@ -90,7 +90,7 @@ def test_value_limit_and_outcome_are_those_of_the_raw_predictions(
 
 
 def test_a_regression_has_no_classes() -> None:
-    assert set(measured(PLUGIN, usual(Task.REGRESSION).case()).subject) == {"score"}
+    assert set(measured(PLUGIN, usual(Task.REGRESSION).case()).subject) == {"value"}
 
 
 def test_a_reference_without_scores_tells_of_classes_alone() -> None:
