@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from app.api import catalogue, health, insights, openapi, profiles, queries, records, references, reports
+from app.api import catalogue, health, insights, limits, openapi, profiles, queries, records, references, reports
 from app.api.context import Context
 from app.api.security import Guard
 from app.api.timing import Timing
@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     context = app.state.context = Context.open(settings)
     app.router.routes.extend(records.ROUTES)
-    for module in (catalogue, references, profiles, queries, insights, reports, health, openapi):
+    for module in (catalogue, references, profiles, queries, insights, limits, reports, health, openapi):
         app.include_router(module.router)
     app.add_middleware(Guard, context=context)
     app.add_middleware(Timing, metrics=context.metrics, plain={route.path for route in records.ROUTES})

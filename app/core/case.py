@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.core.layout import Layout
 from app.core.model import Measurement, Model, Task, Version, Window, WindowLength
+from app.core.overrides import Override, override_for
 from app.core.profile import RIGHT, WRONG, FeatureCounts, FloatArray, IntArray, OutcomeCounts
 from app.core.stats.calibration import isotonic
 
@@ -77,7 +78,8 @@ class Case:
     first windows, at most EARLY_WINDOWS, from which normal is learnt where the reference cannot tell.
     `allowed_rate` is how many new false alerts per window one check may cause, by the model's budget; `shares` are the
     cases that divide it, such as the segments that the check runs for. `calibrator` are the outcomes that say what a
-    score means, where those of `calibration` have too few labels for it.
+    score means, where those of `calibration` have too few labels for it. `overrides` are limits that people
+    set; those of `segment` ("": the whole) count.
     """
 
     model: Model
@@ -96,6 +98,8 @@ class Case:
     allowed_rate: float = math.inf
     shares: int = 1
     calibrator: OutcomeCounts | None = None
+    overrides: tuple[Override, ...] = ()
+    segment: str = ""
 
     @property
     def judged(self) -> range:
@@ -111,6 +115,10 @@ class Case:
     def rule_start(self) -> int:
         """Index of the first window whose features the rule "2 of the last 3" looks at."""
         return max(self.first_features, self.first - FEATURE_LOOKBACK)
+
+    def override(self, check: str, subject: str, window: int) -> Override | None:
+        """The limit that somebody set for the window of that index."""
+        return override_for(self.overrides, check, subject, self.segment, self.windows[window])
 
     def features_from(self, start: int, stop: int | None = None) -> FeatureCounts:
         """The feature counts of the windows from index `start`, at least `first_features`, until before `stop`."""
@@ -157,7 +165,8 @@ class Check(Protocol):
 
     One that looks back at more features than FEATURE_LOOKBACK windows of them says so in a ClassVar `feature_lookback`;
     one whose limits cannot alarm by chance, in a ClassVar `shares_budget = False`; one that is about the version,
-    whatever its rows are, in a ClassVar `whole_only = True`: it does not run for segments.
+    whatever its rows are, in a ClassVar `whole_only = True`: it does not run for segments;
+    one with subjects whose limits nobody can set, in a ClassVar `fixed_subjects`.
     """
 
     name: ClassVar[str]

@@ -193,6 +193,7 @@ def _shares(counts: IntArray) -> FloatArray:
 
 
 KINDS: tuple[Distance, ...] = (_Numeric(), _Categorical(), _Embedding())
+DISTANCES = frozenset(kind.statistic for kind in KINDS)
 
 
 def enough_rows(rows: IntArray) -> BoolArray:

@@ -41,6 +41,8 @@ BLIND = (
     "longer windows, or more rows in each, vary less"
 )
 
+BEYOND = "cannot tell: no possible value is beyond the limit"
+
 _Counts = TypeVar("_Counts", OutcomeCounts, FeatureCounts)
 
 
@@ -161,11 +163,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Bounds:
-    """The rule applied to all values, [W, S] each but `centre`, `enough` and `rates` [S]."""
+    """The rule applied to all values, [W, S] each but `centre`, `enough` [S]. `said`: of limits that were set."""
 
     centre: FloatArray
     enough: BoolArray
     rates: FloatArray
+    said: dict[tuple[int, int], str]
     limits: FloatArray
     blind: BoolArray
     learning: BoolArray
@@ -193,7 +196,7 @@ def judge(case: Case, readings: Readings, normal: Normal, rule: Rule) -> Iterato
                 reason=reason,
                 lower=None if readings.lower is None else _number(readings.lower[row, s]),
                 upper=None if readings.upper is None else _number(readings.upper[row, s]),
-                expected_rate=_number(bounds.rates[s]) if enough else None,
+                expected_rate=_number(bounds.rates[row, s]) if enough else None,
                 normal=None if rule.distance or not enough else _number(bounds.centre[s]),
             )
 
@@ -202,7 +205,7 @@ def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Boun
     values = readings.values
     centre = np.zeros(values.shape[1]) if rule.distance else _mean(normal.values)
     learnt, rates = _learnt(case, readings, normal, rule)
-    tolerance = _tolerance(readings, normal, learnt)
+    tolerance, said = _overridden(case, readings, rule, centre, _tolerance(readings, normal, learnt))
     deviation = values - centre
     either = rule.harm is Harm.EITHER
     side = np.where(deviation < 0, -1.0, 1.0) if either else np.full(values.shape, float(rule.harm))
@@ -214,7 +217,18 @@ def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Boun
     counts = exceedances(exceeds & told & ~learning, of=OF)
     enough = normal.known >= ENOUGH_WINDOWS
     limits = np.where(np.isfinite(tolerance), np.clip(centre + side * tolerance, *rule.span), np.nan)
-    return _Bounds(centre, enough, rates, limits, _blind(centre, tolerance, rule), learning, told, exceeds, counts)
+    return _Bounds(
+        centre,
+        enough,
+        _rates_of(normal, rule, tolerance, rates, said),
+        said,
+        limits,
+        _blind(centre, tolerance, rule),
+        learning,
+        told,
+        exceeds,
+        counts,
+    )
 
 
 def _blind(centre: FloatArray, tolerance: FloatArray, rule: Rule) -> BoolArray:
@@ -230,7 +244,7 @@ def _learnt(case: Case, readings: Readings, normal: Normal, rule: Rule) -> tuple
 
     The limit of a subject is widened only where its own expected rate is above its share of the budget.
     """
-    spread = normal.values if rule.distance else leave_one_out_deviation(normal.values)
+    spread = _spread(normal, rule)
     if not np.isfinite(spread).any():
         nothing = np.full(len(readings.subjects), np.nan)
         return nothing, nothing
@@ -244,6 +258,43 @@ def _learnt(case: Case, readings: Readings, normal: Normal, rule: Rule) -> tuple
     return limits, rates
 
 
+def _overridden(
+    case: Case, readings: Readings, rule: Rule, centre: FloatArray, tolerance: FloatArray
+) -> tuple[FloatArray, dict[tuple[int, int], str]]:
+    """[W, S] the tolerance with the limits that were set in place of the learnt ones, and what is said of them."""
+    said: dict[tuple[int, int], str] = {}
+    if not any(one.check == readings.check for one in case.overrides):
+        return tolerance, said
+    tolerance = tolerance.copy()
+    for row in range(len(tolerance)):
+        for s, subject in enumerate(readings.subjects):
+            found = case.override(readings.check, subject, row + readings.start)
+            if found is not None:
+                either = rule.harm is Harm.EITHER
+                tolerance[row, s] = found.limit if either else (found.limit - centre[s]) * rule.harm
+                said[row, s] = found.words
+    return tolerance, said
+
+
+def _rates_of(
+    normal: Normal, rule: Rule, tolerance: FloatArray, rates: FloatArray, said: dict[tuple[int, int], str]
+) -> FloatArray:
+    """[W, S] the expected rates: of the learnt limits `rates` [S], and anew where a limit was set."""
+    spread = _spread(normal, rule)
+    if not said or not np.isfinite(spread).any():
+        return np.broadcast_to(rates, tolerance.shape)
+    found, tail = np.broadcast_to(rates, tolerance.shape).copy(), fit_tail(spread)
+    for row in {row for row, _ in said}:
+        of_row = expected_rate(tail, tolerance[row])
+        found[row] = [of_row[s] if (row, s) in said else found[row, s] for s in range(found.shape[1])]
+    return found
+
+
+def _spread(normal: Normal, rule: Rule) -> FloatArray:
+    """[R, S] how far the normal windows stray from what is normal."""
+    return normal.values if rule.distance else leave_one_out_deviation(normal.values)
+
+
 def _tolerance(readings: Readings, normal: Normal, learnt: FloatArray) -> FloatArray:
     """[W, S] how far from normal a value may be; inf where a window has no rows at all."""
     if readings.rows is None:
@@ -255,7 +306,15 @@ def _tolerance(readings: Readings, normal: Normal, learnt: FloatArray) -> FloatA
 def _verdict(
     case: Case, readings: Readings, normal: Normal, rule: Rule, bounds: _Bounds, row: int, s: int
 ) -> tuple[Outcome, str]:
-    """What is said of one value, and why."""
+    """What is said of one value, and why; of a limit that was set, also who set it."""
+    outcome, reason = _by_rule(case, readings, normal, rule, bounds, row, s)
+    said = bounds.said.get((row, s), "") if outcome is not Outcome.NOT_EVALUATED else ""
+    return outcome, "; ".join(part for part in (reason, said) if part)
+
+
+def _by_rule(
+    case: Case, readings: Readings, normal: Normal, rule: Rule, bounds: _Bounds, row: int, s: int
+) -> tuple[Outcome, str]:
     if not bounds.told[row, s]:
         return Outcome.NOT_EVALUATED, readings.why_not(row, s)
     if not bounds.enough[s]:
@@ -265,7 +324,7 @@ def _verdict(
     if rule.silent is not None and rule.silent[row, s]:
         return Outcome.BREACH, rule.silence
     if bounds.blind[row, s]:
-        return Outcome.NOT_EVALUATED, BLIND
+        return Outcome.NOT_EVALUATED, BLIND if (row, s) not in bounds.said else f"{BEYOND}; {bounds.said[row, s]}"
     if bounds.counts[row, s] >= NEEDED:
         return Outcome.BREACH, f"beyond the limit in {bounds.counts[row, s]} of the last {OF} windows"
     return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if bounds.exceeds[row, s] else ""

@@ -30,7 +30,7 @@ def register_model(engine: Engine, new: Model, now: datetime) -> Model:
 
     Raises InvalidError for a value that is not allowed, ConflictError where a model of that name says otherwise.
     """
-    _check_model(new)
+    check_model(new)
     new = _as_stored(new)
     try:
         with write(engine) as connection:
@@ -146,7 +146,8 @@ def _text(value: object) -> str:
     return repr(str(value)) if isinstance(value, str | datetime) else repr(value)
 
 
-def _check_model(new: Model) -> None:
+def check_model(new: Model) -> None:
+    """Raise InvalidError for the first field whose value is not allowed."""
     _check_name("name", new.name)
     _check_texts(owner=new.owner, positive_label=new.positive_label)
     if not 0 < new.confident_threshold <= 1 and new.task is not Task.REGRESSION:

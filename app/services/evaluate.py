@@ -16,12 +16,14 @@ from app.core.judgement import NO_REFERENCE
 from app.core.labels import settling_time
 from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
+from app.core.overrides import Override
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.services.baselines import Baseline, baseline
 from app.services.checks import all_checks, feature_lookback, segment_checks
 from app.storage import evaluations, unfolded
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read, snapshot, write
+from app.storage.overrides import list_overrides
 from app.storage.recipes import Recipe, load_recipes, unchanged
 
 MOST_OLDEST_WINDOWS = 1_000
@@ -89,9 +91,56 @@ def _evaluate_version(
         if first is None or recipe is None or recipe.stamp.rebuild_position is not None:
             return EvaluationSummary()
         progress = evaluations.progress(connection, version.id, first, closed)
+        limits = tuple(one.override for one in list_overrides(connection, model.id))
     due = _due(model, first, progress, now, closed)
-    subject = _Subject(model, version, recipe, first, closed, baseline(engine, recipe), now)
+    subject = _Subject(model, version, recipe, first, closed, baseline(engine, recipe), now, overrides=limits)
     return _judge(engine, subject, due, progress.judged_at) if due else EvaluationSummary()
+
+
+def replay(
+    engine: Engine,
+    model: Model,
+    version: Version,
+    now: datetime,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    tried: Sequence[Override] = (),
+) -> Iterator[tuple[int, Sequence[Window], list[Measurement]]]:
+    """Measure the closed windows that start in [since, until) again, portion by portion, and write nothing.
+
+    `model` may have another budget than the stored one; limits that are `tried` come before those that people set.
+    Yields the number of all these windows, those of the portion, and what was found in them.
+    """
+    closed = model.window.start_of(now)
+    with read(engine) as connection:
+        oldest = evaluations.oldest_windows(connection, version.id, closed, MOST_OLDEST_WINDOWS)
+        first = production_start(oldest, model.window.delta)
+        recipe = load_recipes(connection, [version.id]).get(version.id)
+        stored = tuple(one.override for one in list_overrides(connection, model.id))
+    if first is None or recipe is None:
+        return
+    whole = _Subject(model, version, recipe, first, closed, baseline(engine, recipe), now, overrides=(*tried, *stored))
+    parts = _with_segments(engine, whole)
+    with read(engine) as connection:
+        early = {one.segment: _early(connection, one) for one in parts}
+    due = [window for window in _windows(first, closed, model.window) if _within(window, since, until)]
+    for windows in _portions(due, recipe.layout):
+        yield len(due), windows, [found for one in parts for found in _found(engine, one, windows, early[one.segment])]
+
+
+def _found(engine: Engine, subject: _Subject, windows: Sequence[Window], early: Series) -> list[Measurement]:
+    """What the checks say of the version or segment in those of the windows that belong to its life."""
+    mine = [window for window in windows if window.start >= subject.first]
+    if not mine:
+        return []
+    with snapshot(engine) as connection:
+        case, _ = _case(connection, subject, mine, early)
+    return _measure(case) if subject.segment == WHOLE else _measure_segment(case, subject.segment)
+
+
+def _within(window: Window, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or window.start >= since) and (until is None or window.start < until)
 
 
 def production_start(starts: Sequence[datetime], length: timedelta) -> datetime | None:
@@ -117,9 +166,7 @@ def production_start(starts: Sequence[datetime], length: timedelta) -> datetime 
 
 def _judge(engine: Engine, subject: _Subject, due: Sequence[Window], judged_at: datetime | None) -> EvaluationSummary:
     """Measure and store a run of windows, portion by portion."""
-    segments = _segments(engine, subject)
-    shares = 1 + len(segments)
-    subject, segments = replace(subject, shares=shares), [replace(one, shares=shares) for one in segments]
+    subject, *segments = _with_segments(engine, subject)
     with read(engine) as connection:
         early = _early(connection, subject)
         early_of = {one.segment: _early(connection, one) for one in segments}
@@ -152,15 +199,17 @@ def _judge_segments(
     """Measure and store some segments' part in the windows; None when what we looked at is no more."""
     found: list[Measurement] = []
     for one in segments:
-        mine = [window for window in windows if window.start >= one.first]
-        if mine:
-            with snapshot(engine) as connection:
-                case, _ = _case(connection, one, mine, early[one.segment])
-            found += _measure_segment(case, one.segment)
+        found += _found(engine, one, windows, early[one.segment])
     if not _store(engine, segments[0], windows, found, {}, [one.segment for one in segments]):
         return None
     breaches = sum(one.outcome is Outcome.BREACH for one in found)
     return EvaluationSummary(measurements=len(found), breaches=breaches)
+
+
+def _with_segments(engine: Engine, whole: _Subject) -> list[_Subject]:
+    """The whole and its segments, which share the budget of false alerts."""
+    parts = [whole, *_segments(engine, whole)]
+    return [replace(one, shares=len(parts)) for one in parts]
 
 
 def _segments(engine: Engine, whole: _Subject) -> list[_Subject]:
@@ -249,6 +298,7 @@ class _Subject:
     now: datetime
     segment: str = WHOLE
     shares: int = 1
+    overrides: tuple[Override, ...] = ()
 
 
 def _measure(case: Case) -> list[Measurement]:
@@ -312,6 +362,8 @@ def _case(
         now=subject.now,
         allowed_rate=allowed_rate(subject.model, all_checks().values()),
         shares=subject.shares,
+        overrides=subject.overrides,
+        segment=subject.segment,
         calibrator=known.calibrator,
     )
     return case, {start: revision for start, (revision, _) in outcomes.items() if start >= due[0].start}

@@ -402,6 +402,25 @@ report = Table(
     Index("ix_report_version_id", "version_id"),
 )
 
+# Limits that people set. Rows are never deleted: one that holds no longer says since when, by whom and why.
+limit_override = Table(
+    "limit_override",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _model_id(),
+    Column("check", String(50), nullable=False),
+    Column("subject", String(200)),  # None: every subject of the check
+    Column("segment", String(200), nullable=False, server_default=""),
+    Column("limit", Double, nullable=False),
+    Column("author", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+    Column("removed_at", UtcDateTime),
+    Column("removed_by", String(200), nullable=False, server_default=""),
+    Column("removal_reason", Text, nullable=False, server_default=""),
+    Index("ix_limit_override_model_id", "model_id"),
+)
+
 job_run = Table(
     "job_run",
     metadata,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from app.core.case import CLASSIFICATION, ENOUGH_ROWS, ENOUGH_WINDOWS, Case, pos
 from app.core.judgement import NO_LABELS, NO_REFERENCE, ONE_OF_NORMAL, NormalWindows, learning_reason, normal_windows
 from app.core.labels import labelled, missing_labels
 from app.core.model import Measurement, Outcome, Task
+from app.core.overrides import Override
 from app.core.profile import WRONG, FloatArray, OutcomeCounts
 from app.core.stats.sequential import error_residual, level_residual, shiryaev_roberts, standardise
 
@@ -43,7 +44,10 @@ class ConceptDrift:
         alarm = max(self.alarm, case.shares / case.allowed_rate)
         evidence = shiryaev_roberts(u, ceiling=ROOM * alarm).mean(axis=1)
         for window in case.judged:
-            yield self._measurement(case, window, reasons[window], float(evidence[window]), alarm, u[window])
+            found = case.override(self.name, "", window)
+            limit = alarm if found is None else found.limit
+            measured = self._measurement(case, window, reasons[window], float(evidence[window]), limit, u[window])
+            yield measured if found is None else _set_by(measured, found)
 
     def _measurement(
         self, case: Case, window: int, reason: str, evidence: float, alarm: float, u: FloatArray
@@ -63,8 +67,12 @@ class ConceptDrift:
             value=evidence if told else None,
             limit=alarm,
             reason=reason if reason or told else "the scores of the labelled rows leave no room for variation",
-            expected_rate=1 / alarm,
+            expected_rate=1 / alarm if alarm > 1 else None,
         )
+
+
+def _set_by(found: Measurement, override: Override) -> Measurement:
+    return replace(found, reason="; ".join(part for part in (found.reason, override.words) if part))
 
 
 def _reasons(case: Case, windows: NormalWindows) -> list[str]:

@@ -66,6 +66,7 @@ class NumericalStability:
     question: ClassVar[str] = "Are there NaN, infinite, stuck or saturated numbers, or two answers to one input?"
     advice: ClassVar[str] = "Look at the inputs of those rows, the scaling before the model and its last conversion."
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    fixed_subjects: ClassVar[frozenset[str]] = frozenset({"score_non_finite", "score_constant", "replay"})
 
     floor: float = 0.01
     tolerance: float = 1e-6

@@ -40,6 +40,7 @@ class Throughput:
         "Fading: ask which callers leave or fail more often; swelling: whether the service can bear it in a month."
     )
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    fixed_subjects: ClassVar[frozenset[str]] = frozenset({""})
 
     growth: float = 0.4
     """Part of the rate that is gained or lost within 30 days below which a slope is never worth an alarm."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, and_, func, select
 from app.core.alerting import State
 from app.core.model import Model, Outcome, Version
 from app.services.read_models.choice import choose_version
+from app.services.read_models.false_alarms import FalseAlarms, false_alarms
 from app.services.read_models.standings import (
     RECENT_WINDOWS,
     CheckStanding,
@@ -69,6 +70,7 @@ class ModelView:
     checks: tuple[CheckStanding, ...]
     breaches: tuple[Judged, ...]
     untold: dict[str, str]
+    false_alarms: FalseAlarms | None = None
 
 
 def model_view(engine: Engine, model: str, version: str | None = None) -> ModelView:
@@ -97,6 +99,7 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
             checks=tuple(checks),
             breaches=_breaches(connection, chosen.id, checks, open_alerts),
             untold=_untold(connection, since, checks),
+            false_alarms=false_alarms(connection, found, chosen.id),
         )
 
 

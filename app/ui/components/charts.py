@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from app.core.distances import DISTANCES
+from app.core.overrides import SET_BY
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.series import Series
 from app.ui import theme
@@ -31,12 +33,23 @@ def learnt_limit(view: ModelView, shown: Sequence[Series]) -> None:
     rates = [series.expected_rate for series in shown if series.expected_rate is not None]
     if not rates:
         return
-    expected = f"A false breach is expected in {wording.rate(max(rates))} of windows."
+    expected = f"A new false alert is expected in {wording.rate(max(rates))} of windows."
     if shown[0].check not in figures.LOGARITHMIC:  # those accumulate evidence, against a limit that is not learnt
         windows = view.reference.windows if view.reference else 0
         source = f"the reference's {wording.plural(windows, 'window')}" if windows > 1 else "the model's first windows"
         expected = (
-            f"Limits lie 25 % beyond anything seen in {source}, and a breach takes two of the last three windows. "
-            + expected
+            f"Limits lie at least 25 % beyond anything seen in {source}, "
+            "and a breach takes two of the last three windows. " + expected
         )
-    st.html(element("p", expected, class_="wk-facts"))
+    st.html(element("p", " ".join([expected, *map(_beside_limit, shown)]).strip(), class_="wk-facts"))
+
+
+def _beside_limit(series: Series) -> str:
+    """What a distance cannot see, and who set the limit where somebody did."""
+    known = np.flatnonzero(np.isfinite(series.limits))
+    if not known.size:
+        return ""
+    limit, reason = float(series.limits[known[-1]]), series.reasons[known[-1]]
+    said = f"Shifts below {limit:.2g} cannot be detected." if series.statistic in DISTANCES else ""
+    set_by = reason.partition(SET_BY)
+    return " ".join(part for part in (said, f"The {set_by[1]}{set_by[2]}." if set_by[1] else "") if part)

@@ -119,6 +119,8 @@ def _facts(view: ModelView) -> list[str]:
         facts.append(f"reference of {wording.plural(reference.rows, 'row')} in {windows}")
     if view.newest_window is not None:
         facts.append(f"newest window {wording.start_of_window(view.newest_window)}")
+    if view.false_alarms is not None and view.false_alarms.expected is not None:
+        facts.append(view.false_alarms.words)
     return [*facts, "times in UTC"]
 
 
