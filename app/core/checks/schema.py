@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from app.core.case import EVERY_TASK, BoolArray, Case
+from app.core.case import EVERY_TASK, FEATURE_LOOKBACK, BoolArray, Case
 from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
@@ -26,16 +26,22 @@ from app.core.layout import Layout
 from app.core.model import Measurement, Outcome, Task
 from app.core.profile import FeatureCounts, FloatArray, OutcomeCounts
 from app.core.stats.arrays import ratio
+from app.core.stats.limits import exceedances
 
 NEW_FEATURES = "(new features)"
 """The subject that stands for all features that the reference does not have."""
 LOST = "lost: no prediction of this window has a value of it"
+LOST_IN_A_ROW = FEATURE_LOOKBACK + 1
+"""Windows without any value until a feature is lost that is usually missing."""
+USUALLY_THERE = 0.5
+"""Share of the reference's rows that have a value of a feature, from which on a window without any is a loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
     """Per feature of the reference, the share of its values that do not fit: no numbers where numbers were, or
-    categories that the reference did not have. A feature that no prediction has any more is lost, a breach at once.
+    categories that the reference did not have. A feature that no prediction has any more is lost: a breach at once, and
+    of one that most rows of the reference lack (gusts, on calm days) in the third such window in a row.
 
     `(new features)`: how many features that the reference does not have a prediction comes with, on average; normal is
     what production showed first, since a service may well log more than the reference holds.
@@ -110,8 +116,10 @@ def _unfit_share(layout: Layout, features: FeatureCounts) -> FloatArray:
 def _lost(case: Case, training: FeatureCounts) -> BoolArray:
     """[W - rule_start, N] where enough predictions have no value at all of a feature that the reference has."""
     gone = case.features_from(case.rule_start).present(case.layout) == 0
-    known = training.present(case.layout) > 0
-    return np.asarray(gone & enough_rows(case.rows[case.rule_start :])[:, None] & known)
+    known = training.present(case.layout)
+    silent = gone & enough_rows(case.rows[case.rule_start :])[:, None] & (known > 0)
+    usually_there = known >= USUALLY_THERE * (known + training.missing(case.layout))
+    return np.where(usually_there, silent, exceedances(silent, of=LOST_IN_A_ROW) == LOST_IN_A_ROW)
 
 
 def _declared_lost(found: Measurement) -> Measurement:

@@ -66,6 +66,20 @@ def test_a_feature_that_no_prediction_has_is_lost_at_once(feature: str) -> None:
     assert set(other.outcome) == {Outcome.OK}
 
 
+def test_a_feature_that_is_usually_missing_is_lost_in_the_third_window_without_it() -> None:
+    """Gusts are measured on windy days: a calm day is no loss, three in a row may be one."""
+    given = usual(count=7)
+    assert given.reference is not None
+    calm = np.random.default_rng(6).random(len(given.reference)) < 0.6
+    reference = given.reference.assign(x=given.reference["x"].mask(calm).astype(object).where(~calm, None))
+    given = given.but(reference=reference)
+    for day in (1, 3, 4, 5):
+        given = on_day(given, day, "x", None)
+    found = by_day(PLUGIN, given.case(), "x")
+    assert np.flatnonzero(found.outcome == Outcome.BREACH).tolist() == [5]
+    assert found.reason[5] == LOST
+
+
 def test_a_loss_is_told_while_normal_is_still_being_learnt() -> None:
     given = on_day(usual(reference_days=5), 2, "x", None)
     found = by_day(PLUGIN, given.case(), "x")
