@@ -119,7 +119,7 @@ def _lost(case: Case, training: FeatureCounts) -> BoolArray:
     known = training.present(case.layout)
     silent = gone & enough_rows(case.rows[case.rule_start :])[:, None] & (known > 0)
     usually_there = known >= USUALLY_THERE * (known + training.missing(case.layout))
-    return np.where(usually_there, silent, exceedances(silent, of=LOST_IN_A_ROW) == LOST_IN_A_ROW)
+    return np.asarray(np.where(usually_there, silent, exceedances(silent, of=LOST_IN_A_ROW) == LOST_IN_A_ROW))
 
 
 def _declared_lost(found: Measurement) -> Measurement:
