@@ -161,7 +161,7 @@ class _Embedding:
         means, base_means = grid.means(counts, offsets), grid.means(base, base_offsets)
         apart = normed_wasserstein(counts, means, base, base_means, grid.scales)
         apart = _projections(apart[..., None])[..., 0]
-        return np.asarray(apart.reshape(*apart.shape[:-1], -1, PROJECTIONS).mean(axis=-1))
+        return np.asarray(apart.reshape(*apart.shape[:-1], len(layout.embeddings), PROJECTIONS).mean(axis=-1))
 
 
 def _projections(latent: NDArray[_Number]) -> NDArray[_Number]:

@@ -15,6 +15,7 @@ from app.core.label_delay import delay_counts
 from app.core.layout import BINS, CategoricalFeature, Grid, Layout
 from app.core.losses import Codes
 from app.core.model import Source, Task, WindowLength
+from app.core.multivariate import Squares
 from app.core.profile import (
     LATENCY_BINS,
     LATENCY_EDGES,
@@ -158,12 +159,14 @@ class _Features:
     numeric: list[Numbers]
     latent: list[Numbers]
     categorical: list[NDArray[np.intp]]
+    squares: Squares | None
 
     def pick(self, index: Index) -> _Features:
         if isinstance(index, slice):
             return self
         numeric, latent = ([one.take(index) for one in columns] for columns in (self.numeric, self.latent))
-        return _Features(numeric, latent, [codes[index] for codes in self.categorical])
+        squares = None if self.squares is None else self.squares[:, index]
+        return _Features(numeric, latent, [codes[index] for codes in self.categorical], squares)
 
 
 def _encode_features(layout: Layout, rows: Rows) -> _Features:
@@ -179,7 +182,11 @@ def _encode_features(layout: Layout, rows: Rows) -> _Features:
             index = _with_tail(feature, index, names)
         codes = [UNKNOWN if name is None else index.get(name, _UNSEEN) for name in names]
         categorical.append(np.array(codes, dtype=np.intp))
-    return _Features(numeric, latent, categorical)
+    squares = None
+    if layout.multivariate is not None:
+        error, squares = layout.multivariate.errors(numeric)
+        latent.append(error)
+    return _Features(numeric, latent, categorical, squares)
 
 
 def _with_tail(feature: CategoricalFeature, index: Mapping[str, int], names: Sequence[str | None]) -> Mapping[str, int]:
@@ -318,6 +325,8 @@ def _feature_counts(layout: Layout, features: _Features) -> FeatureCounts:
         if values.size:
             counts.lowest[f], counts.highest[f] = values[0], values[-1]
             counts.numeric[f], counts.offsets[f] = _bin(layout.grid, f, values)
+    if features.squares is not None:
+        counts.residuals[:] = features.squares.sum(axis=1, dtype=np.int64)
     for f, numbers in enumerate(features.latent):
         counts.latent_states[f] = numbers.state_counts()
         values = np.sort(numbers.finite())

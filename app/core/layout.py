@@ -16,6 +16,8 @@ from app.core.columns import Column, Numbers, categories_of, is_numeric, parse_n
 from app.core.derived import Derivation, DerivedFeature, Embedding
 from app.core.losses import Losses
 from app.core.model import Task
+from app.core.multivariate import NAME as RECONSTRUCTION_ERROR
+from app.core.multivariate import Multivariate, Standard, learn_multivariate
 from app.core.stats.quantiles import equal_mass_edges
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -92,7 +94,7 @@ class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 
     `numeric` are the columns that are counted as numbers: the features that are numbers, and after them the columns of
     the `derived` features, one feature after the other. `latent` are columns that no check has as a subject of its own:
-    the projections of the `embeddings`.
+    the projections of the `embeddings`, and at last, where there is `multivariate`, a row's reconstruction error.
     """
 
     task: Task
@@ -107,6 +109,7 @@ class Layout(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     """Regression with a labelled reference: what tells the expected error of a row."""
     embeddings: list[Embedding] = []
     latent: list[NumericFeature] = []
+    multivariate: Multivariate | None = None
 
     @cached_property
     def numbers(self) -> list[NumericFeature]:
@@ -277,11 +280,15 @@ def build_layout(
     `classes`: binary (negative, positive); multiclass every class seen, of which the first MOST_CLASSES are kept;
     regression none.
     """
-    numeric = [numeric_feature(n, parse_numbers(v)) for n, v in features.items() if is_numeric(v)]
-    latent: list[NumericFeature] = []
-    for feature, columns in derived:
-        found = [numeric_feature(name, numbers) for name, numbers in zip(feature.columns, columns, strict=True)]
-        (latent if isinstance(feature, Embedding) else numeric).extend(found)
+    columns = {name: parse_numbers(values) for name, values in features.items() if is_numeric(values)}
+    projections: dict[str, Numbers] = {}
+    for feature, found in derived:
+        (projections if isinstance(feature, Embedding) else columns).update(zip(feature.columns, found, strict=True))
+    numeric, latent = ([numeric_feature(*column) for column in kind.items()] for kind in (columns, projections))
+    standards = [Standard(one.mean, one.sd, one.low, one.high) for one in numeric]
+    multivariate = learn_multivariate(standards, list(columns.values()))
+    if multivariate is not None:
+        latent.append(numeric_feature(RECONSTRUCTION_ERROR, multivariate.errors(list(columns.values()))[0]))
     categorical = [categorical_feature(n, v) for n, v in features.items() if not is_numeric(v)]
     edges = score_edges(task, scores, threshold=threshold, confident=confident).tolist()
     return Layout(
@@ -295,6 +302,7 @@ def build_layout(
         derived=[feature for feature, _ in derived if isinstance(feature, DerivedFeature)],
         embeddings=[feature for feature, _ in derived if isinstance(feature, Embedding)],
         latent=latent,
+        multivariate=multivariate,
     )
 
 

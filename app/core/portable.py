@@ -167,10 +167,10 @@ def layout_differences(wanted: Layout, given: Layout) -> list[str]:
     for name in (name for name in ours if name in theirs and ours[name] != theirs[name]):
         same_type = type(ours[name]) is type(theirs[name])
         said.append(f"feature {name!r} has other {'bins' if same_type else 'values: number, category, text, list'}")
-    for field in ("task", "classes", "threshold", "confident", "score_edges", "losses"):
+    for field in ("task", "classes", "threshold", "confident", "score_edges", "losses", "multivariate"):
         mine, yours = getattr(wanted, field), getattr(given, field)
         if mine != yours:
-            long = field in {"score_edges", "losses"}
+            long = field in {"score_edges", "losses", "multivariate"}
             said.append(f"{field} differs" if long else f"{field} is {yours!r}, not {mine!r}")
     return said or (["the features stand in another order"] if encode_layout(wanted) != encode_layout(given) else [])
 

@@ -108,6 +108,8 @@ class FeatureCounts(_Additive):
     """[..., L, BINS] like `offsets`, of the latent columns."""
     latent_states: IntArray
     """[..., L, State] like `states`, of the latent columns."""
+    residuals: IntArray
+    """[..., M] sums over rows of the squared remainders that the reconstruction errors are made of, in steps."""
 
     @classmethod
     def empty(cls, layout: Layout) -> FeatureCounts:
@@ -124,6 +126,7 @@ class FeatureCounts(_Additive):
             latent=np.zeros((latent, BINS), np.int64),
             latent_offsets=np.zeros((latent, BINS), np.int64),
             latent_states=np.zeros((latent, len(State)), np.int64),
+            residuals=np.zeros(len(layout.multivariate.columns) if layout.multivariate else 0, np.int64),
         )
 
     def means(self, layout: Layout) -> FloatArray:

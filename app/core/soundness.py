@@ -16,6 +16,8 @@ from app.core.errors import InvalidError
 from app.core.layout import BINS, MOST_CATEGORIES, MOST_CLASSES, MOST_FEATURES, TAIL_BUCKETS, Layout
 from app.core.losses import CODES, LEAVES, MOST_INPUTS, MOST_TREES, NODES, STEPS, BoostedTrees, Losses, LossInput
 from app.core.model import Source, Task
+from app.core.multivariate import LARGEST_SQUARE, MOST_COLUMNS, MOST_COMPONENTS
+from app.core.multivariate import NAME as RECONSTRUCTION_ERROR
 from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, FloatArray, IntArray, OutcomeCounts, Profile
 from app.core.replays import HIGHEST, KEY, LOWEST, TIMES, no_replays
 from app.core.stats.projections import MOST_DIMENSIONS
@@ -45,7 +47,9 @@ def check_layout(layout: Layout) -> None:
         _require(fit, embedding.name, embedding.dimension, f"{FEWEST_DIMENSIONS} to {MOST_DIMENSIONS} dimensions")
     latent = [name for embedding in layout.embeddings for name in embedding.columns]
     last = [one.name for one in layout.latent]
-    _require(last == latent, "latent", last[:5], "the projections of the embeddings")
+    latent += [RECONSTRUCTION_ERROR] if layout.multivariate else []
+    _require(last == latent, "latent", last[:5], "the projections of the embeddings, and the reconstruction error")
+    _check_multivariate(layout)
     for categorical in layout.categorical:
         known = len(categorical.categories)
         fit = known <= MOST_CATEGORIES and len(set(categorical.categories)) == known
@@ -100,6 +104,23 @@ def _is_finite(boosted: BoostedTrees) -> bool:
     return all(map(isfinite, values)) and sum(abs(value) / 2 for value in values) < 2.0**1000
 
 
+def _check_multivariate(layout: Layout) -> None:
+    """Raise InvalidError unless all sums stay below 2^53, and so exact."""
+    found = layout.multivariate
+    if found is None:
+        return
+    size = len(found.columns)
+    fit = 2 <= size <= MOST_COLUMNS and all(0 <= place < len(layout.numeric) for place in found.columns)
+    _require(fit, "multivariate.columns", size, f"2 to {MOST_COLUMNS} places of numeric columns")
+    sound = (isfinite(s.mean) and isfinite(s.sd) and s.low <= s.high and s.varies for s in found.standards)
+    _require(len(found.standards) == size and all(sound), "multivariate.standards", size, "a finite one per column")
+    fit = 1 <= len(found.components) <= MOST_COMPONENTS and all(len(one) == size for one in found.components)
+    fit = fit and all(abs(step) <= 2**12 for one in found.components for step in one)
+    _require(fit, "multivariate.components", len(found.components), "unit vectors in steps of 1/4096")
+    fit = len(found.weights) == size and all(0 <= weight <= 2**11 for weight in found.weights)
+    _require(fit, "multivariate.weights", len(found.weights), "0 to 2048 per column")
+
+
 def check_profile(profile: Profile) -> None:
     """Raise InvalidError, naming the array, unless the counts could have been made of rows."""
     rows = profile.rows
@@ -123,6 +144,10 @@ def _feature_laws(counts: FeatureCounts, rows: int) -> Iterator[tuple[str, bool,
         reach = np.minimum(binned * float(_LARGEST_OFFSET), _LARGEST_OFFSETS)
         within = bool((np.abs(getattr(counts, name).astype(float)) <= reach).all())
         yield name, within, "a sum over the values of its bin"
+    residuals = counts.residuals.astype(float)
+    told = counts.latent[-1].sum() if residuals.size and len(counts.latent) else 0
+    within = bool(((residuals >= 0) & (residuals <= told * float(LARGEST_SQUARE))).all())
+    yield "residuals", within, "sums of squares over the rows that have a reconstruction error"
     known = np.isfinite(counts.lowest) & np.isfinite(counts.highest) & (counts.lowest <= counts.highest)
     unknown = (counts.lowest == np.inf) & (counts.highest == -np.inf)
     yield "lowest", bool(np.where(values > 0, known, unknown).all()), "the range of the values, where there are any"

@@ -47,6 +47,7 @@ class LayoutLearner:
         self._sample_rows, self._texts = sample_rows, texts
         self._names, self._undecided = frozenset(features), list(features)
         self._derived: dict[Derivation, Reservoir] = {}
+        self._rows = 0
         self._features = Reservoir(features, sample_rows)
         # Reservoirs of one seed keep the same rows; so no feature can hide a column of ours by its name.
         self._scores = Reservoir(["score", "label"] if self._regression else ["score"], sample_rows)
@@ -62,6 +63,7 @@ class LayoutLearner:
             numbers = feature.derive(rows.features[feature.name])
             columns = {name: finite_or_none(one) for name, one in zip(feature.columns, numbers, strict=True)}
             reservoir.add(columns, len(rows))
+        self._rows += len(rows)
         scores = rows.values if self._regression else rows.scores
         self._scores.add({"score": scores, "label": rows.label_values}, len(rows))
         self._classes.update(name for name in (*rows.classes, *rows.label_classes) if name is not None)
@@ -74,8 +76,17 @@ class LayoutLearner:
                 if feature is not None:
                     self._require_free(feature)
                     self._features.drop(name)
-                    self._derived[feature] = Reservoir(feature.columns, self._sample_rows)
+                    self._derived[feature] = self._reservoir(feature)
         self._undecided = [n for n in self._undecided if all(value is None for value in rows.features[n])]
+
+    def _reservoir(self, feature: Derivation) -> Reservoir:
+        """One that keeps the same rows as that of the other features, which a row's columns are compared with."""
+        reservoir, missing = Reservoir(feature.columns, self._sample_rows), self._rows
+        while missing:
+            rows = min(missing, self._sample_rows)
+            reservoir.add(dict.fromkeys(feature.columns, np.full(rows, np.nan)), rows)
+            missing -= rows
+        return reservoir
 
     def _require_free(self, feature: Derivation) -> None:
         """Raise InvalidError where the names of derived columns are taken, or would be too long."""

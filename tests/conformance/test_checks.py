@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from app.core.case import Case, Check
+from app.core.derived import DerivedKind
 from app.core.model import Measurement, Model, Outcome, Task
 from app.services.checks import advice_for, all_checks
-from tests.core.checks.cases import DAY, LIVE, START, Given, days, features_of, usual
+from tests.core.checks.cases import DAY, LIVE, START, Given, days, features_of, usual, with_every_kind
 
 CHECKS = list(all_checks().values())
 DECLARED = {"staleness"}  # its limit is the owner's and not learnt, and it needs no prediction
@@ -123,8 +124,15 @@ LEARNT = [pair for pair in PAIRS if not str(pair.id).startswith(tuple(DECLARED))
 
 @cache
 def healthy(task: Task) -> Given:
-    """A model without any fault, to which the situations happen."""
-    return usual(task, seed=7, count=6, rows=80).but(model=Model("m", task, max_staleness=timedelta(days=400)))
+    """A model without any fault and with features of every kind, to which the situations happen."""
+    given = every_kind(usual(task, seed=7, count=6, rows=80))
+    return given.but(model=Model("m", task, max_staleness=timedelta(days=400)))
+
+
+def every_kind(given: Given) -> Given:
+    rng = np.random.default_rng(11)
+    assert given.reference is not None
+    return given.but(reference=with_every_kind(given.reference, rng), served=with_every_kind(given.served, rng))
 
 
 @cache
@@ -200,7 +208,7 @@ def test_while_normal_is_not_known_nothing_is_ok(check: Check, task: Task, situa
 
 @pytest.mark.parametrize(("check", "task"), LEARNT)
 def test_the_windows_that_normal_is_learnt_from_are_not_judged(check: Check, task: Task) -> None:
-    given = usual(task, seed=8, count=34, rows=60).but(timed=False)
+    given = every_kind(usual(task, seed=8, count=34, rows=60)).but(timed=False)
     found = evaluated(check, given.case())
     early = [one for one in found if one.window.start < LIVE + 30 * DAY]
     assert {one.outcome for one in early} == {Outcome.NOT_EVALUATED}
@@ -269,6 +277,16 @@ def test_an_empty_window_between_full_ones_is_told_by_volume_alone(task: Task) -
             assert outcomes == {expected}, check.name
             after = {one.outcome for one in evaluated(check, case) if one.window.start == LIVE + 33 * DAY}
             assert Outcome.BREACH not in after, check.name
+
+
+@pytest.mark.parametrize("task", list(Task))
+def test_the_healthy_model_has_features_of_every_kind(task: Task) -> None:
+    """The other tests stand on it."""
+    layout = healthy(task).case().layout
+    assert {feature.kind for feature in layout.derived} == set(DerivedKind)
+    assert [feature.name for feature in layout.embeddings] == ["vector"]
+    assert [feature.name for feature in layout.categorical if feature.tail] == ["shop"]
+    assert layout.multivariate is not None
 
 
 def test_days_builds_what_it_says() -> None:

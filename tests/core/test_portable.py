@@ -117,7 +117,9 @@ def of_nothing(layout: Layout) -> PortableProfile:
         pytest.param({"classes": ["0", "yes"]}, ["classes is ['0', 'yes'], not ['0', '1']"], id="class"),
         pytest.param({"threshold": 0.25}, ["threshold is 0.25, not 0.5"], id="threshold"),
         pytest.param({"score_edges": [0.5]}, ["score_edges differs"], id="score"),
-        pytest.param({"categorical": []}, ["feature 'kind' is missing"], id="lost feature"),
+        pytest.param(
+            {"categorical": []}, [f"feature {one!r} is missing" for one in ("kind", "code")], id="lost feature"
+        ),
         pytest.param({"numeric": LAYOUT.numeric[::-1]}, ["the features stand in another order"], id="order"),
         pytest.param(
             {"numeric": [msgspec.structs.replace(LAYOUT.numeric[0], edges=[0.0]), *LAYOUT.numeric[1:]]},
@@ -232,7 +234,7 @@ def set_array(name: str, dtype: str, shape: list[int]) -> Callable[[dict[str, An
         pytest.param(set_array("numeric", "<f8", [2, 128]), "'<f8'", id="another type"),
         pytest.param(set_array("lowest", "|O", [2]), r"'\|O'", id="Python objects"),
         pytest.param(set_array("lowest", "nonsense", [2]), "'nonsense'", id="no type"),
-        pytest.param(lambda parts: parts["arrays"].pop("absent"), "it has 9 arrays", id="an array too few"),
+        pytest.param(lambda parts: parts["arrays"].pop("absent"), "it has 10 arrays", id="an array too few"),
         pytest.param(lambda parts: parts.update(data=parts["data"][:-1]), "do not hold", id="too few bytes"),
         pytest.param(lambda parts: parts.update(data=b"\0" * (1 << 28)), "do not hold", id="a bomb"),
     ],

@@ -21,6 +21,7 @@ _CHECKS = {
     "label_coverage": "Labelled share",
     "training_serving_skew": "Skew against training",
     "data_drift": "Drift against recent windows",
+    "multivariate_drift": "Features that no longer go together",
     "missing_values": "Missing values",
     "schema": "Schema",
     "prediction_drift": "Prediction drift",
@@ -70,7 +71,7 @@ _OUTCOMES = {
 }
 _SHARES = {"missing_values", "confident_share", "correction_rate", "label_coverage", "schema", "numerical_stability"}
 _NO_SHARES = {NEW_FEATURES, "score_constant"}
-_DISTANCES = {"training_serving_skew", "data_drift", "prediction_drift", "calibration"}
+_DISTANCES = {"training_serving_skew", "data_drift", "multivariate_drift", "prediction_drift", "calibration"}
 _QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}
 _QUALITY_CHECKS = {"performance", "estimated_performance"}
 

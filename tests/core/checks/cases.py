@@ -86,6 +86,19 @@ def regression(times: pd.DataFrame, rng: np.random.Generator, noise: float = 1.0
     return times.assign(x=x, predicted=3 * x, label=3 * x + rng.normal(0, noise, len(times)), **_sent(x))
 
 
+def with_every_kind(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """The rows with a feature of every other kind: a number that goes with x, a text, a list, a vector, a code."""
+    size, words = len(frame), ["late", "again", "no train", "Zug", "42"]
+    comments = [" ".join(words[n] for n in chosen) for chosen in rng.integers(0, 5, (size, 8)).tolist()]
+    return frame.assign(
+        y=0.9 * frame["x"] + 0.4 * rng.normal(size=size),
+        comment=pd.Series(comments, index=frame.index, dtype=object),
+        readings=pd.Series([rng.normal(size=n).tolist() for n in rng.integers(1, 5, size)], frame.index, object),
+        vector=pd.Series(rng.normal(size=(size, 8)).tolist(), frame.index, object),
+        shop=pd.Series([f"shop-{n}" for n in rng.integers(0, 160, size)], frame.index, object),
+    )
+
+
 def _sent(x: NDArray[np.float64]) -> dict[str, Any]:
     """Latencies of 20 to about 60 ms, and inputs that are all different."""
     return {"latency": 20 + 4 * x**2, "input": [f"{value}" for value in x]}
