@@ -244,7 +244,7 @@ def test_every_route_is_in_the_openapi_document(client: TestClient) -> None:
         *("/v1/predictions", "/v1/corrections", "/v1/models", "/v1/models/{model}/versions"),
         *("/v1/models/{model}/versions/{version}/reference", "/v1/measurements", "/v1/alerts"),
         *("/v1/models/{model}/limits", "/v1/models/{model}/limits/set", "/v1/models/{model}/limits/remove"),
-        *("/v1/models/{model}/segment-by", "/v1/models/{model}/labels"),
+        *("/v1/models/{model}/segments", "/v1/models/{model}/segment-by", "/v1/models/{model}/labels"),
         *("/v1/models/{model}/causes", "/v1/models/{model}/scorecard"),
         *("/v1/reports", "/v1/reports/{id}", "/v1/reports/{id}/html", "/v1/reports/{id}/json"),
         *("/v1/profiles", "/v1/models/{model}/versions/{version}/layout", "/healthz", "/readyz", "/metrics"),
