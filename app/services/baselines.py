@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 from sqlalchemy import Engine
@@ -21,7 +24,8 @@ ENOUGH_LABELS = 1_000
 is off by up to 1 / sqrt(n) in 19 of 20 cases: 3 points from 1,000. With fewer, what is true of all rows misleads less.
 """
 KEPT_WHOLES = 8
-KEPT_SEGMENTS = 64
+MOST_BYTES = 256 << 20
+"""What the segments' baselines that are kept may take; one of 100 features and 168 windows takes about 40 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +44,8 @@ def baseline(engine: Engine, recipe: Recipe, segment: str = WHOLE) -> Baseline:
         return Baseline()
     if segment == WHOLE:
         return _whole(engine, recipe.version_id, recipe.window, recipe.stamp)
-    found = _segment(engine, recipe.version_id, recipe.window, segment, recipe.stamp)
+    key = (engine, recipe.version_id, recipe.window, segment, recipe.stamp)
+    found = _segments.get(key, lambda: _read(engine, recipe.version_id, recipe.window, segment))
     if found.calibration is None or int(found.calibration.labels.sum()) >= ENOUGH_LABELS:
         return found
     whole = baseline(engine, recipe).calibration
@@ -53,9 +58,36 @@ def _whole(engine: Engine, version_id: int, length: WindowLength, _stamp: Stamp)
     return _read(engine, version_id, length, WHOLE)
 
 
-@lru_cache(maxsize=KEPT_SEGMENTS)
-def _segment(engine: Engine, version_id: int, length: WindowLength, segment: str, _stamp: Stamp) -> Baseline:
-    return _read(engine, version_id, length, segment)
+class Kept:
+    """The baselines used last, as many as `most_bytes` hold."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._found: OrderedDict[Hashable, Baseline] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def get(self, key: Hashable, compute: Callable[[], Baseline]) -> Baseline:
+        """What is kept under the key, or else computed now."""
+        with self._lock:
+            if key not in self._found:
+                self._found[key] = compute()
+                self._bytes += _size(self._found[key])
+                while self._bytes > self._most_bytes and len(self._found) > 1:
+                    self._bytes -= _size(self._found.popitem(last=False)[1])
+            self._found.move_to_end(key)
+            return self._found[key]
+
+
+_segments = Kept(MOST_BYTES)
+
+
+def _size(found: Baseline) -> int:
+    """Bytes of its arrays."""
+    parts: list[OutcomeCounts | FeatureCounts | None] = [found.calibration, found.training]
+    if found.reference is not None:
+        parts += [found.reference.outcomes, found.reference.features]
+    return sum(int(array.nbytes) for part in parts if part is not None for array in part.arrays().values())
 
 
 def _read(engine: Engine, version_id: int, length: WindowLength, segment: str) -> Baseline:

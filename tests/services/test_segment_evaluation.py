@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,29 @@ def test_a_segment_has_a_calibration_of_its_own_where_it_has_the_labels(
     assert lent.calibrator is baselines.baseline(engine, recipe).calibration
     assert lent.calibration is not None
     assert int(lent.calibration.rows) == sizes["c"]
+
+
+def test_kept_baselines_are_read_once_and_take_no_more_than_they_may(
+    engine: Engine, reference: pd.DataFrame, tmp_path: Path
+) -> None:
+    version = register(engine, reference, tmp_path)
+    with read(engine) as connection:
+        recipe = load_recipes(connection, [version.id])[version.id]
+    one = baselines.baseline(engine, recipe, "kind=a")
+    assert baselines.baseline(engine, recipe, "kind=a") is one
+    asked: list[int] = []
+
+    def compute(number: int) -> Callable[[], baselines.Baseline]:
+        def read_again() -> baselines.Baseline:
+            asked.append(number)
+            return one
+
+        return read_again
+
+    room = baselines.Kept(2 * baselines._size(one))
+    for number in (1, 2, 1, 3, 1, 2):
+        assert room.get(number, compute(number)) is one
+    assert asked == [1, 2, 3, 2]
 
 
 def test_a_segment_that_the_reference_does_not_have_says_so(

@@ -41,6 +41,7 @@ from tests.services.served import (
     stored_profiles,
 )
 from tests.services.test_fold import histories
+from tests.services.test_uploads import added, made, packed, send
 
 HOUR = timedelta(hours=1)
 
@@ -229,3 +230,18 @@ def test_models_say_what_is_wrong_with_a_declaration(engine: Engine) -> None:
     for attributes, said in ((["a=b"], "without ="), (["x"] * 2, "each attribute once"), (list("abcdef"), "at most 5")):
         with pytest.raises(InvalidError, match=said):
             declare_segments(engine, "m", attributes)
+
+
+def test_profiles_in_place_of_rows_are_counted_into_the_whole_alone(engine: Engine) -> None:
+    served = serve(engine, Task.BINARY, versions=1, segment_by=("country",))
+    version_id = served.version_ids[0]
+    store(engine, rows(served, "abab"))
+    fold(engine, NOW)
+    profiles = made(served.layout, seed=1, hours=(0, 1))
+    send(engine, served, version_id, packed(served.layout, profiles, "file"))
+    fold(engine, NOW)
+    for _ in range(2):
+        assert_segments(engine, served)
+        both = added(expected_profiles(engine, served, version_id), profiles)
+        assert_same(stored_profiles(engine, version_id), both)
+        rebuild(engine, now=NOW, model=served.model.name)
