@@ -28,7 +28,9 @@ def upgrade() -> None:
         sa.Column("removed_at", TIME, nullable=True),
         sa.Column("removed_by", sa.String(length=200), server_default="", nullable=False),
         sa.Column("removal_reason", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["model_id"], ["model.id"], name=op.f("fk_limit_override_model_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["model.id"], name=op.f("fk_limit_override_model_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_limit_override")),
     )
     op.create_index("ix_limit_override_model_id", "limit_override", ["model_id"], unique=False)
