@@ -25,6 +25,7 @@ from app.core.records import (
     MOST_NUMBERS,
     NON_FINITE,
     CorrectionRecord,
+    OfflineFeaturesRecord,
     PredictionRecord,
     Rejection,
     Scalar,
@@ -52,7 +53,7 @@ Attributes: TypeAlias = Annotated[dict[Text, Text], Meta(max_length=MOST_ENTRIES
 Milliseconds: TypeAlias = Annotated[float, Meta(ge=0)]
 
 Buffer: TypeAlias = bytes | msgspec.Raw
-Record = TypeVar("Record", PredictionRecord, CorrectionRecord)
+Record = TypeVar("Record", PredictionRecord, CorrectionRecord, OfflineFeaturesRecord)
 
 
 class UndecodableError(ValueError):
@@ -83,6 +84,11 @@ def decode_predictions(body: bytes, *, lines: bool) -> Decoded[PredictionRecord]
 def decode_corrections(body: bytes, *, lines: bool) -> Decoded[CorrectionRecord]:
     """The corrections of a body; see decode_predictions."""
     return _decode(body, lines, _to_correction, CORRECTION)
+
+
+def decode_offline_features(body: bytes, *, lines: bool) -> Decoded[OfflineFeaturesRecord]:
+    """The offline features of a body; see decode_predictions."""
+    return _decode(body, lines, _to_offline_features, OFFLINE_FEATURES)
 
 
 def _decode(
@@ -205,7 +211,17 @@ class WireCorrection(msgspec.Struct, gc=False):
     shown: bool = False
 
 
+class WireOfflineFeatures(msgspec.Struct, gc=False):
+    """Offline features as they are sent; the features are checked on their own and kept as text."""
+
+    model: Text
+    prediction_id: Text
+    features: msgspec.Raw
+    version: Text | None = None
+
+
 _prediction = msgspec.json.Decoder(WirePrediction).decode
+_offline_features = msgspec.json.Decoder(WireOfflineFeatures).decode
 _correction = msgspec.json.Decoder(WireCorrection).decode
 _features = msgspec.json.Decoder(Features).decode
 _class_scores = msgspec.json.Decoder(ClassScores | None).decode
@@ -248,6 +264,12 @@ def _to_correction(part: Buffer) -> CorrectionRecord:
         wire.author,
         wire.shown,
     )
+
+
+def _to_offline_features(part: Buffer) -> OfflineFeaturesRecord:
+    wire = _offline_features(part)
+    _features(wire.features)
+    return OfflineFeaturesRecord(wire.model, wire.prediction_id, str(wire.features, "utf-8"), wire.version)
 
 
 def _checked(raw: msgspec.Raw, check: Callable[[Buffer], object]) -> str | None:
@@ -307,6 +329,13 @@ CORRECTION: Mapping[str, Field] = {
     "version": Field(Text | None, _TEXT),
     "author": Field(Text | None, _TEXT),
     "shown": Field(bool, "true or false"),
+}
+
+OFFLINE_FEATURES: Mapping[str, Field] = {
+    "model": Field(Text, _TEXT, required=True),
+    "prediction_id": Field(Text, _TEXT, required=True),
+    "features": PREDICTION["features"],
+    "version": Field(Text | None, f"{_TEXT}; may be left out where the model has one version"),
 }
 
 

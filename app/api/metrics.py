@@ -37,7 +37,7 @@ class Metrics:
         )
 
     def received(self, kind: str, receipt: Receipt) -> None:
-        """Count a batch of `kind` (prediction | correction) once it is answered."""
+        """Count a batch of `kind` (prediction | correction | offline_features) once it is answered."""
         self._records.labels(kind, "accepted").inc(receipt.accepted)
         self._records.labels(kind, "duplicate").inc(receipt.duplicates)
         self._records.labels(kind, "rejected").inc(len(receipt.rejected))

@@ -1,4 +1,4 @@
-"""The description of the interface: FastAPI's own, with the two hot routes added, and a page that shows it.
+"""The description of the interface: FastAPI's own, with the hot routes added, and a page that shows it.
 
 The page is ours because FastAPI's loads its scripts from elsewhere, and a collector may have no way out.
 """
@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 
 from app.api.records import JSON, NDJSON
 from app.core.records import Receipt
-from collectors.native import CORRECTION, PREDICTION, Field
+from collectors.native import CORRECTION, OFFLINE_FEATURES, PREDICTION, Field
 
 _REFS = "#/components/schemas/{name}"
 _ANSWERS = {
@@ -40,10 +40,12 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas |= {"Prediction": _record(PREDICTION), "Correction": _record(CORRECTION)}
+        schemas["OfflineFeatures"] = _record(OFFLINE_FEATURES)
         schemas |= msgspec.json.schema_components([Receipt], schema_hook=_any, ref_template=_REFS)[1]
         paths = {
             "/v1/predictions": _hot_route("Prediction", "Send predictions"),
             "/v1/corrections": _hot_route("Correction", "Send corrections: what was true, said later"),
+            "/v1/features": _hot_route("OfflineFeatures", "Send features as the offline pipeline computes them"),
         }
         document["paths"] = {**paths, **document["paths"]}
         app.openapi_schema = document

@@ -1,4 +1,4 @@
-"""The two hot routes: records in, and after the commit a receipt out.
+"""The hot routes: records in, and after the commit a receipt out.
 
 They are plain Starlette routes: FastAPI would parse and validate the body in Python, an order of magnitude slower.
 """
@@ -20,22 +20,36 @@ from starlette.routing import Route
 
 from app.api.body import MIB, encoding_of, gunzip, read_body
 from app.api.context import Context, context_of
-from app.core.records import CorrectionRecord, PredictionRecord, Receipt
-from app.services.ingest import Resolved, Targets, knows, resolve_corrections, resolve_predictions
-from app.storage.ingest import CorrectionRow, PredictionRow, Rows
-from collectors.native import Decoded, TooManyError, UndecodableError, decode_corrections, decode_predictions
+from app.core.records import CorrectionRecord, OfflineFeaturesRecord, PredictionRecord, Receipt
+from app.services.ingest import (
+    Resolved,
+    Targets,
+    knows,
+    resolve_corrections,
+    resolve_offline_features,
+    resolve_predictions,
+)
+from app.storage.ingest import CorrectionRow, OfflineRow, PredictionRow, Rows
+from collectors.native import (
+    Decoded,
+    TooManyError,
+    UndecodableError,
+    decode_corrections,
+    decode_offline_features,
+    decode_predictions,
+)
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 _SMALL = 1 << 20  # bytes that are decoded on the spot, about 8 ms; longer bodies would hold up everybody else
 
-Record = TypeVar("Record", PredictionRecord, CorrectionRecord)
-Row = TypeVar("Row", PredictionRow, CorrectionRow)
+Record = TypeVar("Record", PredictionRecord, CorrectionRecord, OfflineFeaturesRecord)
+Row = TypeVar("Row", PredictionRow, CorrectionRow, OfflineRow)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[Record, Row]):
-    """What tells the two routes apart."""
+    """What tells the routes apart."""
 
     name: str
     decode: Callable[..., Decoded[Record]]
@@ -45,6 +59,9 @@ class Kind(Generic[Record, Row]):
 
 PREDICTIONS = Kind("prediction", decode_predictions, resolve_predictions, lambda rows: Rows(predictions=rows))
 CORRECTIONS = Kind("correction", decode_corrections, resolve_corrections, lambda rows: Rows(corrections=rows))
+OFFLINE_FEATURES = Kind(
+    "offline_features", decode_offline_features, resolve_offline_features, lambda rows: Rows(offline=rows)
+)
 
 
 async def receive_predictions(request: Request) -> Response:
@@ -57,9 +74,15 @@ async def receive_corrections(request: Request) -> Response:
     return await _receive(request, CORRECTIONS)
 
 
+async def receive_offline_features(request: Request) -> Response:
+    """POST /v1/features."""
+    return await _receive(request, OFFLINE_FEATURES)
+
+
 ROUTES = [
     Route("/v1/predictions", receive_predictions, methods=["POST"]),
     Route("/v1/corrections", receive_corrections, methods=["POST"]),
+    Route("/v1/features", receive_offline_features, methods=["POST"]),
 ]
 
 
@@ -100,7 +123,9 @@ def _is_lines(request: Request) -> bool:
     return content_type == NDJSON
 
 
-async def _targets(context: Context, records: Sequence[PredictionRecord | CorrectionRecord]) -> Targets:
+async def _targets(
+    context: Context, records: Sequence[PredictionRecord | CorrectionRecord | OfflineFeaturesRecord]
+) -> Targets:
     targets = context.targets.fresh()
     if targets is None or not knows(targets, records):
         targets = await run_in_threadpool(context.targets.reload)

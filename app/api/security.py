@@ -21,7 +21,7 @@ from app.api.context import Context
 from app.services.keys import Scope, digest
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
-INGEST_PATHS = re.compile(r"/v1/(predictions|corrections|profiles|models/[^/]+/versions/[^/]+/layout)")
+INGEST_PATHS = re.compile(r"/v1/(predictions|corrections|features|profiles|models/[^/]+/versions/[^/]+/layout)")
 """Where records go, and the bins by which who sends profiles has to count."""
 
 

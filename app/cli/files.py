@@ -239,6 +239,54 @@ def corrections(
 
 
 @import_.command(
+    "features",
+    epilog="""\b
+Example:
+  watchkeeper import features recomputed.parquet --model fraud --version 1 --id-column id --exclude customer_id
+
+Every column that is not named is a feature; those that the file does not have are not compared.""",
+)
+@FILE
+@click.option("--version", "version_name", required=True, help="The version that made the predictions.")
+@click.option("--id-column", required=True, metavar="COLUMN", help="Column of the prediction's id.")
+@click.option(
+    "--exclude", multiple=True, metavar="COLUMN", help="Column that is no feature. May be given several times."
+)
+@click.option("--dry-run", is_flag=True, help="Store nothing; show the first records and every error by line.")
+@_shared
+def features(
+    file: Path,
+    model_name: str,
+    version_name: str,
+    id_column: str,
+    exclude: tuple[str, ...],
+    dry_run: bool,
+    file_format: str | None,
+    timezone: str | None,
+    format_: str,
+) -> None:
+    """Store the rows of FILE as what the offline pipeline computes for predictions, to compare with what was served."""
+    from app.services import imports
+    from app.services.catalogue import find
+    from collectors.tabular import ColumnMapping
+
+    if timezone is not None:
+        raise click.UsageError("--timezone: offline features have no timestamps")
+    mapping = ColumnMapping(id=id_column, exclude=exclude)
+    with database() as engine:
+        model, version = find(engine, model_name, version_name)
+        if dry_run:
+            opened = imports.open_offline_features(engine, model, version, file, mapping, format=file_format)
+            _preview(imports.preview(engine, opened, now=now()), format_)
+            return
+        with progress_bar(f"Importing {file.name}", format_) as report:
+            summary = imports.import_offline_features(
+                engine, model, version, file, mapping, now=now(), format=file_format, progress=report
+            )
+    _summary(summary, format_, model_name)
+
+
+@import_.command(
     "profile",
     epilog="""\b
 Example:

@@ -104,7 +104,7 @@ def fold_segments(
     served = _encode_served(layout, rows, features)
     return {
         cell: _profile(layout, features.pick(index), served.pick(index), rows.inputs)
-        for cell, index in _cells(rows.times, window, groupings)
+        for cell, index in cells(rows.times, window, groupings)
     }
 
 
@@ -119,10 +119,10 @@ def fold_truth(
 ) -> dict[Cell, OutcomeCounts]:
     """Only what depends on labels and reviews: to add when a truth is learnt, to subtract when it is replaced."""
     served = _encode_served(layout, rows, None)
-    return {cell: _truth_counts(layout, served.pick(index)) for cell, index in _cells(rows.times, window, groupings)}
+    return {cell: _truth_counts(layout, served.pick(index)) for cell, index in cells(rows.times, window, groupings)}
 
 
-def _cells(times: IntArray, window: WindowLength, groupings: Sequence[Grouping]) -> Iterator[tuple[Cell, Index]]:
+def cells(times: IntArray, window: WindowLength, groupings: Sequence[Grouping]) -> Iterator[tuple[Cell, Index]]:
     """Each window as a whole and by its segments, with the rows in it."""
     for start, index in _windows(times, window):
         yield (WHOLE, start), index

@@ -30,6 +30,7 @@ WRONG, RIGHT = 0, 1
 SHOWN, CORRECTED = 0, 1
 ABSOLUTE, SQUARED, SIGNED = 0, 1, 2
 OUTSIDE, ZERO, ONE = 0, 1, 2
+COMPARED, DIFFERENT = 0, 1
 
 
 class _Additive:
@@ -75,6 +76,7 @@ _MERGED_BY: Mapping[str, Callable[[Any], NDArray[np.generic]]] = {
     "highest": _largest,
     "lowest_score": _smallest,
     "highest_score": _largest,
+    "parity_gaps": _largest,
     "replays": merge_replays,
 }
 """How arrays merge that do not add."""
@@ -197,6 +199,10 @@ class OutcomeCounts(_Additive):
     """[...] largest finite score; -inf when there is none."""
     unknown: IntArray
     """[...] features that the layout does not know, over all predictions."""
+    parity: IntArray
+    """[..., features, 2] by feature: values COMPARED with those of the offline pipeline, and DIFFERENT ones."""
+    parity_gaps: FloatArray
+    """[..., features] the largest difference of two numbers among them; 0 when there is none."""
     replays: FloatArray
     """[..., KEPT, 4] a sample of inputs: KEY, TIMES it came, LOWEST and HIGHEST score; see `app.core.replays`."""
 
@@ -220,6 +226,8 @@ class OutcomeCounts(_Additive):
             lowest_score=np.array(np.inf),
             highest_score=np.array(-np.inf),
             unknown=np.zeros((), np.int64),
+            parity=np.zeros((len(layout.feature_names), 2), np.int64),
+            parity_gaps=np.zeros(len(layout.feature_names)),
             replays=no_replays(),
         )
 

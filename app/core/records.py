@@ -52,6 +52,18 @@ class CorrectionRecord(msgspec.Struct, frozen=True, gc=False):
     shown: bool = False
 
 
+class OfflineFeaturesRecord(msgspec.Struct, frozen=True, gc=False):
+    """The features of a prediction as an offline pipeline computes them: JSON text, stored as received.
+
+    `version` None: the model's only one.
+    """
+
+    model: str
+    prediction_id: str
+    features: str
+    version: str | None = None
+
+
 class Rejection(msgspec.Struct, frozen=True):
     """Why one record of a batch was not stored: which field, what it held, what is allowed."""
 

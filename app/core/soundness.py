@@ -18,7 +18,17 @@ from app.core.losses import CODES, LEAVES, MOST_INPUTS, MOST_TREES, NODES, STEPS
 from app.core.model import Source, Task
 from app.core.multivariate import LARGEST_SQUARE, MOST_COLUMNS, MOST_COMPONENTS
 from app.core.multivariate import NAME as RECONSTRUCTION_ERROR
-from app.core.profile import ABSOLUTE, SQUARED, FeatureCounts, FloatArray, IntArray, OutcomeCounts, Profile
+from app.core.profile import (
+    ABSOLUTE,
+    COMPARED,
+    DIFFERENT,
+    SQUARED,
+    FeatureCounts,
+    FloatArray,
+    IntArray,
+    OutcomeCounts,
+    Profile,
+)
 from app.core.replays import HIGHEST, KEY, LOWEST, TIMES, no_replays
 from app.core.stats.projections import MOST_DIMENSIONS
 
@@ -175,6 +185,11 @@ def _outcome_laws(counts: OutcomeCounts, rows: int) -> Iterator[tuple[str, bool,
     ranged = (isfinite(low) and isfinite(high) and low <= high) or (low, high) == (np.inf, -np.inf)
     yield "lowest_score", ranged, "the range of the scores, where there are any"
     yield "unknown", 0 <= int(counts.unknown) <= rows * MOST_FEATURES, f"at most {MOST_FEATURES} features per row"
+    yield "parity", _within(counts.parity, rows), "every count is from 0 to the number of rows"
+    fewer = bool((counts.parity[..., DIFFERENT] <= counts.parity[..., COMPARED]).all())
+    yield "parity", fewer, "what differs was compared"
+    gaps = bool((np.isfinite(counts.parity_gaps) & (counts.parity_gaps >= 0)).all())
+    yield "parity_gaps", gaps, "finite differences, none of them negative"
     yield "replays", _are_replays(counts.replays, rows), "inputs by ascending key, each with its times and its scores"
 
 

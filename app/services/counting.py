@@ -18,6 +18,7 @@ from app.core.codec import encode_counts
 from app.core.columns import Column, parse_numbers
 from app.core.feature_json import ServedFeatures, served_features
 from app.core.fold import WHOLE, Cell, Rows, fold_segments, fold_truth
+from app.core.parity import fold_parity
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.segments import AttributeValues, Grouping, assign, served_values, without_early
 from app.core.truth import NOTHING_SAID, Correction, RowTruth, row_truth, truth_columns
@@ -130,6 +131,19 @@ def count_corrections(tally: Tally, recipe: Recipe, rows: StoredPredictions, sai
     tally.add_outcomes(recipe, learnt)
     tally.add_outcomes(recipe, {cell: counts.negated() for cell, counts in replaced.items()})
     tally.truths |= {part.ids[at]: truth for at, truth in new.items()}
+
+
+def count_offline(tally: Tally, recipe: Recipe, rows: StoredPredictions, offline: Mapping[int, str]) -> None:
+    """Count how the features of predictions compare with those computed offline (JSON by the prediction's id)."""
+    tally.stamps[recipe.version_id] = recipe.stamp
+    positions = [position for position, id_ in enumerate(rows.ids) if id_ in offline]
+    if not positions:
+        return
+    part = rows.take(positions)
+    groupings = tally.group(recipe, part, {})
+    computed = [offline[id_] for id_ in part.ids]
+    found = fold_parity(recipe.layout, part.times, part.features, computed, recipe.window, groupings)
+    tally.add_outcomes(recipe, found)
 
 
 def _columns(rows: StoredPredictions, truths: Mapping[int, RowTruth], features: ServedFeatures | None = None) -> Rows:

@@ -14,6 +14,7 @@ from app.services.counting import (
     Packed,
     Tally,
     count_corrections,
+    count_offline,
     count_predictions,
     fold_turn,
     pack,
@@ -25,10 +26,17 @@ from app.services.rebuild import recount
 from app.services.uploads import count_uploads
 from app.storage.engine import read, snapshot
 from app.storage.lease import Lease
+from app.storage.offline_features import any_offline, offline_of, offline_of_batches
 from app.storage.rebuilds import rebuilding
 from app.storage.recipes import load_recipes
 from app.storage.segments import any_segmented
-from app.storage.stored_rows import corrections_of, corrections_of_batches, counted_predictions, fresh_predictions
+from app.storage.stored_rows import (
+    compared_predictions,
+    corrections_of,
+    corrections_of_batches,
+    counted_predictions,
+    fresh_predictions,
+)
 from app.storage.unfolded import Batches, mark_folded, newest_batch, next_batches, rows_waiting
 from app.storage.uploads import waiting_versions
 
@@ -135,18 +143,23 @@ def _count(connection: Connection, batches: Batches) -> Packed:
     attributes = any_segmented(connection)
     fresh = fresh_predictions(connection, batches.ids, attributes=attributes)
     counted = counted_predictions(connection, batches.ids, attributes=attributes) if batches.corrections else {}
-    recipes = load_recipes(connection, fresh.keys() | counted.keys())
-    tally = Tally()
+    compared = compared_predictions(connection, batches.ids, attributes=attributes) if batches.offline else {}
+    recipes = load_recipes(connection, fresh.keys() | counted.keys() | compared.keys())
+    tally, offline = Tally(), any_offline(connection)
     for version_id, rows in fresh.items():
         # Corrections count with their prediction, whichever came first: so all of them are looked up here, not only
         # those of these batches, and those of these batches need nothing while their prediction waits.
         recipe = recipes[version_id]
         said = corrections_of_batches(connection, recipe.model_id, version_id, batches.ids)
         count_predictions(tally, recipe, rows, said)
+        if offline:
+            count_offline(tally, recipe, rows, offline_of_batches(connection, version_id, batches.ids))
     for version_id, rows in counted.items():
         recipe = recipes[version_id]
         said = corrections_of(connection, recipe.model_id, version_id, rows.ids)
         count_corrections(tally, recipe, rows, said)
+    for version_id, rows in compared.items():
+        count_offline(tally, recipes[version_id], rows, offline_of(connection, version_id, rows.ids, batches.ids))
     if any(recipe.stamp.rebuild_position is not None for recipe in recipes.values()):
         raise LostRaceError("a rebuild was requested")
     return pack(connection, tally)

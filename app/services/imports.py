@@ -1,4 +1,4 @@
-"""Files into the database: predictions and corrections, chunk by chunk, resumable, and never twice."""
+"""Files into the database: predictions, corrections, offline features; chunk by chunk, resumable, and never twice."""
 
 from __future__ import annotations
 
@@ -16,8 +16,15 @@ from sqlalchemy import Engine
 from app.core.errors import InvalidError
 from app.core.layout import Layout
 from app.core.model import Model, Version
-from app.core.records import CorrectionRecord, PredictionRecord, Rejection
-from app.services.ingest import load_targets, resolve_corrections, resolve_predictions, store
+from app.core.records import CorrectionRecord, OfflineFeaturesRecord, PredictionRecord, Rejection
+from app.services.ingest import (
+    load_targets,
+    resolve_corrections,
+    resolve_offline_features,
+    resolve_predictions,
+    store,
+    store_offline_features,
+)
 from app.storage import progress as stored_progress
 from app.storage.engine import read
 from app.storage.references import find_reference
@@ -27,6 +34,7 @@ from collectors.tabular import (
     CorrectionMapping,
     CorrectionReader,
     Kind,
+    OfflineFeaturesReader,
     PredictionReader,
     Records,
     RowError,
@@ -81,7 +89,7 @@ class ImportSummary:
 class Preview:
     """What an import would do: the first records as they would be stored, and the rows that it would reject."""
 
-    records: Sequence[PredictionRecord | CorrectionRecord]
+    records: Sequence[PredictionRecord | CorrectionRecord | OfflineFeaturesRecord]
     read: int
     rejected: int
     errors: Sequence[RowError]
@@ -145,6 +153,23 @@ def import_corrections(
     return _import(engine, source, now, chunk_rows, progress)
 
 
+def import_offline_features(
+    engine: Engine,
+    model: Model,
+    version: Version,
+    path: Path,
+    mapping: ColumnMapping,
+    *,
+    now: datetime,
+    format: str | None = None,  # noqa: A002  the word of the command line
+    chunk_rows: int = CHUNK_ROWS,
+    progress: Report | None = None,
+) -> ImportSummary:
+    """Store a file's rows as what the offline pipeline computes for predictions; errors as in `import_predictions`."""
+    source = open_offline_features(engine, model, version, path, mapping, format=format)
+    return _import(engine, source, now, chunk_rows, progress)
+
+
 def open_predictions(
     engine: Engine,
     model: Model,
@@ -168,6 +193,25 @@ def open_predictions(
     mapping.features(table.columns)
     reader = PredictionReader(model, version, mapping, frozenset(table.columns), zone)
     return Source(table, reader, _key(path, "predictions", model.id, version.id, mapping, timezone))
+
+
+def open_offline_features(
+    engine: Engine,
+    model: Model,
+    version: Version,
+    path: Path,
+    mapping: ColumnMapping,
+    *,
+    format: str | None = None,  # noqa: A002  the word of the command line
+) -> Source:
+    """A file of offline features, ready to be previewed or imported. They are read as the reference has them."""
+    with read(engine) as connection:
+        reference = find_reference(connection, version.id)
+    expected = {**(feature_kinds(reference.layout) if reference else {}), **mapping.kinds(model.task)}
+    table = open_table(path, format, expected=expected, exclude=mapping.exclude)
+    mapping.features(table.columns)
+    reader = OfflineFeaturesReader(model, version, mapping, frozenset(table.columns))
+    return Source(table, reader, _key(path, "offline features", model.id, version.id, mapping))
 
 
 def open_corrections(
@@ -195,15 +239,16 @@ def preview(
 
     `read` and `rejected` are of the whole file; `errors` ends after `most_errors`.
     """
-    summary, first = ImportSummary(), list[PredictionRecord | CorrectionRecord]()
+    summary, first = ImportSummary(), list[PredictionRecord | CorrectionRecord | OfflineFeaturesRecord]()
     targets = load_targets(engine)
     for chunk in source.table.chunks(CHUNK_ROWS):
         records = source.reader.read(chunk)
         made = resolve_predictions(targets, records.predictions, now)
         said = resolve_corrections(targets, records.corrections, now)
+        computed = resolve_offline_features(targets, records.offline, now)
         summary.read += len(chunk.lines) + len(chunk.broken)
-        summary.reject(_errors(records, made.rejected, said.rejected), most_errors)
-        shown = records.predictions or records.corrections
+        summary.reject(_errors(records, made.rejected, said.rejected, computed.rejected), most_errors)
+        shown = records.predictions or records.corrections or records.offline
         first += shown[: max(0, most_records - len(first))]
     return Preview(first, summary.read, summary.rejected, summary.errors)
 
@@ -230,19 +275,30 @@ def _import(engine: Engine, source: Source, now: datetime, rows: int, progress: 
 def _store_chunk(engine: Engine, source: Source, chunk: Chunk, now: datetime, summary: ImportSummary) -> None:
     records = source.reader.read(chunk)
     note = partial(stored_progress.record, key=source.key, lines=chunk.end, now=now)
-    made, said = store(engine, records.predictions, records.corrections, now, also=note)
-    counted, labels = (made, said.accepted) if records.predictions else (said, 0)
     summary.read += len(chunk.lines) + len(chunk.broken)
+    if records.offline:
+        counted = store_offline_features(engine, records.offline, now, also=note)
+        errors = _errors(records, offline=counted.rejected)
+    else:
+        made, said = store(engine, records.predictions, records.corrections, now, also=note)
+        counted = made if records.predictions else said
+        summary.labels += said.accepted if records.predictions else 0
+        errors = _errors(records, made.rejected, said.rejected)
     summary.accepted += counted.accepted
     summary.duplicates += counted.duplicates
-    summary.labels += labels
-    summary.reject(_errors(records, made.rejected, said.rejected))
+    summary.reject(errors)
 
 
-def _errors(records: Records, made: Iterable[Rejection], said: Iterable[Rejection]) -> list[RowError]:
+def _errors(
+    records: Records,
+    made: Iterable[Rejection] = (),
+    said: Iterable[Rejection] = (),
+    offline: Iterable[Rejection] = (),
+) -> list[RowError]:
     """One error per rejected row, in the order of the file."""
     errors = {error.line: error for error in records.errors}
-    for lines, rejections in ((records.prediction_lines, made), (records.correction_lines, said)):
+    kinds = ((records.prediction_lines, made), (records.correction_lines, said), (records.offline_lines, offline))
+    for lines, rejections in kinds:
         for rejection in rejections:
             line = lines[rejection.index]
             errors.setdefault(line, RowError(line, rejection.field, rejection.value, rejection.error))

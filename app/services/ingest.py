@@ -7,6 +7,7 @@ knows is its collector's.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from app.core.model import Model, Task, Version
 from app.core.records import (
     NON_FINITE,
     CorrectionRecord,
+    OfflineFeaturesRecord,
     PredictionRecord,
     Receipt,
     Rejection,
@@ -31,13 +33,13 @@ from app.core.records import (
 from app.services.snapshot import Snapshot
 from app.storage import catalogue
 from app.storage.engine import read, write
-from app.storage.ingest import CorrectionRow, PredictionRow, Rows, insert_rows
+from app.storage.ingest import CorrectionRow, OfflineRow, PredictionRow, Rows, insert_rows
 
 CLOCK_TOLERANCE = timedelta(minutes=5)  # by how much a sender's clock may be ahead of ours
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)  # a zero in a column of times is a time nobody meant
 CLASS_LENGTH = 200
 
-Row = TypeVar("Row", PredictionRow, CorrectionRow)
+Row = TypeVar("Row", PredictionRow, CorrectionRow, OfflineRow)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class Targets:
     def known_versions(self) -> Mapping[str, str]:
         """The same for the versions of each model."""
         return {model: _listed(v for m, v in self.versions if m == model) for model in self.models}
+
+    @cached_property
+    def only_version(self) -> Mapping[str, str]:
+        """Of each model that has one version, its name."""
+        counts = Counter(model for model, _ in self.versions)
+        return {model: version for model, version in self.versions if counts[model] == 1}
 
 
 class Resolved(NamedTuple, Generic[Row]):
@@ -81,9 +89,14 @@ def known_targets(engine: Engine) -> Snapshot[Targets]:
     return Snapshot(lambda: load_targets(engine), max_age=30)
 
 
-def knows(targets: Targets, records: Iterable[PredictionRecord | CorrectionRecord]) -> bool:
-    """True when every model and version that the records name is among the targets."""
+def knows(targets: Targets, records: Sequence[PredictionRecord | CorrectionRecord | OfflineFeaturesRecord]) -> bool:
+    """True when every model and version that the records name is among the targets.
+
+    That a model has one version, for whose sake an offline record may leave it out, can change at any time.
+    """
     named = {(record.model, record.version) for record in records}
+    if records and isinstance(records[0], OfflineFeaturesRecord) and any(version is None for _, version in named):
+        return False
     return all(pair in targets.versions or (pair[1] is None and pair[0] in targets.models) for pair in named)
 
 
@@ -255,6 +268,49 @@ def _digest(said: tuple[object, ...]) -> str:
     """The same for the same thing said again, in whatever zone its time was written."""
     canonical = [part.astimezone(UTC).isoformat() if isinstance(part, datetime) else repr(part) for part in said]
     return blake2b("\n".join(canonical).encode(), digest_size=16).hexdigest()
+
+
+# --- Offline features ------------------------------------------------------------------------------------------------
+
+
+def resolve_offline_features(
+    targets: Targets,
+    records: Sequence[OfflineFeaturesRecord],
+    _now: datetime,
+    indexes: Sequence[int] | None = None,
+) -> Resolved[OfflineRow]:
+    """The rows of the records; `indexes` are their places as the sender counts, for rejections."""
+    rows: list[OfflineRow] = []
+    rejected: list[Rejection] = []
+    for place, record in zip(indexes or range(len(records)), records, strict=True):
+        name = record.version if record.version is not None else targets.only_version.get(record.model)
+        version = targets.versions.get((record.model, name or ""))
+        if version is not None:
+            rows.append((version.id, record.prediction_id, record.features))
+        elif record.version is None and record.model in targets.models:
+            known = targets.known_versions[record.model]
+            rejected.append(
+                Rejection(place, "version", None, f"is missing; the model has not one version but: {known}")
+            )
+        else:
+            rejected.append(_unknown(targets, place, record.model, record.version))
+    return Resolved(rows, rejected)
+
+
+def store_offline_features(
+    engine: Engine,
+    records: Sequence[OfflineFeaturesRecord],
+    now: datetime,
+    *,
+    also: Callable[[Connection], None] | None = None,
+) -> Receipt:
+    """Store records in one transaction, of which `also` may be a part."""
+    resolved = resolve_offline_features(load_targets(engine), records, now)
+    with write(engine) as connection:
+        [inserted] = insert_rows(connection, [Rows(offline=resolved.rows)], now)
+        if also is not None:
+            also(connection)
+    return Receipt(inserted.offline, len(resolved.rows) - inserted.offline, resolved.rejected)
 
 
 # --- What is wrong with a record of any kind --------------------------------------------------------------------------

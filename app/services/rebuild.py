@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 from app.services.counting import (
     LostRaceError,
     Tally,
+    count_offline,
     count_predictions,
     fold_turn,
     pack,
@@ -29,6 +30,7 @@ from app.services.uploads import count_uploads
 from app.storage.catalogue import find_model, find_version, list_models, list_versions
 from app.storage.engine import read, snapshot, write
 from app.storage.lease import Lease
+from app.storage.offline_features import any_offline, offline_of
 from app.storage.rebuilds import advance_rebuild, folded_rows, rebuilding, request_rebuild
 from app.storage.recipes import load_recipes
 from app.storage.stored_rows import corrections_of, folded_predictions
@@ -149,6 +151,8 @@ def _recount_slice(
         rows = folded_predictions(connection, version_id, position, slice_rows, attributes=bool(recipe.attributes))
         tally = Tally()
         count_predictions(tally, recipe, rows, corrections_of(connection, recipe.model_id, version_id, rows.ids))
+        if any_offline(connection):
+            count_offline(tally, recipe, rows, offline_of(connection, version_id, rows.ids))
         packed = pack(connection, tally)
     reached = rows.ids[-1] if len(rows.ids) == slice_rows else None
     with saving(engine, lease) as connection:

@@ -1,4 +1,5 @@
-"""Storing records: one transaction writes a batch row and its predictions and corrections, each key once.
+"""Storing records: one transaction writes a batch row and its predictions, corrections and offline features,
+each key once.
 
 The rows go around SQLAlchemy's statements, because this is the one place where the cost per row decides how much
 traffic a collector bears. What is written is what the column types of `app.storage.types` would write.
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar, 
 from sqlalchemy import Column, Connection, String, Table, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from app.storage.tables import batch, correction, prediction
+from app.storage.tables import batch, correction, offline_feature, prediction
 from app.storage.types import sqlite_number, sqlite_time
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ CorrectionRow: TypeAlias = tuple[
     str,  # digest
 ]
 
-Row = TypeVar("Row", PredictionRow, CorrectionRow)
+OfflineRow: TypeAlias = tuple[
+    int,  # version_id
+    str,  # prediction_id
+    str,  # features
+]
+
+Row = TypeVar("Row", PredictionRow, CorrectionRow, OfflineRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,10 @@ class Rows:
 
     predictions: Sequence[PredictionRow] = ()
     corrections: Sequence[CorrectionRow] = ()
+    offline: Sequence[OfflineRow] = ()
 
     def __len__(self) -> int:
-        return len(self.predictions) + len(self.corrections)
+        return len(self.predictions) + len(self.corrections) + len(self.offline)
 
 
 class Inserted(NamedTuple):
@@ -70,10 +78,11 @@ class Inserted(NamedTuple):
 
     predictions: int
     corrections: int
+    offline: int = 0
 
     @property
     def total(self) -> int:
-        return self.predictions + self.corrections
+        return sum(self)
 
 
 def insert_rows(connection: Connection, senders: Sequence[Rows], now: datetime) -> list[Inserted]:
@@ -82,26 +91,34 @@ def insert_rows(connection: Connection, senders: Sequence[Rows], now: datetime) 
     A key that is stored already, or that an earlier row of the same call holds, changes nothing. Gives the number of
     new rows per sender. Where nothing was new, no batch is left behind. Raises SQLAlchemy's DBAPIError.
     """
-    expected = (sum(len(rows.predictions) for rows in senders), sum(len(rows.corrections) for rows in senders))
+    expected = (
+        sum(len(rows.predictions) for rows in senders),
+        sum(len(rows.corrections) for rows in senders),
+        sum(len(rows.offline) for rows in senders),
+    )
     batch_id = _open_batch(connection, expected, now)
     predictions = _insert_new(connection, _PREDICTIONS, batch_id, [rows.predictions for rows in senders])
     corrections = _insert_new(connection, _CORRECTIONS, batch_id, [rows.corrections for rows in senders])
-    stored = (sum(predictions), sum(corrections))
+    offline = _insert_new(connection, _OFFLINE, batch_id, [rows.offline for rows in senders])
+    stored = (sum(predictions), sum(corrections), sum(offline))
     if stored != expected:
         _settle_batch(connection, batch_id, stored)
-    return list(map(Inserted, predictions, corrections))
+    return list(map(Inserted, predictions, corrections, offline))
 
 
-def _open_batch(connection: Connection, expected: tuple[int, int], now: datetime) -> int:
-    values = {"created_at": now, "predictions": expected[0], "corrections": expected[1]}
+_COUNTS = ("predictions", "corrections", "offline_features")
+
+
+def _open_batch(connection: Connection, expected: Sequence[int], now: datetime) -> int:
+    values = {"created_at": now, **dict(zip(_COUNTS, expected, strict=True))}
     key = connection.execute(insert(batch).values(values)).inserted_primary_key
     assert key is not None
     return int(key[0])
 
 
-def _settle_batch(connection: Connection, batch_id: int, stored: tuple[int, int]) -> None:
+def _settle_batch(connection: Connection, batch_id: int, stored: Sequence[int]) -> None:
     if any(stored):
-        counts = {"predictions": stored[0], "corrections": stored[1]}
+        counts = dict(zip(_COUNTS, stored, strict=True))
         connection.execute(update(batch).where(batch.c.id == batch_id).values(counts))
     else:
         connection.execute(delete(batch).where(batch.c.id == batch_id))
@@ -243,7 +260,7 @@ def _sqlalchemy_errors(connection: Connection) -> Iterator[None]:
         ) from error
 
 
-# --- The two tables ---------------------------------------------------------------------------------------------------
+# --- The three tables -------------------------------------------------------------------------------------------------
 
 _PREDICTIONS: _Target[PredictionRow] = _Target(
     table=prediction,
@@ -264,4 +281,11 @@ _CORRECTIONS: _Target[CorrectionRow] = _Target(
     key=(correction.c.digest,),
     key_of=lambda row: row[-1:],
     for_sqlite=_sqlite_corrections,
+)
+_OFFLINE: _Target[OfflineRow] = _Target(
+    table=offline_feature,
+    columns=("version_id", "prediction_id", "features"),
+    key=(offline_feature.c.version_id, offline_feature.c.prediction_id),
+    key_of=lambda row: row[:2],
+    for_sqlite=lambda batch_id, rows: ((batch_id, *row) for row in rows),
 )

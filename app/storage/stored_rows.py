@@ -98,6 +98,20 @@ def counted_predictions(
     }
 
 
+def compared_predictions(
+    connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False
+) -> dict[int, StoredPredictions]:
+    """Predictions folded before for which the batches hold offline values, by version, with their features."""
+    query = f"""
+        SELECT {_prediction(connection)}, {_served(attributes)}
+        FROM offline_feature AS o CROSS JOIN prediction AS p
+        WHERE {among_sql(connection, "o.batch_id", "ids")}
+          AND p.version_id = o.version_id AND p.prediction_id = o.prediction_id AND {_NOT_WAITING}
+    """  # noqa: S608
+    rows = _fetch(connection, query, ids=bound(connection, batch_ids))
+    return {version_id: _columns(mine, features=True, attributes=attributes) for version_id, mine in _by_version(rows)}
+
+
 def folded_predictions(
     connection: Connection, version_id: int, after: int, most: int, *, attributes: bool = False
 ) -> StoredPredictions:

@@ -143,6 +143,7 @@ batch = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("predictions", Integer, nullable=False),
     Column("corrections", Integer, nullable=False),
+    Column("offline_features", Integer, nullable=False, server_default="0"),
     Column("folded_at", UtcDateTime),
     Index(
         "ix_batch_unfolded", "id", sqlite_where=text("folded_at IS NULL"), postgresql_where=text("folded_at IS NULL")
@@ -174,6 +175,18 @@ prediction = Table(
     Column("corrected", Boolean, nullable=False, server_default=text("false")),
     Column("audited", Boolean, nullable=False, server_default=text("false")),
     Column("labelled_at", UtcDateTime),  # when ground truth or an audit first gave a label
+    UniqueConstraint("version_id", "prediction_id"),
+)
+
+# What an offline pipeline computes for a prediction; it may come before the prediction, and never changes.
+offline_feature = Table(
+    "offline_feature",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("batch_id", BigInteger, nullable=False, index=True),
+    _version_id(),
+    Column("prediction_id", String(200), nullable=False),
+    Column("features", Text, nullable=False),  # JSON, as received
     UniqueConstraint("version_id", "prediction_id"),
 )
 

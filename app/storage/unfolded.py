@@ -21,6 +21,7 @@ class Batches:
     ids: Sequence[int]
     predictions: int
     corrections: int
+    offline: int = 0
 
 
 def newest_batch(connection: Connection) -> int:
@@ -29,8 +30,10 @@ def newest_batch(connection: Connection) -> int:
 
 
 def rows_waiting(connection: Connection) -> int:
-    """Predictions and corrections that no fold has counted."""
-    total = select(func.sum(batch.c.predictions + batch.c.corrections)).where(batch.c.folded_at.is_(None))
+    """Predictions, corrections and offline values that no fold has counted."""
+    total = select(func.sum(batch.c.predictions + batch.c.corrections + batch.c.offline_features)).where(
+        batch.c.folded_at.is_(None)
+    )
     return int(connection.scalar(total) or 0)
 
 
@@ -46,21 +49,23 @@ def next_batches(connection: Connection, most: int, *, correction_weight: int, u
     A correction counts as `correction_weight` rows, since it makes the fold write to a prediction.
     """
     query = (
-        select(batch.c.id, batch.c.predictions, batch.c.corrections)
+        select(batch.c.id, batch.c.predictions, batch.c.corrections, batch.c.offline_features)
         .where(batch.c.folded_at.is_(None), batch.c.id <= up_to)
         .order_by(batch.c.id)
         .limit(MOST_BATCHES)
     )
     ids: list[int] = []
-    predictions = corrections = 0
+    predictions = corrections = offline = 0
     for row in connection.execute(query):
         weight = predictions + row.predictions + correction_weight * (corrections + row.corrections)
+        weight += offline + row.offline_features
         if ids and weight > most:
             break
         ids.append(row.id)
         predictions += row.predictions
         corrections += row.corrections
-    return Batches(ids, predictions, corrections)
+        offline += row.offline_features
+    return Batches(ids, predictions, corrections, offline)
 
 
 def mark_folded(connection: Connection, ids: Sequence[int], now: datetime) -> bool:

@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
     PREDICTION = "/v1/predictions"
     CORRECTION = "/v1/corrections"
+    OFFLINE_FEATURES = "/v1/features"
 
 
 class Record(NamedTuple):

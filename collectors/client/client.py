@@ -179,6 +179,19 @@ class Client:
         )
         self._put(Kind.CORRECTION, body)
 
+    def log_offline_features(
+        self, model: str, prediction_id: str, features: Mapping[str, object], *, version: str | None = None
+    ) -> None:
+        """Queue what the offline pipeline computes for a prediction; it may be sent before the prediction is.
+
+        features  name -> number, string, boolean, date, list of numbers or None; those left out are not compared
+        version   may be left out where the model has one version
+
+        Raises TypeError or ValueError naming the field, what it was and what is allowed.
+        """
+        if self._enabled:
+            self._put(Kind.OFFLINE_FEATURES, records.offline_features(model, prediction_id, features, version=version))
+
     def flush(self, timeout: float = 5.0) -> bool:
         """Send what waits; True when the collector has answered for all of it, False after timeout seconds."""
         return not self._enabled or self._buffer.flush(timeout)

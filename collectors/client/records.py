@@ -1,4 +1,4 @@
-"""What goes over the wire: one prediction or one correction, checked and encoded as a line of JSON.
+"""What goes over the wire: a prediction, correction or set of offline features, checked and encoded as a line of JSON.
 
 Encoding happens in the caller's thread, at the call: a wrong argument raises where it was written, a feature that the
 service changes afterwards is not changed here, and the size of every waiting record is known to the byte.
@@ -94,6 +94,22 @@ def correction(
     }
     _add(record, "version", version, _name)
     _add(record, "author", author, _name)
+    return _encode(record)
+
+
+def offline_features(
+    model: str, prediction_id: str, features: Mapping[str, object], *, version: str | None = None
+) -> bytes:
+    """Encode what an offline pipeline computes for one prediction as a JSON object.
+
+    Raises TypeError or ValueError naming the field, what it was and what is allowed.
+    """
+    record: dict[str, object] = {
+        "model": _name("model", model),
+        "prediction_id": _identifier("prediction_id", prediction_id),
+        "features": _features(features),
+    }
+    _add(record, "version", version, _name)
     return _encode(record)
 
 

@@ -12,7 +12,7 @@ from collectors.tabular.csv_file import CsvTable
 from collectors.tabular.mapping import ColumnMapping, CorrectionMapping, check_columns
 from collectors.tabular.ndjson_file import NdjsonTable
 from collectors.tabular.parquet_file import ParquetTable
-from collectors.tabular.records import CorrectionReader, PredictionReader, Records
+from collectors.tabular.records import CorrectionReader, OfflineFeaturesReader, PredictionReader, Records
 from collectors.tabular.roles import Served, parse_served
 from collectors.tabular.table import CHUNK_ROWS, Chunk, RowError, Table
 
@@ -24,6 +24,7 @@ __all__ = [
     "CorrectionReader",
     "FileFormat",
     "Kind",
+    "OfflineFeaturesReader",
     "PredictionReader",
     "Records",
     "RowError",

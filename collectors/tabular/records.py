@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.core.model import Model, Source, Task, Version
-from app.core.records import CorrectionRecord, FeatureValue, PredictionRecord, Scalar, canonical_label
+from app.core.records import (
+    CorrectionRecord,
+    FeatureValue,
+    OfflineFeaturesRecord,
+    PredictionRecord,
+    Scalar,
+    canonical_label,
+)
 from app.core.segments import segment_value
 from collectors.tabular.mapping import ColumnMapping, CorrectionMapping
 from collectors.tabular.roles import Faults, Served, cells_of, identifier, optional_identifier, parse_served, parse_time
@@ -28,6 +35,8 @@ class Records:
     prediction_lines: Sequence[int] = ()
     corrections: Sequence[CorrectionRecord] = ()
     correction_lines: Sequence[int] = ()
+    offline: Sequence[OfflineFeaturesRecord] = ()
+    offline_lines: Sequence[int] = ()
     errors: Sequence[RowError] = ()
 
 
@@ -47,7 +56,7 @@ class PredictionReader:
     def read(self, chunk: Chunk) -> Records:
         served = parse_served(chunk, self.mapping, self.model.task, self.zone)
         self._fault_silent(served)
-        features = self._features(chunk, served.faults)
+        features = _features(chunk, self.mapping, self.columns, served.faults)
         attributes = self._attributes(chunk)
         rows = [row for row in range(len(chunk.lines)) if row not in served.faults.rows]
         predictions = [self._prediction(served, row, features[row], attributes[row]) for row in rows]
@@ -58,7 +67,7 @@ class PredictionReader:
             [chunk.lines[row] for row in rows],
             [_truth(prediction, labels[row]) for row, prediction in labelled],
             [chunk.lines[row] for row, _ in labelled],
-            _in_order(chunk, served.faults),
+            errors=_in_order(chunk, served.faults),
         )
 
     def _fault_silent(self, served: Served) -> None:
@@ -69,24 +78,6 @@ class PredictionReader:
                 served.faults.add(
                     row, self.mapping.prediction or "prediction", None, f"it is missing; allowed is {allowed}"
                 )
-
-    def _features(self, chunk: Chunk, faults: Faults) -> list[str]:
-        """[N] JSON objects. A missing value is null, except in a column that the file's first rows do not know."""
-        taken = {*self.mapping.named(), *self.mapping.exclude}
-        names = [name for name in chunk.columns if name not in taken]
-        if not names:
-            return ["{}"] * len(chunk.lines)
-        rare = {name for name in names if name not in self.columns}
-        texts = []
-        for row, cells in enumerate(zip(*(chunk.columns[name] for name in names), strict=True)):
-            features = dict(zip(names, cells, strict=True))
-            if rare:
-                features = {name: cell for name, cell in features.items() if cell is not None or name not in rare}
-            text = _encode(features).decode()
-            if "\\u0000" in text:
-                _fault_nul(faults, row, features)
-            texts.append(text)
-        return texts
 
     def _attributes(self, chunk: Chunk) -> list[str | None]:
         """[N] JSON objects of texts, None where no attribute has a value."""
@@ -154,6 +145,45 @@ class CorrectionReader:
         ]
         lines = [chunk.lines[row] for row in rows]
         return Records(corrections=corrections, correction_lines=lines, errors=_in_order(chunk, faults))
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineFeaturesReader:
+    """Turns chunks into the offline features of one version's predictions; `columns` are those of the whole file."""
+
+    model: Model
+    version: Version
+    mapping: ColumnMapping
+    columns: Collection[str]
+
+    def read(self, chunk: Chunk) -> Records:
+        faults = Faults(chunk)
+        ids = faults.parse(self.mapping.id, identifier)
+        features = _features(chunk, self.mapping, self.columns, faults)
+        rows = [row for row in range(len(chunk.lines)) if row not in faults.rows]
+        made = [
+            OfflineFeaturesRecord(self.model.name, ids[row] or "", features[row], self.version.name) for row in rows
+        ]
+        return Records(offline=made, offline_lines=[chunk.lines[row] for row in rows], errors=_in_order(chunk, faults))
+
+
+def _features(chunk: Chunk, mapping: ColumnMapping, columns: Collection[str], faults: Faults) -> list[str]:
+    """[N] JSON objects. A missing value is null, except in a column that the file's first rows do not know."""
+    taken = {*mapping.named(), *mapping.exclude}
+    names = [name for name in chunk.columns if name not in taken]
+    if not names:
+        return ["{}"] * len(chunk.lines)
+    rare = {name for name in names if name not in columns}
+    texts = []
+    for row, cells in enumerate(zip(*(chunk.columns[name] for name in names), strict=True)):
+        features = dict(zip(names, cells, strict=True))
+        if rare:
+            features = {name: cell for name, cell in features.items() if cell is not None or name not in rare}
+        text = _encode(features).decode()
+        if "\\u0000" in text:
+            _fault_nul(faults, row, features)
+        texts.append(text)
+    return texts
 
 
 def _truth(prediction: PredictionRecord, label: Scalar) -> CorrectionRecord:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, delete, func, select, text
 
 from app.api.context import Context
 from app.core.model import Version
+from app.services import catalogue
 from app.storage import tables
 from app.storage.engine import read, write
 
@@ -276,3 +277,25 @@ def test_a_batch_that_was_answered_waits_for_the_fold(client: TestClient, engine
     with read(engine) as connection:
         unfolded = select(func.sum(tables.batch.c.predictions)).where(tables.batch.c.folded_at.is_(None))
         assert connection.scalar(unfolded) == 2
+
+
+def test_offline_features_are_stored_once_and_need_a_version_only_where_there_are_several(
+    client: TestClient, engine: Engine
+) -> None:
+    context: Context = client.app.state.context  # type: ignore[attr-defined]
+    context.targets._pause = 0.0
+    record = {"model": "fraud", "prediction_id": "p", "features": {"age": 31}}
+
+    first = client.post("/v1/features", json=[record, {**record, "version": "3"}, {**record, "features": 1}])
+    again = client.post("/v1/features", json={**record, "features": {"age": 32}})
+
+    assert first.status_code == 200
+    assert {name: first.json()[name] for name in ("accepted", "duplicates")} == {"accepted": 1, "duplicates": 1}
+    assert [(one["index"], one["field"]) for one in first.json()["rejected"]] == [(2, "features")]
+    assert again.json() == {"accepted": 0, "duplicates": 1, "rejected": []}
+    with read(engine) as connection:
+        assert connection.scalars(select(tables.offline_feature.c.features)).all() == ['{"age":31}']
+    catalogue.register_version(engine, "fraud", Version(0, "4"), datetime.now(UTC))
+    unclear = client.post("/v1/features", json={**record, "prediction_id": "q"})
+    assert unclear.status_code == 422
+    assert unclear.json()["rejected"][0]["error"] == "is missing; the model has not one version but: 3, 4"

@@ -20,6 +20,7 @@ from collectors.native import (
     WireCorrection,
     WirePrediction,
     decode_corrections,
+    decode_offline_features,
     decode_predictions,
 )
 
@@ -71,6 +72,16 @@ def test_a_correction_is_read_with_all_its_fields() -> None:
     assert (record.model, record.version, record.prediction_id) == ("fraud", "3", "p-1")
     assert record.said_at == datetime(2026, 11, 20, 10, tzinfo=UTC)
     assert (record.source, record.label, record.author, record.shown) == (Source.USER, 1, "ann", True)
+
+
+def test_offline_features_are_read_with_all_their_fields() -> None:
+    sent = {"model": "fraud", "prediction_id": "p-1", "features": {"age": 31, "iban": None}, "version": "3"}
+    [record] = decode_offline_features(body(sent), lines=False).records
+
+    assert (record.model, record.version, record.prediction_id) == ("fraud", "3", "p-1")
+    assert json.loads(record.features) == sent["features"]
+    decoded = decode_offline_features(body({**sent, "features": {"age": {}}}), lines=False)
+    assert decoded.rejected[0].field == "features.age"
 
 
 def test_a_correction_without_a_verdict_says_only_that_it_was_shown() -> None:

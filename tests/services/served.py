@@ -120,16 +120,23 @@ def correction(
     return (model.id, version_id, key, said_at, source.value, *answer, None, shown, digest)
 
 
+def offline(version_id: int, key: str, features: dict[str, object] | None = None) -> ingest.OfflineRow:
+    """What the offline pipeline computed for a prediction."""
+    return (version_id, key, json.dumps({"x": 0.5, "kind": "a"} if features is None else features))
+
+
 def store(engine: Engine, rows: Iterable[tuple[Any, ...]]) -> None:
     """Store the rows as one batch, as the collector does."""
     rows = list(rows)
     predictions = [row for row in rows if len(row) == len(PREDICTION)]
-    corrections = [row for row in rows if len(row) != len(PREDICTION)]
+    computed = [row for row in rows if len(row) == len(OFFLINE)]
+    corrections = [row for row in rows if len(row) not in (len(PREDICTION), len(OFFLINE))]
     with write(engine) as connection:
-        ingest.insert_rows(connection, [ingest.Rows(predictions, corrections)], NOW)
+        ingest.insert_rows(connection, [ingest.Rows(predictions, corrections, computed)], NOW)
 
 
 PREDICTION = prediction(0, "")
+OFFLINE = offline(0, "")
 
 
 def stored_profiles(engine: Engine, version_id: int, segment: str = "") -> dict[datetime, Profile]:
@@ -155,6 +162,8 @@ def expected_profiles(
     with read(engine) as connection:
         rows = connection.execute(select(tables.prediction).where(p.version_id == version_id)).all()
         said = connection.execute(select(tables.correction).where(c.model_id == served.model.id)).all()
+        o = tables.offline_feature
+        computed = connection.execute(select(o).where(o.c.version_id == version_id)).all()
     rows = [row for row in rows if chosen(row)]
     if not rows:
         return {}
@@ -174,7 +183,29 @@ def expected_profiles(
         [row.features for row in rows],
         np.array([len(one.keys() - {"x", "kind"}) for one in features]),
     )
-    return fold(served.layout, columns, served.model.window)
+    profiles = fold(served.layout, columns, served.model.window)
+    _add_parity(profiles, served, {row.prediction_id: row for row in rows}, computed)
+    return profiles
+
+
+def _add_parity(
+    profiles: dict[datetime, Profile], served: Served, rows: dict[str, Row[Any]], computed: Sequence[Row[Any]]
+) -> None:
+    """Each pair of a prediction and its offline values, one by one, into the profile of its window."""
+    scale = served.layout.numeric[0].scale
+    for one in computed:
+        row = rows.get(one.prediction_id)
+        if row is None:
+            continue
+        found = profiles[served.model.window.start_of(row.event_time)].outcomes
+        mine, theirs = json.loads(row.features), json.loads(one.features)
+        for f, name in enumerate(("x", "kind")):
+            if name in theirs:
+                a, b = mine.get(name), theirs[name]
+                numbers = name == "x" and all(type(value) in (int, float) for value in (a, b))
+                found.parity[f, 0] += 1
+                found.parity[f, 1] += abs(a - b) > 1e-6 * max(abs(a), abs(b), scale) if numbers else a != b
+                found.parity_gaps[f] = max(found.parity_gaps[f], abs(a - b) if numbers else 0)
 
 
 def _truth(task: Task, rows: Sequence[Row[Any]], about: Sequence[list[Row[Any]]]) -> Truth:

@@ -33,6 +33,7 @@ from tests.services.served import (
     correction,
     expected_profiles,
     layout_of,
+    offline,
     prediction,
     refer,
     serve,
@@ -82,7 +83,8 @@ def histories(draw: st.DrawFn, served: Served) -> list[list[tuple[Any, ...]]]:
         at=st.integers(0, 2),
         shown=st.booleans(),
     )
-    rows = draw(st.lists(st.one_of(predictions, corrections), max_size=25))
+    computed = st.builds(offline, version_ids, KEYS, FEATURES)
+    rows = draw(st.lists(st.one_of(predictions, corrections, computed), max_size=25))
     rows += draw(st.lists(st.sampled_from(rows), max_size=4)) if rows else []
     cuts = sorted(draw(st.lists(st.integers(0, len(rows)), max_size=6)))
     return [rows[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
@@ -376,3 +378,44 @@ def test_a_label_that_is_no_number_is_no_truth_and_stops_nothing(engine: Engine)
     store(engine, [correction(served.model, "p", 2.5, at=1)])
     assert fold(engine, NOW).corrections == 1
     assert [row[2] for row in truths(engine)] == [2.5]
+
+
+# --- offline values ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["before", "with", "after", "in a batch of its own that is folded later"])
+def test_offline_values_are_compared_once_whenever_they_come(engine: Engine, order: str) -> None:
+    served = serve(engine, Task.BINARY, versions=1)
+    version_id = served.version_ids[0]
+    row, computed = prediction(version_id, "p"), offline(version_id, "p", {"x": 0.75, "kind": "a"})
+    batches: dict[str, list[list[tuple[Any, ...]]]] = {
+        "before": [[computed], [row]],
+        "with": [[row, computed]],
+        "after": [[row], [computed]],
+    }
+    for batch in batches.get(order, [[row], [computed]]):
+        store(engine, batch)
+        if order in batches:
+            fold(engine, NOW)
+    fold(engine, NOW, slice_rows=1)
+
+    [profile] = stored_profiles(engine, version_id).values()
+    assert profile.outcomes.parity.tolist() == [[1, 1], [1, 0]]
+    assert profile.outcomes.parity_gaps.tolist() == [0.25, 0.0]
+    store(engine, [computed, offline(version_id, "p", {"x": 0.5})])  # the same, and another value: the first one stays
+    assert fold(engine, NOW).batches == 0
+    assert_counted(engine, served)
+    rebuild(engine, now=NOW)
+    assert_counted(engine, served)
+
+
+def test_late_offline_values_leave_the_features_as_they_are_stored(engine: Engine) -> None:
+    served = serve(engine, Task.BINARY, versions=1)
+    store(engine, [prediction(served.version_ids[0], "p")])
+    fold(engine, NOW)
+    with write(engine) as connection:
+        connection.execute(update(tables.profile).values(features=b"not read, not written"))
+    store(engine, [offline(served.version_ids[0], "p")])
+    fold(engine, NOW)
+    with read(engine) as connection:
+        assert connection.scalar(select(tables.profile.c.features)) == b"not read, not written"

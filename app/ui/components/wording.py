@@ -24,6 +24,7 @@ _CHECKS = {
     "multivariate_drift": "Features that no longer go together",
     "missing_values": "Missing values",
     "schema": "Schema",
+    "feature_parity": "Parity with the offline pipeline",
     "prediction_drift": "Prediction drift",
     "numerical_stability": "Numerical stability",
     "latency": "Latency",
@@ -69,7 +70,15 @@ _OUTCOMES = {
     Outcome.OK: ("●", "ok"),
     Outcome.NOT_EVALUATED: ("◌", "no verdict"),
 }
-_SHARES = {"missing_values", "confident_share", "correction_rate", "label_coverage", "schema", "numerical_stability"}
+_SHARES = {
+    "feature_parity",
+    "missing_values",
+    "confident_share",
+    "correction_rate",
+    "label_coverage",
+    "schema",
+    "numerical_stability",
+}
 _NO_SHARES = {NEW_FEATURES, "score_constant"}
 _DISTANCES = {"training_serving_skew", "data_drift", "multivariate_drift", "prediction_drift", "calibration"}
 _QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}

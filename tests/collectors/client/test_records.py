@@ -82,6 +82,18 @@ def test_a_correction_has_the_fields_of_the_wire_format() -> None:
     }
 
 
+def test_offline_features_have_the_fields_of_the_wire_format() -> None:
+    body = records.offline_features("fraud", "p1", {"age": 31, "x": float("nan")}, version="3")
+    assert json.loads(body) == {
+        "model": "fraud",
+        "prediction_id": "p1",
+        "features": {"age": 31, "x": "NaN"},
+        "version": "3",
+    }
+    with pytest.raises(TypeError, match="features"):
+        records.offline_features("fraud", "p1", [1])  # type: ignore[arg-type]
+
+
 def test_shown_without_a_verdict_is_sent_as_null() -> None:
     assert corrected(value=None, shown=True)["value"] is None
 
