@@ -58,6 +58,8 @@ class TestWording:
     def test_a_figure_of_a_class_names_the_class(self) -> None:
         assert wording.subject_title("estimated_performance", "precision[very late]") == "Precision of very late"
         assert wording.subject_title("training_serving_skew", "x[0]") == "x[0]"
+        found = sorted(["recall", "precision[a]", "accuracy", "precision"], key=wording.subject_order)
+        assert found == ["accuracy", "precision", "recall", "precision[a]"]
         assert wording.subject_title("prediction_drift", "x[0]") == "X[0]"
 
     @pytest.mark.parametrize(

@@ -113,9 +113,10 @@ def _measure_and_class(check: str, subject: str) -> tuple[str, str]:
 
 
 def subject_order(subject: str) -> tuple[int, str]:
-    """The measure that most people ask for first; features by name."""
+    """The measure that most people ask for first; features by name, figures of single classes last."""
     known = ["accuracy", "rmse", "mae", "training_data", *_SUBJECTS]
-    return (known.index(subject) if subject in known else len(known), subject)
+    of_class = "[" in subject  # figures of single classes stand behind those of all
+    return (known.index(subject) if subject in known else len(known) + of_class, subject)
 
 
 def state_mark(standing: Standing) -> str:
