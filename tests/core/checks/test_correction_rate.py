@@ -9,7 +9,19 @@ import pytest
 from app.core.checks.correction_rate import AUDIT_WINDOWS, PLUGIN
 from app.core.model import Outcome, Task
 from tests.core.checks import oracles
-from tests.core.checks.cases import LIVE, START, Given, binary, by_day, days, learnt, measured, per_day, two_of_three
+from tests.core.checks.cases import (
+    LIVE,
+    START,
+    Given,
+    binary,
+    by_day,
+    days,
+    learnt,
+    measured,
+    multiclass,
+    per_day,
+    two_of_three,
+)
 
 NOBODY = "no prediction was shown to people or corrected in this window"
 
@@ -105,6 +117,20 @@ def test_the_interval_holds_the_true_error_19_times_of_20_even_when_the_calibrat
         truth["label"] = truth["label"].where(rng.uniform(size=len(truth)) < 0.7, "1")  # not what the reference knew
         error = (truth["predicted"] != truth["label"]).mean()
         given = Given(reference, audited(truth, rng, 0.1), count=5, first=4)
+        found = by_day(PLUGIN, given.case(), "audited_error").iloc[0]
+        covered.append(found.lower <= error <= found.upper)
+    assert 0.9 <= np.mean(covered) <= 1.0
+
+
+def test_the_interval_holds_the_true_error_of_several_classes_too() -> None:
+    rng = np.random.default_rng(75)
+    reference = multiclass(days(30, 60), rng)
+    covered = []
+    for _ in range(60):
+        truth = multiclass(days(5, 400, LIVE), rng)
+        truth["label"] = truth["label"].where(rng.uniform(size=len(truth)) < 0.7, "ant")  # not what the reference knew
+        error = (truth["predicted"] != truth["label"]).mean()
+        given = Given(reference, audited(truth, rng, 0.1), count=5, first=4, task=Task.MULTICLASS)
         found = by_day(PLUGIN, given.case(), "audited_error").iloc[0]
         covered.append(found.lower <= error <= found.upper)
     assert 0.9 <= np.mean(covered) <= 1.0
