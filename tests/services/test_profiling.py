@@ -216,3 +216,34 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, monkeypatch: pytest.
 
     peak(small)  # what is cached on the way stays
     assert peak(large) < 1.2 * peak(small)
+
+
+def test_what_errors_to_expect_travels_with_a_profile(tmp_path: Path) -> None:
+    """Rows without labels, counted elsewhere by the layout of a profile file; oracle: the errors that were hidden."""
+    mapping = ColumnMapping(id="key", timestamp="at", prediction="p", label="truth")
+
+    def errors(hard: float, seed: int) -> pd.DataFrame:
+        random = np.random.default_rng(seed)
+        rows = frame(days=5, per_day=400, seed=seed).drop(columns="ms")
+        word = np.where(random.random(2_000) < hard, "hard", "easy")
+        off = random.normal(size=2_000) * np.where(word == "hard", 4.0, 1.0)
+        return rows.assign(word=word, truth=rows["p"] + off)
+
+    learn_for = (Model("", Task.REGRESSION), Version(0, ""))
+    learnt = profiled(as_csv(tmp_path / "a.csv", errors(0.2, 1)), mapping=mapping, learn_for=learn_for)
+    wkp = tmp_path / "a.wkp"
+    wkp.write_bytes(encode(learnt.profiles))
+    layout, later = read_layout(wkp), errors(0.7, 2)
+
+    unlabelled = ColumnMapping(id="key", timestamp="at", prediction="p")
+    served = as_csv(tmp_path / "b.csv", later.drop(columns="truth"))
+    found = read_counts(profiled(served, by=None, mapping=unlabelled, layout=layout).profiles)
+
+    assert layout.losses is not None
+    truth = (later["p"] - later["truth"]).abs().mean()
+    assert found.outcomes.expected_errors[0] * layout.losses.quanta[0] / 2_000 == pytest.approx(truth, rel=0.1)
+
+
+def read_counts(profiles: PortableProfile) -> Profile:
+    ((_, profile),) = profiles.profiles()
+    return profile
