@@ -71,8 +71,8 @@ Examples:
 @click.option("--until", type=TIME, help="Judge only windows that had closed by then; not in the future.")
 @format_option
 def run(until: datetime | None, format_: str) -> None:
-    """Fold, evaluate, alert, deliver, act and make reports once, then exit. Exit code 1 when a job failed."""
-    from app.services.rounds import JUDGING, SENDING, run_round
+    """Fold, evaluate, alert, deliver, act, make reports and roll up once, then exit. Exit code 1 when a job failed."""
+    from app.services.rounds import AFTERWARDS, JUDGING, run_round
 
     if until is not None and until > now():
         raise click.BadParameter(f"{until:%Y-%m-%d %H:%M} UTC is in the future", param_hint="--until")
@@ -80,7 +80,7 @@ def run(until: datetime | None, format_: str) -> None:
         # What is sent is sent now, whatever the time that is judged: a running worker must see our claims as they are.
         rounds = [
             run_round(engine, settings(), present or now(), force=True, environment=os.environ, jobs=jobs)
-            for present, jobs in ((until, JUDGING), (None, SENDING))
+            for present, jobs in ((until, JUDGING), (None, AFTERWARDS))
         ]
     show([asdict(job) for summary in rounds for job in summary.jobs], format_)
     sys.exit(1 if any(summary.failed for summary in rounds) else 0)

@@ -28,6 +28,7 @@ GROUPS: tuple[tuple[Job, ...], ...] = (
     (Job.FOLD,),
     (Job.EVALUATE, Job.ALERT, Job.DELIVER, Job.ACT),
     (Job.REPORT,),
+    (Job.ROLL_UP,),
 )
 """Jobs that run one after the other. A fold of a long backlog does not hold up the messages that wait to be sent."""
 LONGEST_TICK = timedelta(seconds=5)

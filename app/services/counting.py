@@ -18,6 +18,7 @@ from app.core.codec import encode_counts
 from app.core.columns import Column, parse_numbers
 from app.core.feature_json import ServedFeatures, served_features
 from app.core.fold import WHOLE, Cell, Rows, fold_segments, fold_truth
+from app.core.model import WindowLength
 from app.core.parity import fold_parity
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.segments import AttributeValues, Grouping, assign, served_values, without_early
@@ -51,15 +52,20 @@ class Tally:
     def add_profiles(self, recipe: Recipe, profiles: Mapping[Cell, Profile]) -> None:
         """Add whole profiles by their segment and window."""
         for cell, profile in profiles.items():
-            key = recipe.version_id, cell
+            key = recipe.version_id, _kept_in(recipe, cell)
             self.features[key] = self.features[key] + profile.features if key in self.features else profile.features
-        self.add_outcomes(recipe, {cell: profile.outcomes for cell, profile in profiles.items()})
+            self._add_outcomes(key, profile.outcomes)
 
     def add_outcomes(self, recipe: Recipe, outcomes: Mapping[Cell, OutcomeCounts]) -> None:
         """Add outcome counts by their segment and window."""
         for cell, counts in outcomes.items():
-            key = recipe.version_id, cell
-            self.outcomes[key] = self.outcomes[key] + counts if key in self.outcomes else counts
+            key = recipe.version_id, _kept_in(recipe, cell)
+            self._add_outcomes(key, counts)
+            if recipe.stamp.is_daily(*cell):  # its day may have no profile yet, while its hours wait to be rolled up
+                self.features.setdefault(key, FeatureCounts.empty(recipe.layout))
+
+    def _add_outcomes(self, key: tuple[int, Cell], counts: OutcomeCounts) -> None:
+        self.outcomes[key] = self.outcomes[key] + counts if key in self.outcomes else counts
 
     def group(
         self,
@@ -80,6 +86,12 @@ class Tally:
                 self.values[key] = known
             groupings.append(without_early(grouping, rows.times, first.since))
         return groupings
+
+
+def _kept_in(recipe: Recipe, cell: Cell) -> Cell:
+    """The cell whose profile counts those of `cell`: that of its day where the day's hours are rolled up."""
+    segment, start = cell
+    return (segment, WindowLength.DAY.start_of(start)) if recipe.stamp.is_daily(segment, start) else cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +193,8 @@ def _pack_one(connection: Connection, key: tuple[int, Cell], tally: Tally) -> Pa
     version_id, (segment, start) = key
     outcomes, features = tally.outcomes[key], tally.features.get(key)
     # Labels alone leave the features as they are: most of a profile's bytes are then neither read nor written.
-    stored = load_profile(connection, version_id, segment, start, features=features is not None)
+    daily = tally.stamps[version_id].is_daily(segment, start)
+    stored = load_profile(connection, version_id, segment, start, features=features is not None, daily=daily)
     if stored is None and features is None:
         return None  # a label for a window that is no longer kept
     if stored is not None:
@@ -196,6 +209,7 @@ def _pack_one(connection: Connection, key: tuple[int, Cell], tally: Tally) -> Pa
         int(outcomes.rows),
         encode_counts(outcomes),
         None if features is None else encode_counts(features),
+        daily,
     )
 
 

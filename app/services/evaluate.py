@@ -90,10 +90,11 @@ def _evaluate_version(
         recipe = load_recipes(connection, [version.id]).get(version.id)
         if first is None or recipe is None or recipe.stamp.rebuild_position is not None:
             return EvaluationSummary()
-        progress = evaluations.progress(connection, version.id, first, closed)
+        kept = recipe.stamp.kept_from(first)
+        progress = evaluations.progress(connection, version.id, kept, closed)
         limits = tuple(one.override for one in list_overrides(connection, model.id))
-    due = _due(model, first, progress, now, closed)
-    subject = _Subject(model, version, recipe, first, closed, baseline(engine, recipe), now, overrides=limits)
+    due = _due(model, kept, progress, now, closed)
+    subject = _Subject(model, version, recipe, first, kept, closed, baseline(engine, recipe), now, overrides=limits)
     return _judge(engine, subject, due, progress.judged_at) if due else EvaluationSummary()
 
 
@@ -109,6 +110,7 @@ def replay(
 ) -> Iterator[tuple[int, Sequence[Window], list[Measurement]]]:
     """Measure the closed windows that start in [since, until) again, portion by portion, and write nothing.
 
+    Hours that are rolled up to days cannot be measured any more, and are left out.
     `model` may have another budget than the stored one; limits that are `tried` come before those that people set.
     Yields the number of all these windows, those of the portion, and what was found in them.
     """
@@ -120,11 +122,13 @@ def replay(
         stored = tuple(one.override for one in list_overrides(connection, model.id))
     if first is None or recipe is None:
         return
-    whole = _Subject(model, version, recipe, first, closed, baseline(engine, recipe), now, overrides=(*tried, *stored))
+    kept = recipe.stamp.kept_from(first)
+    limits = (*tried, *stored)
+    whole = _Subject(model, version, recipe, first, kept, closed, baseline(engine, recipe), now, overrides=limits)
     parts = _with_segments(engine, whole)
     with read(engine) as connection:
         early = {one.segment: _early(connection, one) for one in parts}
-    due = [window for window in _windows(first, closed, model.window) if _within(window, since, until)]
+    due = [window for window in _windows(kept, closed, model.window) if _within(window, since, until)]
     for windows in _portions(due, recipe.layout):
         yield len(due), windows, [found for one in parts for found in _found(engine, one, windows, early[one.segment])]
 
@@ -259,7 +263,7 @@ def _with_settled(
     if judged_at is None or settling <= subject.model.label_delay:
         return due
     length = subject.model.window
-    start = min([due[0].start, *_final_since(length, settling, judged_at, subject.now, subject.first)])
+    start = min([due[0].start, *_final_since(length, settling, judged_at, subject.now, subject.kept)])
     return _windows(start, subject.closed, length)
 
 
@@ -287,12 +291,15 @@ def _portions(due: Sequence[Window], layout: Layout) -> Iterator[Sequence[Window
 class _Subject:
     """Whom a round is about: a version or a segment of it, how it is counted, and its closed windows in production,
     [first, closed). `shares` are the parts, all rows and each segment, that divide the model's budget of false alerts.
+
+    Those from `kept` on may be judged: before, hours are rolled up to days, and would look like silence.
     """
 
     model: Model
     version: Version
     recipe: Recipe
     first: datetime
+    kept: datetime
     closed: datetime
     baseline: Baseline
     now: datetime
@@ -340,8 +347,8 @@ def _case(
 ) -> tuple[Case, dict[datetime, int]]:
     """The case of a run of windows, and the revisions of the profiles that it rests on."""
     known, version_id, length = subject.baseline, subject.version.id, subject.model.window
-    begin = max(subject.first, due[0].start - lookback(length) * length.delta)
-    features_begin = max(subject.first, due[0].start - feature_lookback() * length.delta)
+    begin = max(subject.first, subject.kept, due[0].start - lookback(length) * length.delta)
+    features_begin = max(subject.first, subject.kept, due[0].start - feature_lookback() * length.delta)
     windows = _windows(begin, due[-1].end, length)
     first_features = (features_begin - begin) // length.delta
     outcomes = evaluations.outcomes_between(connection, version_id, begin, due[-1].end, subject.segment)

@@ -23,6 +23,7 @@ from app.services.evaluate import evaluate
 from app.services.fold import fold
 from app.services.report_runs import make_reports
 from app.services.retraining import act
+from app.services.rollup import roll_up
 from app.settings import Settings
 from app.storage.engine import read, write
 from app.storage.jobs import RunState, finish_run, has_run, prune_runs, start_run
@@ -42,11 +43,12 @@ class Job(StrEnum):
     DELIVER = "deliver"
     ACT = "act"
     REPORT = "report"
+    ROLL_UP = "roll_up"
 
 
 ALL = tuple(Job)
 JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
-SENDING = (Job.DELIVER, Job.ACT, Job.REPORT)
+AFTERWARDS = (Job.DELIVER, Job.ACT, Job.REPORT, Job.ROLL_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
             return act(engine, now, settings, environment=environment)
         case Job.REPORT:
             return make_reports(engine, now, environment=environment)
+        case Job.ROLL_UP:
+            return roll_up(engine, now)
 
 
 def _counts(summary: object) -> str:

@@ -120,6 +120,6 @@ def _model(found: Row[Any]) -> Model:
 
 def _version(row: Row[Any]) -> Version:
     values = dict(row._mapping)
-    for name in ("rebuild_position", "segmented"):
+    for name in ("rebuild_position", "segmented", "daily_since", "daily_until", "daily_segments"):
         del values[name]
     return Version(**{**values, "stage": Stage(row.stage)})

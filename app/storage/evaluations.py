@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
@@ -13,7 +13,7 @@ from app.core.codec import decode_counts
 from app.core.fold import WHOLE
 from app.core.model import Measurement, Outcome, Window
 from app.core.profile import FeatureCounts, OutcomeCounts
-from app.storage.tables import measurement, profile
+from app.storage.tables import daily_profile, measurement, profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,19 @@ class Progress:
 def oldest_windows(
     connection: Connection, version_id: int, before: datetime, most: int, segment: str = WHOLE
 ) -> Sequence[datetime]:
-    """The starts of up to `most` stored windows, the oldest first, of those that start before `before`."""
-    start = profile.c.window_start
-    return connection.scalars(
-        select(start).where(_part(version_id, segment), start < before).order_by(start).limit(most)
+    """The starts of up to `most` stored windows, the oldest first, of those that start before `before`.
+
+    A day whose hours are rolled up is told by its first and its last hour.
+    """
+    start, days = profile.c.window_start, daily_profile.c
+    here = _part(version_id, segment), start < before
+    found = connection.scalars(select(start).where(*here).order_by(start).limit(most))
+    rolled_up = (days.version_id == version_id, days.segment == segment, days.window_start < before)
+    whole_days = connection.scalars(
+        select(days.window_start).where(*rolled_up).order_by(days.window_start).limit(most)
     ).all()
+    hours = {day + hour for day in whole_days for hour in (timedelta(0), timedelta(hours=23))}
+    return sorted({*found, *hours})[:most]
 
 
 def progress(connection: Connection, version_id: int, first: datetime, before: datetime) -> Progress:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Select, select
+import msgspec
+from sqlalchemy import Connection, RowMapping, Select, select
 
 from app.core.codec import decode_layout
 from app.core.layout import Layout, default_layout
@@ -26,6 +28,36 @@ class Stamp:
     digest: str | None
     created_at: datetime | None
     segmented: str
+    daily_since: datetime | None = None
+    daily_until: datetime | None = None
+    daily_segments: str = "{}"
+
+    def daily_from(self, segment: str) -> datetime | None:
+        """From when on the segment's hours are counted by day, until `daily_until`; None: none are."""
+        later = decode_times(self.daily_segments).get(segment)
+        return self.daily_since if later is None else later
+
+    def is_daily(self, segment: str, start: datetime) -> bool:
+        """Whether the window that starts then is counted in the profile of its day: its hours are rolled up."""
+        if self.daily_until is None or start >= self.daily_until:
+            return False
+        since = self.daily_from(segment)
+        return since is not None and since <= start
+
+    def kept_from(self, first: datetime) -> datetime:
+        """The first window that may be judged, of a version that began with `first`: none before rolled-up ones may."""
+        return first if self.daily_until is None else max(first, self.daily_until)
+
+
+@lru_cache(maxsize=64)
+def decode_times(text: str) -> Mapping[str, datetime]:
+    """Times by segment, of JSON text."""
+    return msgspec.json.decode(text, type=dict[str, datetime])
+
+
+def encode_times(times: Mapping[str, datetime]) -> str:
+    """JSON text; the same for the same times."""
+    return msgspec.json.encode(times, order="sorted").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +84,14 @@ def unchanged(connection: Connection, stamps: Mapping[int, Stamp]) -> bool:
         return True
     # On PostgreSQL the share lock makes whoever asks for a rebuild wait for us; SQLite has one writer anyway.
     query = _stamps().where(version.c.id.in_(stamps)).with_for_update(read=True, of=version)
-    return {
-        row.id: Stamp(row.rebuild_position, row.digest, row.created_at, row.segmented)
-        for row in connection.execute(query)
-    } == stamps
+    return {row.id: _stamp(row._mapping) for row in connection.execute(query)} == stamps
 
 
-def _stamps() -> Select[tuple[int, int | None, str | None, datetime | None, str]]:
+def _stamp(row: RowMapping) -> Stamp:
+    return Stamp(*(row[spec.name] for spec in fields(Stamp)))
+
+
+def _stamps() -> Select[Any]:
     joined = version.outerjoin(reference, reference.c.version_id == version.c.id)
     return select(
         version.c.id,
@@ -66,6 +99,9 @@ def _stamps() -> Select[tuple[int, int | None, str | None, datetime | None, str]
         reference.c.digest,
         reference.c.created_at.label("created_at"),
         version.c.segmented,
+        version.c.daily_since,
+        version.c.daily_until,
+        version.c.daily_segments,
     ).select_from(joined)
 
 
@@ -99,7 +135,7 @@ def _load(connection: Connection, version_id: int) -> Recipe | None:
             confident=row["confident_threshold"],
         )
     )
-    stamp = Stamp(row["rebuild_position"], row["digest"], row["created_at"], row["segmented"])
+    stamp = _stamp(row)
     decision = Decision(task, row["positive_label"])
     attributes = load_values(connection, version_id, stamp.segmented)
     return Recipe(version_id, row["model_id"], WindowLength(row["window"]), decision, layout, stamp, attributes)

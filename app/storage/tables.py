@@ -86,6 +86,11 @@ version = Table(
     Column("rebuild_position", BigInteger),  # the last prediction recounted by a rebuild; None: none is under way
     # Attributes that profiles are counted by, each with the first window that is: JSON text, to be compared as such.
     Column("segmented", Text, nullable=False, server_default="{}"),
+    # The hours in [daily_since, daily_until) are counted in daily_profile; None: none are.
+    Column("daily_since", UtcDateTime),
+    Column("daily_until", UtcDateTime),
+    # Segments whose days begin later than `daily_since`, each with when they do: JSON text, to be compared as such.
+    Column("daily_segments", Text, nullable=False, server_default="{}"),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("model_id", "name"),
 )
@@ -229,6 +234,20 @@ profile = Table(
         sqlite_where=text("revision <> evaluated_revision"),
         postgresql_where=text("revision <> evaluated_revision"),
     ),
+)
+
+# Old hours of hourly models, rolled up: a day's profile each, which is never judged.
+daily_profile = Table(
+    "daily_profile",
+    metadata,
+    _version_id(primary_key=True),
+    Column("segment", String(200), primary_key=True, server_default=""),
+    Column("window_start", UtcDateTime, primary_key=True),  # of the day, in UTC
+    Column("rows", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("outcomes", LargeBinary, nullable=False),
+    Column("features", LargeBinary, nullable=False),
 )
 
 # Profiles that were sent in place of rows: kept as they came, since no row could give them again.

@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, Table, select
 
 from app.core.codec import decode_counts
 from app.core.fold import NEVER, UNKNOWN, Rows, Truth, fold
@@ -139,11 +139,12 @@ PREDICTION = prediction(0, "")
 OFFLINE = offline(0, "")
 
 
-def stored_profiles(engine: Engine, version_id: int, segment: str = "") -> dict[datetime, Profile]:
-    p = tables.profile.c
-    mine = (p.version_id == version_id, p.segment == segment)
+def stored_profiles(
+    engine: Engine, version_id: int, segment: str = "", table: Table = tables.profile
+) -> dict[datetime, Profile]:
+    mine = (table.c.version_id == version_id, table.c.segment == segment)
     with read(engine) as connection:
-        found = connection.execute(select(tables.profile).where(*mine)).all()
+        found = connection.execute(select(table).where(*mine)).all()
     profiles = {
         row.window_start: Profile(
             decode_counts(FeatureCounts, row.features), decode_counts(OutcomeCounts, row.outcomes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,7 +68,7 @@ def features_of(engine: Engine, version_id: int) -> tuple[str, ...]:
 
 
 def compare(engine: Engine, version_id: int, feature: str, *, since: datetime, until: datetime) -> Comparison:
-    """A column in the reference against the windows that start in [since, until).
+    """A column in the reference against the windows that start in [since, until); rolled-up hours come as whole days.
 
     A feature that has several columns of its own, such as a text, is shown by the first of them.
 
@@ -91,10 +91,23 @@ def compare(engine: Engine, version_id: int, feature: str, *, since: datetime, u
             profiles.window_start < until,
         )
         now, windows = _total(connection, layout, served)
+        days, whole_days = _total(connection, layout, _rolled_up(version_id, since, until))
+        now, windows = now + days, windows + whole_days
     index, numeric = names.index(feature), len(layout.numeric)
     if index < numeric:
         return _numeric(layout, index, reference, now, windows)
     return _categorical(layout, index - numeric, reference, now, windows)
+
+
+def _rolled_up(version_id: int, since: datetime, until: datetime) -> Select[Any]:
+    """The days that overlap [since, until) and whose hours are kept no longer."""
+    days = tables.daily_profile.c
+    return select(days.features).where(
+        days.version_id == version_id,
+        days.segment == "",
+        days.window_start > since - timedelta(days=1),
+        days.window_start < until,
+    )
 
 
 def _layout(connection: Connection, version_id: int) -> Layout | None:
