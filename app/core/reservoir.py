@@ -36,7 +36,7 @@ class Reservoir:
         chosen = np.flatnonzero(draws < self._limit)
         self._draws.append(draws[chosen])
         for name, parts in self._columns.items():
-            parts.append(_part(columns[name])[chosen])
+            parts.append(_part(_chosen(columns[name], chosen)))
         self._held += chosen.size
         if self._held > 2 * self._most:
             self._prune()
@@ -70,6 +70,12 @@ def with_gaps(part: Part) -> list[Scalar]:
 def _plain(value: FeatureValue) -> Scalar:
     """The value; a stray list among other values as its text, which is the name of a category."""
     return str(value) if isinstance(value, list) else value
+
+
+def _chosen(column: Column, chosen: NDArray[np.intp]) -> Column:
+    if isinstance(column, np.ndarray) or chosen.size == len(column):
+        return column[chosen] if isinstance(column, np.ndarray) else column
+    return [column[row] for row in chosen.tolist()]
 
 
 def _part(column: Column) -> Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
 from app.core.checks.training_serving_skew import PLUGIN
-from app.core.layout import MOST_CATEGORIES
+from app.core.layout import MOST_CATEGORIES, TAIL_BUCKETS
 from app.core.model import Outcome
 from tests.core.checks.cases import DAY, LIVE, START, Given, by_day, days, measured, per_day, two_of_three, usual
 
@@ -31,13 +32,16 @@ def raw_wasserstein(reference: pd.Series) -> Callable[[pd.Series, pd.Series], fl
 
 
 def raw_jensen_shannon(reference: pd.Series) -> Callable[[pd.Series, pd.Series], float]:
-    """Distance in base 2 of the value counts; beyond the most frequent categories everything is one."""
+    """Distance in base 2 of the value counts; beyond the most frequent categories a value counts by its checksum."""
     counts = reference.value_counts().reset_index()
     counts.columns = pd.Index(["name", "count"])
     known = counts.sort_values(["count", "name"], ascending=[False, True])["name"][:MOST_CATEGORIES].tolist()
 
+    def tail(value: str) -> str:
+        return f"(bucket {crc32(value.encode()) % TAIL_BUCKETS})" if len(counts) > MOST_CATEGORIES else "(other)"
+
     def distance(one: pd.Series, other: pd.Series) -> float:
-        here, there = (side.where(side.isin(known), "(other)").value_counts() for side in (one, other))
+        here, there = (side.where(side.isin(known), side.map(tail)).value_counts() for side in (one, other))
         here, there = here.align(there, fill_value=0)
         return float(jensenshannon(here, there, base=2))
 
