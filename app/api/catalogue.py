@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -93,6 +94,49 @@ def register_model(body: ModelBody, context: Shared) -> StoredModel:
     model = catalogue.register_model(context.engine, body.to_model(), datetime.now(UTC))
     context.targets.forget()
     return StoredModel.of(model, [])
+
+
+class ModelChanges(BaseModel):
+    """What may change about a model; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str = ""
+    label_delay_seconds: int = 0
+    max_staleness_seconds: int | None = None
+    false_alarms_per_month: float = 1.0
+
+    def given(self) -> dict[str, Any]:
+        values = self.model_dump(exclude_unset=True)
+        for name in ("label_delay", "max_staleness"):
+            if f"{name}_seconds" in values:
+                seconds = values.pop(f"{name}_seconds")
+                values[name] = None if seconds is None else _seconds(seconds)
+        return values
+
+
+@router.patch("/{model}", summary="Change what a model's owner declares")
+def change_model(model: str, body: ModelChanges, context: Shared) -> StoredModel:
+    """Windows that are judged from now on, or again, are judged by the new values."""
+    changed = catalogue.change_model(context.engine, model, **body.given())
+    context.targets.forget()
+    return StoredModel.of(changed, [])
+
+
+class StageBody(BaseModel):
+    """Where a version stands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: Stage
+
+
+@router.patch("/{model}/versions/{version}", summary="Say where a version stands")
+def set_stage(model: str, version: str, body: StageBody, context: Shared) -> StoredVersion:
+    """A retired version is judged no more."""
+    changed = catalogue.set_stage(context.engine, model, version, body.stage)
+    context.targets.forget()
+    return StoredVersion.of(changed)
 
 
 class Attributes(BaseModel):

@@ -13,10 +13,15 @@ from app.cli.session import database, now
 from app.core.alerting import utc_text
 from app.core.model import Model, Stage, Task, Version, WindowLength
 
+_VERSION_COLUMNS = (
+    *("model", "version", "stage", "decision_threshold"),
+    *("newest_training_row", "deployed_at", "framework"),
+)
+
 
 @click.group()
 def model() -> None:
-    """Add and list models."""
+    """Add, change and list models."""
 
 
 @model.command(
@@ -127,6 +132,40 @@ def model_segment_by(name: str, attributes: tuple[str, ...]) -> None:
         click.echo(f"Next: `watchkeeper rebuild --model {name}` counts earlier rows by segments too", err=True)
 
 
+@model.command(
+    "set",
+    epilog="""\b
+Examples:
+  watchkeeper model set fraud --label-delay 10d
+  watchkeeper model set fraud --false-alarms 0.5 --owner payments""",
+)
+@click.argument("name")
+@click.option("--owner", help="Who answers for it.")
+@click.option("--label-delay", type=DURATION, help="How long after a prediction its truth is known.")
+@click.option("--max-staleness", type=DURATION, help="Oldest that its training data may be, such as 90d.")
+@click.option("--no-max-staleness", is_flag=True, help="Declare no such age any more.")
+@click.option(
+    "--false-alarms", "false_alarms_per_month", type=float, help="False alerts a month that its limits may cause."
+)
+@format_option
+def model_set(name: str, no_max_staleness: bool, format_: str, **given: Any) -> None:
+    """Change what the owner of model NAME declares.
+
+    Windows that are judged from now on, or again, are judged by the new values; what has been judged stays as it is.
+    """
+    from app.services.catalogue import change_model
+
+    changes = {field: value for field, value in given.items() if value is not None}
+    if no_max_staleness:
+        if "max_staleness" in changes:
+            raise click.UsageError("--max-staleness and --no-max-staleness say opposite things; give one of them")
+        changes["max_staleness"] = None
+    if not changes:
+        raise click.UsageError("nothing to change: give at least one option")
+    with database() as engine:
+        show([_model_row(change_model(engine, name, **changes))], format_)
+
+
 @model.command("list")
 @format_option
 def model_list(format_: str) -> None:
@@ -154,7 +193,7 @@ def _model_row(found: Model) -> dict[str, Any]:
 
 @click.group()
 def version() -> None:
-    """Add and list versions of a model."""
+    """Add, retire and list versions of a model."""
 
 
 @version.command(
@@ -215,6 +254,26 @@ def _dependency(text: str) -> tuple[str, str]:
     return name, release
 
 
+@version.command(
+    "stage",
+    epilog="""\b
+Examples:
+  watchkeeper version stage fraud 2 retired
+  watchkeeper version stage fraud 3 live""",
+)
+@click.argument("model_name", metavar="MODEL")
+@click.argument("name")
+@click.argument("stage", type=click.Choice([s.value for s in Stage]))
+@format_option
+def version_stage(model_name: str, name: str, stage: str, format_: str) -> None:
+    """Say where version NAME of MODEL stands. A retired one is judged no more, and its open alerts end."""
+    from app.services.catalogue import find, set_stage
+
+    with database() as engine:
+        changed = set_stage(engine, model_name, name, Stage(stage))
+        show([_version_row(find(engine, model_name, name)[0], changed)], format_, columns=_VERSION_COLUMNS)
+
+
 @version.command("list")
 @click.argument("model_name", metavar="[MODEL]", required=False)
 @format_option
@@ -234,8 +293,8 @@ def version_list(model_name: str | None, format_: str) -> None:
             for one in versions
             if model_name in (None, found.name)
         ]
-    columns = ["model", "version", "stage", "decision_threshold", "newest_training_row", "deployed_at", "framework"]
-    show(rows, format_, columns=columns, empty="no version yet; add one with `watchkeeper version add MODEL VERSION`")
+    empty = "no version yet; add one with `watchkeeper version add MODEL VERSION`"
+    show(rows, format_, columns=_VERSION_COLUMNS, empty=empty)
 
 
 def _version_row(found: Model, one: Version) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from app.core.budget import MOST_PER_MONTH
 from app.core.errors import ConflictError, InvalidError, NotFoundError
-from app.core.model import Model, Task, Version
+from app.core.model import Model, Stage, Task, Version
 from app.core.records import class_name
 from app.core.segments import LONGEST_ATTRIBUTE, MOST_ATTRIBUTES
 from app.storage import catalogue, segments
@@ -69,6 +70,28 @@ def models_with_versions(engine: Engine) -> list[tuple[Model, list[Version]]]:
         versions = catalogue.list_versions(connection)
         models = catalogue.list_models(connection)
     return [(model, [version for version in versions if version.model_id == model.id]) for model in models]
+
+
+def change_model(engine: Engine, name: str, **changes: Any) -> Model:
+    """Change a model's `owner`, `label_delay`, `max_staleness` or `false_alarms_per_month`; returns it as it is then.
+
+    What has been judged stays as it is; windows that are judged from now on, or again, are judged by the new values.
+    Raises NotFoundError without the model, InvalidError for a value that is not allowed.
+    """
+    with write(engine) as connection:
+        changed = _as_stored(replace(catalogue.find_model(connection, name), **changes))
+        check_model(changed)
+        catalogue.change_model(connection, changed)
+    return changed
+
+
+def set_stage(engine: Engine, model_name: str, version_name: str, stage: Stage) -> Version:
+    """Say where a version stands; a retired one is judged no more. Raises NotFoundError on an unknown name."""
+    with write(engine) as connection:
+        model = catalogue.find_model(connection, model_name)
+        found = catalogue.find_version(connection, model.id, version_name)
+        catalogue.set_stage(connection, found.id, stage)
+    return replace(found, stage=stage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.alerting import AlertState, Finding, State
 from app.core.messages import Message, to_json
-from app.core.model import Outcome, Window, WindowLength
+from app.core.model import Outcome, Stage, Window, WindowLength
 from app.storage.tables import alert, alert_transition, measurement, model, notification, version
 
 Series: TypeAlias = tuple[str, str, str]
@@ -31,6 +31,7 @@ class MeasuredVersion:
     version: str
     newest_window: datetime
     window: timedelta
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,15 @@ def measured_versions(connection: Connection) -> list[MeasuredVersion]:
         .scalar_subquery()
     )
     rows = connection.execute(
-        select(version.c.id, model.c.project, model.c.name, version.c.name, newest, model.c.window)
+        select(version.c.id, model.c.project, model.c.name, version.c.name, newest, model.c.window, version.c.stage)
         .join(model, model.c.id == version.c.model_id)
         .order_by(version.c.id)
     )
     return [
-        MeasuredVersion(id_, project, model_, version_, window_start, WindowLength(length).delta)
-        for id_, project, model_, version_, window_start, length in rows
+        MeasuredVersion(
+            id_, project, model_, version_, window_start, WindowLength(length).delta, stage == Stage.RETIRED.value
+        )
+        for id_, project, model_, version_, window_start, length, stage in rows
         if window_start is not None
     ]
 

@@ -48,6 +48,22 @@ def find_model(connection: Connection, name: str, project: str = "default") -> M
     return _model(row)
 
 
+def change_model(connection: Connection, changed: Model) -> None:
+    """Record what may change about a registered model: its owner, its declared delays, and its budget."""
+    values = {
+        "owner": changed.owner,
+        "label_delay_seconds": int(changed.label_delay.total_seconds()),
+        "max_staleness_seconds": int(changed.max_staleness.total_seconds()) if changed.max_staleness else None,
+        "false_alarms_per_month": changed.false_alarms_per_month,
+    }
+    connection.execute(update(model).where(model.c.id == changed.id).values(values))
+
+
+def set_stage(connection: Connection, version_id: int, stage: Stage) -> None:
+    """Record where a version stands."""
+    connection.execute(update(version).where(version.c.id == version_id).values(stage=stage.value))
+
+
 def set_segment_by(connection: Connection, model_id: int, attributes: Sequence[str]) -> None:
     """Record by which attributes the model's rows are watched."""
     connection.execute(update(model).where(model.c.id == model_id).values(segment_by=list(attributes)))

@@ -43,6 +43,28 @@ def test_segments_are_declared_with_the_model_and_later(client: TestClient) -> N
     assert "segment_by: 'a=b'" in wrong.json()["error"]
 
 
+def test_what_an_owner_declares_may_change_and_the_rest_stays(client: TestClient) -> None:
+    model = {"name": "fraud", "task": "binary", "owner": "ann", "max_staleness_seconds": 60}
+    client.post("/v1/models", json=model)
+    client.post("/v1/models/fraud/versions", json={"name": "3"})
+    changes = {"label_delay_seconds": 86_400, "max_staleness_seconds": None, "false_alarms_per_month": 0.5}
+    assert client.patch("/v1/models/fraud", json=changes).status_code == 200
+    retired = client.patch("/v1/models/fraud/versions/3", json={"stage": "retired"})
+    assert (retired.status_code, retired.json()["stage"]) == (200, "retired")
+    [listed] = client.get("/v1/models").json()
+    assert {name: listed[name] for name in [*model, *changes]} == {**model, **changes}
+    assert listed["versions"][0]["stage"] == "retired"
+    for path, wrong, said in (
+        ("/v1/models/fraud", {"false_alarms_per_month": 0}, "false_alarms_per_month: 0.0 is not allowed"),
+        ("/v1/models/fraud", {"task": "regression"}, "task"),
+        ("/v1/models/fraud/versions/3", {"stage": "gone"}, "'registered', 'shadow', 'canary', 'live' or 'retired'"),
+    ):
+        refused = client.patch(path, json=wrong)
+        assert refused.status_code == 422
+        assert said in refused.json()["error"]
+    assert client.patch("/v1/models/frauds", json={"owner": "bob"}).status_code == 404
+
+
 def test_registering_again_is_no_error_and_registering_otherwise_is(client: TestClient) -> None:
     first = {"name": "fraud", "task": "binary", "max_staleness_seconds": 60}
     client.post("/v1/models", json=first)
@@ -241,7 +263,8 @@ def test_every_route_is_in_the_openapi_document(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
 
     assert set(document["paths"]) == {
-        *("/v1/predictions", "/v1/corrections", "/v1/models", "/v1/models/{model}/versions"),
+        *("/v1/predictions", "/v1/corrections", "/v1/models", "/v1/models/{model}", "/v1/models/{model}/versions"),
+        *("/v1/models/{model}/versions/{version}", "/v1/features"),
         *("/v1/models/{model}/versions/{version}/reference", "/v1/measurements", "/v1/alerts"),
         *("/v1/models/{model}/limits", "/v1/models/{model}/limits/set", "/v1/models/{model}/limits/remove"),
         *("/v1/models/{model}/segments", "/v1/models/{model}/segment-by", "/v1/models/{model}/labels"),

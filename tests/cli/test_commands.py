@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from app.cli import main
-from app.core.errors import ConflictError
+from app.core.errors import ConflictError, InvalidError
 from tests.cli.conftest import Run
 from tests.docs.generated import walk
 
@@ -130,6 +130,20 @@ def test_segments_declared_later_begin_with_the_next_window(run: Run, files: tup
     assert "version 1: from the window of 2026-" in said
     assert "watchkeeper rebuild --model m" in said
     assert "as a whole only" in run("model", "segment-by", "m").output
+
+
+def test_what_an_owner_declares_is_changed_by_a_command(run: Run) -> None:
+    run("model", "add", "m", "--task", "binary", "--max-staleness", "90d")
+    run("version", "add", "m", "1")
+    [changed] = json.loads(run("model", "set", "m", "--label-delay", "2d", "--no-max-staleness", "--json").stdout)
+    assert (changed["label_delay"], changed["max_staleness"]) == (172_800, None)
+    assert "nothing to change" in run("model", "set", "m", code=2).output
+    assert "opposite" in run("model", "set", "m", "--max-staleness", "1d", "--no-max-staleness", code=2).output
+    with pytest.raises(InvalidError, match=r"false_alarms_per_month: 0\.0 is not allowed"):
+        run("model", "set", "m", "--false-alarms", "0")
+    assert "retired" in run("version", "stage", "m", "1", "retired").output
+    [listed] = json.loads(run("version", "list", "m", "--json").stdout)
+    assert listed["stage"] == "retired"
 
 
 def test_a_model_that_exists_with_another_label_delay_says_both(run: Run) -> None:
