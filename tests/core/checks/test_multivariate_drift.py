@@ -12,7 +12,7 @@ from app.core.checks.multivariate_drift import TOGETHER, MultivariateDrift, move
 from app.core.checks.training_serving_skew import TrainingServingSkew
 from app.core.columns import parse_numbers
 from app.core.model import Outcome
-from tests.core.checks.cases import LIVE, Given, by_day, days, features_of, measured
+from tests.core.checks.cases import LIVE, START, Given, by_day, days, features_of, measured, per_day
 
 CHECK = MultivariateDrift()
 
@@ -69,7 +69,12 @@ def test_noise_that_was_independent_and_still_is_is_no_alarm() -> None:
     assert set(by_day(CHECK, independent.but(served=shuffled).case(), TOGETHER).outcome) == {Outcome.OK}
 
 
-def test_the_value_is_scipys_distance_of_the_errors_in_their_sd() -> None:
+def own_days(one: Given) -> list[pd.DataFrame]:
+    assert one.reference is not None
+    return per_day(one.reference, START)
+
+
+def test_the_value_is_scipys_distance_of_the_errors_in_their_sd_and_the_limit_learnt_from_the_days_own() -> None:
     one = torn_apart(given())
     case = one.case()
     assert case.layout.multivariate is not None
@@ -83,7 +88,10 @@ def test_the_value_is_scipys_distance_of_the_errors_in_their_sd() -> None:
     reference, day = errors(one.reference), errors(one.served[:300])
     scale = np.clip(reference, *np.quantile(reference, (0.001, 0.999))).std()
     expected = wasserstein_distance(day, reference) / scale
-    assert by_day(CHECK, case, TOGETHER).value[0] == pytest.approx(expected, abs=0.002)
+    found = by_day(CHECK, case, TOGETHER)
+    assert found.value[0] == pytest.approx(expected, abs=0.002)
+    own = [wasserstein_distance(errors(part), errors(one.reference.drop(part.index))) / scale for part in own_days(one)]
+    assert found.limit[0] == pytest.approx(max(0.1, 1.25 * 1.2 * max(own)), abs=0.005)
 
 
 def test_the_shares_say_how_far_each_feature_no_longer_fits() -> None:
