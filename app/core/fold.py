@@ -40,6 +40,7 @@ NEVER = np.iinfo(np.int64).min
 _UNSEEN = -2  # a category that the reference did not have
 _USER = tuple(Source).index(Source.USER)
 _LARGEST_OFFSET = 2**40  # about 2.7e8 scales beyond the end bins; values further out count as that far
+_LARGEST_INSIDE = 2**13  # offset steps within an inner bin, which is 2^12 of them wide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -352,11 +353,15 @@ def _bin(grid: Grid, column: int, values: FloatArray) -> tuple[IntArray, IntArra
     with np.errstate(over="ignore"):  # a value near the largest double: the clip below is meant for it
         steps = values - np.repeat(grid.centres[column, : counts.size], counts)
         steps /= np.repeat(grid.quanta[column, : counts.size], counts)
-    np.rint(np.clip(steps, -_LARGEST_OFFSET, _LARGEST_OFFSET, out=steps), out=steps)
+    np.rint(steps, out=steps)
+    for end in (steps[: counts[0]], steps[starts[-1] :]):  # the others are no wider than their bin
+        np.clip(end, -_LARGEST_OFFSET, _LARGEST_OFFSET, out=end)
     filled = np.flatnonzero(counts)
     all_counts, offsets = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
     all_counts[: counts.size] = counts
-    offsets[filled] = np.add.reduceat(steps.astype(np.int64), starts[filled])
+    # Sums of whole floats are exact up to 2^53, and spare turning each into an integer.
+    exact = values.size * max(-steps[0], steps[-1], _LARGEST_INSIDE) < 2**53
+    offsets[filled] = np.add.reduceat(steps if exact else steps.astype(np.int64), starts[filled])
     return all_counts, offsets
 
 

@@ -214,6 +214,23 @@ def test_bin_means_come_back_to_a_4096th_of_a_bin() -> None:
         assert error <= LAYOUT.quanta[0, b] / 2 + 1e-12
 
 
+@pytest.mark.parametrize("far", [2**5, 2**14 + 1])  # sums of offsets below 2^53, where floats are exact, and above
+def test_offsets_of_values_far_outside_add_up_to_the_last_step(far: int) -> None:
+    edges, quanta = np.array(LAYOUT.numeric[0].edges), LAYOUT.quanta[0]
+    furthest, nearby = 2**44, np.linspace(0, 1, 5)
+    values = np.concatenate(
+        [edges[-1] + np.full(far, furthest * quanta[edges.size]), edges[-1] + nearby, edges[0] - nearby]
+    )
+    n = values.size
+    rows_ = Rows(np.zeros(n, np.int64), ["1"] * n, [None] * n, [0.5] * n, np.ones(n), Truth.unknown(n), {"x": values})
+    counts = fold_whole(LAYOUT, rows_).features
+    steps = [round(v / quanta[edges.size]) for v in nearby]
+    assert counts.offsets[0, edges.size] == far * 2**40 + sum(steps)
+    below = [round(-v / quanta[0]) for v in nearby if v]
+    assert counts.offsets[0, 0] == sum(below)
+    assert counts.numeric[0, [0, edges.size]].tolist() == [len(below), far + nearby.size]
+
+
 def test_windows_start_on_the_hour_and_on_the_utc_day() -> None:
     at = int(datetime(2026, 3, 1, 13, 59, 59, tzinfo=UTC).timestamp() * 1e6)
     one = Rows(np.array([at]), ["1"], [None], [0.5], np.array([1.0]), Truth.unknown(1), {})
