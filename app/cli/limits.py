@@ -43,7 +43,7 @@ def limits(model: str, version: str | None, format_: str) -> None:
     if format_ == "json":
         click.echo(as_json(found.as_dict()))
         return
-    click.echo(f"{found.model} {found.version}: {found.false_alarms.words}")
+    click.echo(f"{found.model} {found.version}: {found.false_alarms.words}; {found.seasons}")
     rows = [asdict(row) for row in found.limits]
     show(rows, format_, columns=LIMIT_COLUMNS, empty="no window is judged yet; run `watchkeeper run`")
 

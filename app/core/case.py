@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import ClassVar, Protocol
@@ -16,6 +16,7 @@ from app.core.layout import Layout
 from app.core.model import Measurement, Model, Task, Version, Window, WindowLength
 from app.core.overrides import Override, override_for
 from app.core.profile import RIGHT, WRONG, FeatureCounts, FloatArray, IntArray, OutcomeCounts
+from app.core.seasons import season_of
 from app.core.stats.calibration import isotonic
 
 ENOUGH_WINDOWS = 30
@@ -79,7 +80,9 @@ class Case:
     `allowed_rate` is how many new false alerts per window one check may cause, by the model's budget; `shares` are the
     cases that divide it, such as the segments that the check runs for. `calibrator` are the outcomes that say what a
     score means, where those of `calibration` have too few labels for it. `overrides` are limits that people
-    set; those of `segment` ("": the whole) count.
+    set; those of `segment` ("": the whole) count. `seasons` are the reference's windows of each season that a window
+    from `rule_start` on belongs to, as far as it is known from windows enough: see `by_season`.
+    `season_outcomes`: in the case of one season, the outcomes of the reference's windows in it.
     """
 
     model: Model
@@ -100,6 +103,8 @@ class Case:
     calibrator: OutcomeCounts | None = None
     overrides: tuple[Override, ...] = ()
     segment: str = ""
+    seasons: Mapping[int, Series] = field(default_factory=dict)
+    season_outcomes: OutcomeCounts | None = None
 
     @property
     def judged(self) -> range:
@@ -123,6 +128,51 @@ class Case:
     def features_from(self, start: int, stop: int | None = None) -> FeatureCounts:
         """The feature counts of the windows from index `start`, at least `first_features`, until before `stop`."""
         return self.features[slice(start - self.first_features, None if stop is None else stop - self.first_features)]
+
+    @cached_property
+    def by_season(self) -> list[tuple[IntArray, Case]]:
+        """The windows from `rule_start` on by their season: their indices, and the case of them alone.
+
+        Its reference, and what its windows are compared with, is what the reference showed in that season. Windows of a
+        season that is not known are compared with all of the reference.
+        """
+        length = self.model.window
+        of = np.array([season_of(window.start, length) for window in self.windows[self.rule_start :]], dtype=np.int64)
+        return [
+            (chosen, self.of_windows(chosen, self.seasons.get(season)))
+            for season in np.unique(of).tolist()
+            for chosen in (np.flatnonzero(of == season) + self.rule_start,)
+        ]
+
+    def of_windows(self, chosen: IntArray, season: Series | None) -> Case:
+        """The case of the windows of those indices, from `rule_start` on, each of which is to be judged by itself."""
+        part = replace(
+            self,
+            windows=tuple(self.windows[at] for at in chosen.tolist()),
+            first=0,
+            outcomes=self.outcomes[chosen],
+            features=self.features[chosen - self.first_features],
+            first_features=0,
+            seasons={},
+        )
+        if season is None:
+            return part
+        return replace(part, reference=season, training=season.features.sum(), season_outcomes=season.outcomes.sum())
+
+    def training_at(self, window: int) -> FeatureCounts | None:
+        """The feature counts of the season of the window of that index; None where its season is not known."""
+        season = self.seasons.get(season_of(self.windows[window].start, self.model.window))
+        return None if season is None else season.features.sum()
+
+    @property
+    def seasonal(self) -> bool:
+        """Are these the windows of one season, with those between them left out?"""
+        return self.season_outcomes is not None
+
+    @property
+    def usual_outcomes(self) -> OutcomeCounts | None:
+        """The outcomes that served ones are compared with."""
+        return self.calibration if self.season_outcomes is None else self.season_outcomes
 
     @cached_property
     def probability_of_positive(self) -> FloatArray | None:

@@ -7,7 +7,7 @@ judged exceeds nothing. Arrays are [W, S]: windows by subjects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
@@ -72,11 +72,12 @@ def normal_windows(case: Case, usable: Callable[[Series], BoolArray], *, product
     """The reference's usable windows; where they are too few, production's first usable ones fill up.
 
     `production=True` leaves the reference out: its rows are a sample, and say nothing about volume or reviews.
+    Production's windows are of all seasons, and fill up none.
     """
     reference = None if production or case.reference is None else _choose(case.reference, usable(case.reference))
     lacking = ENOUGH_WINDOWS - (len(reference) if reference is not None else 0)
-    if reference is not None and lacking <= 0:
-        return NormalWindows(reference)
+    if reference is not None and (lacking <= 0 or case.seasonal):
+        return NormalWindows(reference, lacking=max(lacking, 0))
     mask = usable(case.early)
     early = _choose(case.early, mask & (np.cumsum(mask) <= lacking))
     until = early.windows[-1].end if len(early) else None
@@ -164,7 +165,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Bounds:
-    """The rule applied to all values, [W, S] each but `centre`, `enough` [S]. `said`: of limits that were set."""
+    """The rule applied to all values, [W, S] each but `centre`, `enough` [S]. `said`: of limits that were set.
+
+    `counted` are the windows that exceed, and `counts` how many of the last OF these are.
+    """
 
     centre: FloatArray
     enough: BoolArray
@@ -175,12 +179,82 @@ class _Bounds:
     learning: BoolArray
     told: BoolArray
     exceeds: BoolArray
+    counted: BoolArray
     counts: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What is to be judged by which rule, as one check prepares it of a case."""
+
+    readings: Readings
+    normal: Normal
+    rule: Rule
 
 
 def judge(case: Case, readings: Readings, normal: Normal, rule: Rule) -> Iterator[Measurement]:
     """A measurement for every judged window and subject."""
     bounds = _bounds(case, readings, normal, rule)
+    bounds = replace(bounds, counts=exceedances(bounds.counted, of=OF))
+    yield from _measurements(case, Question(readings, normal, rule), bounds)
+
+
+def judge_by_season(case: Case, prepare: Callable[[Case], Iterable[Question]]) -> Iterator[Measurement]:
+    """`judge` where each window is judged by what is normal in its own season, as far as the case knows seasons.
+
+    The rule looks at consecutive windows, each beside its own season's limit. A season in which the reference's windows
+    cannot tell often enough, for want of rows or labels, is judged by all windows.
+    """
+    if not case.seasons:
+        for asked in prepare(case):
+            yield from judge(case, asked.readings, asked.normal, asked.rule)
+        return
+    parts = [_parts(case, chosen, season, prepare) for chosen, season in case.by_season]
+    for same in zip(*parts, strict=True):
+        yield from _judge_together(case, same)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One question about the windows of one season, which are `chosen` by their indices in the whole case."""
+
+    chosen: IntArray
+    case: Case
+    asked: Question
+    bounds: _Bounds
+
+
+def _parts(
+    case: Case, chosen: IntArray, season: Case, prepare: Callable[[Case], Iterable[Question]]
+) -> Iterator[_Part]:
+    flat = case.of_windows(chosen, None)
+    by_all: list[Question] = []
+    for n, asked in enumerate(prepare(season)):
+        mine = season
+        if asked.normal.windows.lacking > 0 and season.seasonal:
+            by_all = by_all or list(prepare(flat))
+            mine, asked = flat, by_all[n]
+        yield _Part(chosen, mine, asked, _bounds(mine, asked.readings, asked.normal, asked.rule))
+
+
+def _judge_together(case: Case, parts: Sequence[_Part]) -> Iterator[Measurement]:
+    """The measurements of the judged windows, in order of time, by the rule over windows of all the parts."""
+    start, subjects = case.rule_start, parts[0].asked.readings.subjects
+    counted = np.zeros((len(case.windows) - start, len(subjects)), np.bool_)
+    for part in parts:
+        counted[part.chosen - start] = part.bounds.counted
+    counts = exceedances(counted, of=OF)
+    found = [
+        one
+        for part in parts
+        for one in _measurements(part.case, part.asked, replace(part.bounds, counts=counts[part.chosen - start]))
+    ]
+    first = case.windows[case.first].start
+    yield from sorted((one for one in found if one.window.start >= first), key=lambda one: one.window.start)
+
+
+def _measurements(case: Case, asked: Question, bounds: _Bounds) -> Iterator[Measurement]:
+    readings, normal, rule = asked.readings, asked.normal, asked.rule
     for window in case.judged:
         row = window - readings.start
         for s, subject in enumerate(readings.subjects):
@@ -215,20 +289,21 @@ def _bounds(case: Case, readings: Readings, normal: Normal, rule: Rule) -> _Boun
     until = normal.windows.learnt_until
     starts = [window.start for window in case.windows[readings.start :]]
     learning = np.array([until is not None and start < until for start in starts], dtype=np.bool_)[:, None]
-    counts = exceedances(exceeds & told & ~learning, of=OF)
+    counted = exceeds & told & ~learning
     enough = normal.known >= ENOUGH_WINDOWS
     limits = np.where(np.isfinite(tolerance), np.clip(centre + side * tolerance, *rule.span), np.nan)
     return _Bounds(
         centre,
         enough,
-        _rates_of(normal, rule, tolerance, rates, said),
+        _rates_of(case, normal, rule, tolerance, rates, said),
         said,
         limits,
         _blind(centre, tolerance, rule),
         learning,
         told,
         exceeds,
-        counts,
+        counted,
+        np.zeros(counted.shape, np.int64),
     )
 
 
@@ -252,13 +327,13 @@ def _learnt(case: Case, readings: Readings, normal: Normal, rule: Rule) -> tuple
     share = case.allowed_rate / (case.shares * (readings.sharing or len(readings.subjects)))
     # A reference's windows stray alike in every round; by what they were computed from, limits are found again.
     known_by = f"limits {rule.floor!r} {share!r} {spread.shape} {sha256(spread.tobytes()).hexdigest()}"
-    found = normal.windows.series.once(known_by, lambda: _within_share(spread, rule.floor, share))
+    found = normal.windows.series.once(known_by, lambda: _within_share(spread, rule.floor, share, case.seasonal))
     return found[0], found[1]
 
 
-def _within_share(spread: FloatArray, floor: float, share: float) -> FloatArray:
+def _within_share(spread: FloatArray, floor: float, share: float, seasonal: bool) -> FloatArray:
     """[2, S] limits learnt from deviations [R, S], widened to the share of the budget, and their expected rates."""
-    tail = fit_tail(spread)
+    tail = fit_tail(spread, apart=seasonal)
     limits = learnt_limit(spread, floor=floor)
     rates = expected_rate(tail, limits)
     above = rates > share
@@ -286,13 +361,13 @@ def _overridden(
 
 
 def _rates_of(
-    normal: Normal, rule: Rule, tolerance: FloatArray, rates: FloatArray, said: dict[tuple[int, int], str]
+    case: Case, normal: Normal, rule: Rule, tolerance: FloatArray, rates: FloatArray, said: dict[tuple[int, int], str]
 ) -> FloatArray:
     """[W, S] the expected rates: of the learnt limits `rates` [S], and anew where a limit was set."""
     spread = _spread(normal, rule)
     if not said or not np.isfinite(spread).any():
         return np.broadcast_to(rates, tolerance.shape)
-    found, tail = np.broadcast_to(rates, tolerance.shape).copy(), fit_tail(spread)
+    found, tail = np.broadcast_to(rates, tolerance.shape).copy(), fit_tail(spread, apart=case.seasonal)
     for row in {row for row, _ in said}:
         of_row = expected_rate(tail, tolerance[row])
         found[row] = [of_row[s] if (row, s) in said else found[row, s] for s in range(found.shape[1])]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache, partial
 from threading import Lock
 
 import numpy as np
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from app.core.case import Series, full_windows
+from app.core.case import ENOUGH_WINDOWS, Series, full_windows
 from app.core.fold import WHOLE
 from app.core.model import Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts
-from app.storage.engine import read
+from app.core.seasons import Seasons, learn_seasons, season_of
+from app.storage.engine import read, snapshot
 from app.storage.recipes import Recipe, Stamp
-from app.storage.references import ReferenceProfile, reference_profiles
+from app.storage.references import ReferenceProfile, ReferenceWindow, reference_profiles, reference_windows
 
 ENOUGH_LABELS = 1_000
 """Labelled rows of the reference from which a segment has a calibration of its own. An accuracy estimated from n labels
@@ -36,6 +38,7 @@ class Baseline:
     calibration: OutcomeCounts | None = None
     training: FeatureCounts | None = None
     calibrator: OutcomeCounts | None = None
+    seasons: Seasons = field(default_factory=Seasons)
 
 
 def baseline(engine: Engine, recipe: Recipe, segment: str = WHOLE) -> Baseline:
@@ -49,7 +52,29 @@ def baseline(engine: Engine, recipe: Recipe, segment: str = WHOLE) -> Baseline:
     if found.calibration is None or int(found.calibration.labels.sum()) >= ENOUGH_LABELS:
         return found
     whole = baseline(engine, recipe).calibration
-    return Baseline(found.reference, found.calibration, found.training, whole)
+    return replace(found, calibrator=whole)
+
+
+def seasons_of(
+    engine: Engine, recipe: Recipe, known: Baseline, windows: Iterable[Window], segment: str = WHOLE
+) -> dict[int, Series]:
+    """Of the seasons that these windows belong to, the reference's windows: at most MOST_WINDOWS of each.
+
+    Empty where the seasons are not all known. Kept beside the segments' baselines, in the same memory.
+    """
+    found: dict[int, Series] = {}
+    for season in sorted({season_of(window.start, recipe.window) for window in windows} & set(known.seasons.windows)):
+        positions = known.seasons.windows[season].tolist()
+        key = (engine, recipe.version_id, recipe.window, segment, recipe.stamp, season)
+        kept = _segments.get(key, partial(_season, engine, recipe, segment, positions))
+        if kept.reference is not None:
+            found[season] = kept.reference
+    return found
+
+
+def _season(engine: Engine, recipe: Recipe, segment: str, positions: Sequence[int]) -> Baseline:
+    with read(engine) as connection:
+        return Baseline(_series(reference_profiles(connection, recipe.version_id, segment, positions), recipe.window))
 
 
 # Cached, because each costs a decode per window of the reference.
@@ -91,26 +116,46 @@ def _size(found: Baseline) -> int:
 
 
 def _read(engine: Engine, version_id: int, length: WindowLength, segment: str) -> Baseline:
-    with read(engine) as connection:
-        stored = reference_profiles(connection, version_id, segment)
-    if not stored:
-        return Baseline()
-    outcomes = OutcomeCounts.stack([part.profile.outcomes for part in stored]).sum()
-    series = _series(stored, length)
-    if series is None:
-        features = FeatureCounts.stack([part.profile.features for part in stored]).sum()
-        return Baseline(None, outcomes, features)
-    return Baseline(series, outcomes, series.features.sum())
+    with snapshot(engine) as connection:
+        windows = reference_windows(connection, version_id, segment)
+        timed = [window for window in windows if window.window_start is not None]
+        full = full_windows(np.array([window.rows for window in timed])).tolist() if timed else []
+        positions = {timed[at].position for at in full}
+        chosen, outcomes, features = list[ReferenceProfile](), None, None
+        for at, one in zip(windows, reference_profiles(connection, version_id, segment), strict=True):
+            outcomes = one.profile.outcomes if outcomes is None else outcomes + one.profile.outcomes
+            if at.position in positions:
+                chosen.append(one)
+            elif not positions:
+                features = one.profile.features if features is None else features + one.profile.features
+    reference = _series(chosen, length)
+    training = features if reference is None else reference.features.sum()
+    return Baseline(reference, outcomes, training, seasons=_seasons(timed, length))
 
 
-def _series(stored: list[ReferenceProfile], length: WindowLength) -> Series | None:
-    """The windows that normal variation is learnt from; None without timestamps."""
-    timed = [(part.window_start, part.profile) for part in stored if part.window_start is not None]
-    full = [timed[at] for at in full_windows(np.array([part.rows for _, part in timed]))] if timed else []
-    if not full:
+def season_words(connection: Connection, version_id: int, length: WindowLength) -> str:
+    """What is said of the limits that are learnt from the version's reference: of which seasons, or why of none."""
+    windows = reference_windows(connection, version_id)
+    return _seasons([one for one in windows if one.window_start is not None], length).words(length, ENOUGH_WINDOWS)
+
+
+def _seasons(timed: Sequence[ReferenceWindow], length: WindowLength) -> Seasons:
+    """The seasons, of whose windows the positions."""
+    starts = [window.window_start for window in timed if window.window_start is not None]
+    found = learn_seasons(starts, [window.rows for window in timed], length, ENOUGH_WINDOWS)
+    positions = np.array([window.position for window in timed], dtype=np.intp)
+    return replace(found, windows={season: positions[mine] for season, mine in found.windows.items()})
+
+
+def _series(stored: Iterable[ReferenceProfile], length: WindowLength) -> Series | None:
+    """These windows; None where there is none."""
+    starts, outcomes, features = list[datetime](), list[OutcomeCounts](), list[FeatureCounts]()
+    for one in stored:
+        assert one.window_start is not None
+        starts.append(one.window_start)
+        outcomes.append(one.profile.outcomes)
+        features.append(one.profile.features)
+    if not starts:
         return None
-    return Series(
-        tuple(Window(start, start + length.delta) for start, _ in full),
-        OutcomeCounts.stack([part.outcomes for _, part in full]),
-        FeatureCounts.stack([part.features for _, part in full]),
-    )
+    windows = tuple(Window(start, start + length.delta) for start in starts)
+    return Series(windows, OutcomeCounts.stack(outcomes), FeatureCounts.stack(features))

@@ -18,7 +18,7 @@ from app.core.layout import Layout
 from app.core.model import Measurement, Model, Outcome, Stage, Version, Window, WindowLength
 from app.core.overrides import Override
 from app.core.profile import FeatureCounts, OutcomeCounts
-from app.services.baselines import Baseline, baseline
+from app.services.baselines import Baseline, baseline, seasons_of
 from app.services.checks import all_checks, feature_lookback, segment_checks
 from app.storage import evaluations, unfolded
 from app.storage.catalogue import list_models, list_versions
@@ -140,6 +140,7 @@ def _found(engine: Engine, subject: _Subject, windows: Sequence[Window], early: 
         return []
     with snapshot(engine) as connection:
         case, _ = _case(connection, subject, mine, early)
+    case = _with_seasons(engine, subject, case)
     return _measure(case) if subject.segment == WHOLE else _measure_segment(case, subject.segment)
 
 
@@ -181,7 +182,7 @@ def _judge(engine: Engine, subject: _Subject, due: Sequence[Window], judged_at: 
         with snapshot(engine) as connection:
             case, seen = _case(connection, subject, windows, early)
         revisions |= seen
-        found = _measure(case)
+        found = _measure(_with_seasons(engine, subject, case))
         # The whole comes last: what tells that a window is judged must not be there before its segments are.
         step = _segments_per_commit(windows, subject.recipe.layout)
         for at in range(0, len(segments), step):
@@ -374,6 +375,12 @@ def _case(
         calibrator=known.calibrator,
     )
     return case, {start: revision for start, (revision, _) in outcomes.items() if start >= due[0].start}
+
+
+def _with_seasons(engine: Engine, subject: _Subject, case: Case) -> Case:
+    """The case with what its windows' seasons showed in the reference, where it knows seasons."""
+    windows = case.windows[case.rule_start :]
+    return replace(case, seasons=seasons_of(engine, subject.recipe, subject.baseline, windows, subject.segment))
 
 
 def _early(connection: Connection, subject: _Subject) -> Series:

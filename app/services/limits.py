@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from app.core.backtest import per_month
 from app.core.distances import DISTANCES
 from app.core.model import Measurement, Model
+from app.services.baselines import season_words
 from app.services.read_models.choice import choose_version
 from app.services.read_models.false_alarms import FalseAlarms, false_alarms
 from app.storage import evaluations
@@ -40,12 +41,16 @@ class LimitRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """All limits of one version, as of its newest judged window (None: no window is judged yet)."""
+    """All limits of one version, as of its newest judged window (None: no window is judged yet).
+
+    `seasons` says whether they are those of its season, or of all windows, and then why.
+    """
 
     model: str
     version: str
     window_start: datetime | None
     false_alarms: FalseAlarms
+    seasons: str
     checks: dict[str, float]
     limits: tuple[LimitRow, ...]
 
@@ -61,6 +66,7 @@ def model_limits(engine: Engine, model: str, version: str | None = None) -> Mode
         chosen = choose_version(connection, list_versions(connection, found.id), version)
         newest = evaluations.judged(connection, chosen.id, None)
         expected = false_alarms(connection, found, chosen.id)
+        seasons = season_words(connection, chosen.id, found.window)
     by_check: dict[str, float] = defaultdict(float)
     for one in newest:
         if one.expected_rate is not None:
@@ -70,6 +76,7 @@ def model_limits(engine: Engine, model: str, version: str | None = None) -> Mode
         chosen.name,
         newest[0].window.start if newest else None,
         expected,
+        seasons,
         dict(by_check),
         tuple(_row(found, one) for one in newest),
     )

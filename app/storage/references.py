@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -57,17 +57,39 @@ def find_reference(connection: Connection, version_id: int) -> Reference | None:
     )
 
 
-def reference_profiles(connection: Connection, version_id: int, segment: str = "") -> list[ReferenceProfile]:
+@dataclass(frozen=True, slots=True)
+class ReferenceWindow:
+    """What is known of a window of a reference before it is read; `position` orders and names it."""
+
+    position: int
+    window_start: datetime | None
+    rows: int
+
+
+def reference_windows(connection: Connection, version_id: int, segment: str = "") -> list[ReferenceWindow]:
     """The windows of the version's reference, oldest first; empty while it has none. `segment` "": all rows."""
-    mine = (reference_profile.c.version_id == version_id, reference_profile.c.segment == segment)
-    rows = connection.execute(select(reference_profile).where(*mine).order_by(reference_profile.c.position))
-    return [
-        ReferenceProfile(
-            row.window_start,
-            Profile(decode_counts(FeatureCounts, row.features), decode_counts(OutcomeCounts, row.outcomes)),
-        )
-        for row in rows
-    ]
+    columns = reference_profile.c
+    query = select(columns.position, columns.window_start, columns.rows)
+    mine = (columns.version_id == version_id, columns.segment == segment)
+    rows = connection.execute(query.where(*mine).order_by(columns.position))
+    return [ReferenceWindow(row.position, row.window_start, row.rows) for row in rows]
+
+
+def reference_profiles(
+    connection: Connection, version_id: int, segment: str = "", positions: Sequence[int] | None = None
+) -> Iterator[ReferenceProfile]:
+    """The version's reference, one window after another, oldest first: a year of hours need not fit into memory.
+
+    `segment` "": all rows; `positions` chooses some of the windows.
+    """
+    columns = reference_profile.c
+    query = select(reference_profile).where(columns.version_id == version_id, columns.segment == segment)
+    if positions is not None:
+        query = query.where(columns.position.in_(positions))
+    rows = connection.execute(query.order_by(columns.position), execution_options={"yield_per": 16})
+    for row in rows:
+        features, outcomes = decode_counts(FeatureCounts, row.features), decode_counts(OutcomeCounts, row.outcomes)
+        yield ReferenceProfile(row.window_start, Profile(features, outcomes))
 
 
 def replace(

@@ -57,7 +57,8 @@ def reference_parts(layout: Layout, given: Given) -> list[references.ReferencePr
     assert given.reference is not None
     if not given.timed:
         return [references.ReferenceProfile(None, fold_whole(layout, rows_of(given.reference, given.task)))]
-    profiles = folded(layout, given.reference, given.task)
+    assert given.model is not None
+    profiles = folded(layout, given.reference, given.task, given.model.window)
     return [references.ReferenceProfile(start, profiles[start]) for start in sorted(profiles)]
 
 

@@ -14,10 +14,11 @@ from app.core.judgement import (
     NO_REFERENCE,
     SHARE,
     Harm,
+    Question,
     Readings,
     Rule,
     cannot_tell,
-    judge,
+    judge_by_season,
     learn,
     normal_windows,
 )
@@ -52,6 +53,10 @@ class Calibration:
             why = NO_REFERENCE if case.calibration is None else NO_LABELS
             yield from cannot_tell(case, self.name, "expected_calibration_error", why)
             return
+        yield from judge_by_season(case, self._questions)
+
+    def _questions(self, case: Case) -> Iterator[Question]:
+        assert case.calibration is not None
         reasons = missing_labels(case)
         windows = normal_windows(case, lambda series: _counts(case, series.outcomes)[1].sum(axis=-1) >= ENOUGH_ROWS)
         values, rows = _errors(case, case.outcomes, case.calibration)
@@ -66,7 +71,7 @@ class Calibration:
             withheld=np.array([bool(reason) for reason in reasons])[:, None],
         )
         rule = Rule(self.floor, Harm.HIGHER, distance=True, span=SHARE)
-        yield from judge(case, readings, learn(windows, usual, usual_rows), rule)
+        yield Question(readings, learn(windows, usual, usual_rows), rule)
 
 
 def _counts(case: Case, outcomes: OutcomeCounts) -> tuple[IntArray, IntArray]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.core.case import CLASSIFICATION, Case
 from app.core.distances import enough_rows
-from app.core.judgement import SHARE, Harm, Readings, Rule, judge, learn, normal_windows, too_few
+from app.core.judgement import SHARE, Harm, Question, Readings, Rule, judge_by_season, learn, normal_windows, too_few
 from app.core.layout import Layout
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray, IntArray, OutcomeCounts
@@ -28,6 +28,9 @@ class ConfidentShare:
     floor: float = 0.01
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
+        yield from judge_by_season(case, self._questions)
+
+    def _questions(self, case: Case) -> Iterator[Question]:
         windows = normal_windows(case, lambda series: enough_rows(_scored(series.outcomes)))
         usual = windows.series.outcomes
         scored = _scored(case.outcomes)
@@ -40,7 +43,7 @@ class ConfidentShare:
             rows=scored.astype(np.float64)[:, None],
         )
         normal = learn(windows, _share(case.layout, usual), _scored(usual)[:, None])
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.EITHER, span=SHARE))
+        yield Question(readings, normal, Rule(self.floor, Harm.EITHER, span=SHARE))
 
 
 def _scored(outcomes: OutcomeCounts) -> IntArray:

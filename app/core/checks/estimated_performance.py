@@ -14,8 +14,9 @@ from app.core.judgement import (
     NO_LABELS,
     NO_REFERENCE,
     NormalWindows,
+    Question,
     Readings,
-    judge,
+    judge_by_season,
     learn,
     normal_windows,
     too_few,
@@ -55,6 +56,9 @@ class EstimatedPerformance:
     floor: float = 0.01
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
+        yield from judge_by_season(case, self._questions)
+
+    def _questions(self, case: Case) -> Iterator[Question]:
         windows = normal_windows(case, lambda series: enough_rows(_scored(series.outcomes)))
         estimates, usual = _estimates(case, case.outcomes), _estimates(case, windows.series.outcomes)
         usual_scored, scored = _scored(windows.series.outcomes), _scored(case.outcomes)
@@ -74,13 +78,11 @@ class EstimatedPerformance:
                 upper=upper,
             )
             normal = learn(windows, usual[measure][:, None], usual_scored[:, None])
-            yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
+            yield Question(readings, normal, quality_rule(measure, normal, self.floor))
         if names:
             yield from self._by_class(case, windows, names, sharing)
 
-    def _by_class(
-        self, case: Case, windows: NormalWindows, names: Sequence[str], sharing: int
-    ) -> Iterator[Measurement]:
+    def _by_class(self, case: Case, windows: NormalWindows, names: Sequence[str], sharing: int) -> Iterator[Question]:
         """Precision of each of the classes, the first of the layout."""
         chance = _right(case)[: len(names)]
         counts, usual_counts = (
@@ -104,7 +106,7 @@ class EstimatedPerformance:
             upper=upper,
         )
         normal = learn(windows, usual, usual_rows)
-        yield from judge(case, readings, normal, quality_rule("precision", normal, self.floor))
+        yield Question(readings, normal, quality_rule("precision", normal, self.floor))
 
 
 def _scored(outcomes: OutcomeCounts) -> IntArray:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, ENOUGH_WINDOWS, EVERY_TASK, Case
 from app.core.daily import AHEAD_DAYS, LAST_DAYS, last_days
-from app.core.judgement import Harm, NormalWindows, Readings, Rule, judge, learn, no_fault, normal_windows, too_few
+from app.core.judgement import (
+    Harm,
+    NormalWindows,
+    Question,
+    Readings,
+    Rule,
+    judge_by_season,
+    learn,
+    no_fault,
+    normal_windows,
+    too_few,
+)
 from app.core.model import Measurement, Outcome, Task, WindowLength
 from app.core.profile import LATENCY_EDGES, FloatArray, IntArray, OutcomeCounts
 from app.core.stats.quantiles import sample_quantile_from_histogram
@@ -48,10 +60,10 @@ class Latency:
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
         for subject, quantile in QUANTILES.items():
-            yield from self._sudden(case, subject, quantile)
+            yield from judge_by_season(case, partial(self._sudden, subject, quantile))
         yield from self._leaks(case)
 
-    def _sudden(self, case: Case, subject: str, quantile: float) -> Iterator[Measurement]:
+    def _sudden(self, subject: str, quantile: float, case: Case) -> Iterator[Question]:
         needed = max(ENOUGH_ROWS, round(1 / (1 - quantile)))  # a quantile nearer to the end is only the largest value
         windows = normal_windows(case, lambda series: _timed(series.outcomes) >= needed)
         usual, rows = windows.series.outcomes, _timed(case.outcomes)
@@ -67,7 +79,7 @@ class Latency:
         normal = learn(windows, _quantile(usual.latency, quantile, needed)[:, None], _timed(usual)[:, None])
         # The limit is a quarter above the slowest normal window, and at least `step_ms` above it.
         slowest = np.fmax.reduce(normal.values, axis=None, initial=0.0)
-        yield from judge(case, readings, normal, Rule(float(slowest) + self.step_ms, Harm.HIGHER, distance=True))
+        yield Question(readings, normal, Rule(float(slowest) + self.step_ms, Harm.HIGHER, distance=True))
 
     def _leaks(self, case: Case) -> Iterator[Measurement]:
         windows = normal_windows(case, lambda series: _timed(series.outcomes) >= ENOUGH_ROWS)

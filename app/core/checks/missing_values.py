@@ -14,10 +14,11 @@ from app.core.judgement import (
     NO_REFERENCE,
     SHARE,
     Harm,
+    Question,
     Readings,
     Rule,
     cannot_tell,
-    judge,
+    judge_by_season,
     learn,
     normal_windows,
     too_few,
@@ -38,11 +39,14 @@ class MissingValues:
     floor: float = 0.01
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
-        names = case.layout.feature_names
-        if not names:
+        if not case.layout.feature_names:
             why = NO_REFERENCE if case.calibration is None else "the reference has no features to compare with"
             yield from cannot_tell(case, self.name, "missing_share", why)
             return
+        yield from judge_by_season(case, self._questions)
+
+    def _questions(self, case: Case) -> Iterator[Question]:
+        names = case.layout.feature_names
         windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
         rows = case.rows[case.rule_start :]
         readings = Readings(
@@ -57,7 +61,7 @@ class MissingValues:
         usual = windows.series
         usual_rows = usual.outcomes.rows
         normal = learn(windows, _missing_share(usual.features.missing(case.layout), usual_rows), usual_rows[:, None])
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, span=SHARE))
+        yield Question(readings, normal, Rule(self.floor, Harm.HIGHER, span=SHARE))
 
 
 def _missing_share(missing: IntArray, rows: IntArray) -> FloatArray:

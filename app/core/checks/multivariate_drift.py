@@ -13,10 +13,11 @@ from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
     Harm,
+    Question,
     Readings,
     Rule,
     cannot_tell,
-    judge,
+    judge_by_season,
     learn,
     normal_windows,
     too_few,
@@ -59,15 +60,17 @@ class MultivariateDrift:
             why = NO_REFERENCE if case.training is None else "the reference has fewer than two numbers that vary"
             yield from cannot_tell(case, self.name, _STATISTIC, why, TOGETHER)
             return
-        for found in self._judge(case, case.training):
+        for found in judge_by_season(case, self._questions):
             if found.outcome is Outcome.BREACH:
                 window = case.windows.index(found.window)
                 served = case.features_from(window, window + 1).sum()
-                moved = moved_together(case.layout, served, case.training)
+                moved = moved_together(case.layout, served, case.training_at(window) or case.training)
                 found = replace(found, reason=f"{found.reason}; {_named(moved)}")
             yield found
 
-    def _judge(self, case: Case, training: FeatureCounts) -> Iterator[Measurement]:
+    def _questions(self, case: Case) -> Iterator[Question]:
+        training = case.training
+        assert training is not None
         windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
         usual = windows.series.features
         features = case.features_from(case.rule_start)
@@ -89,7 +92,7 @@ class MultivariateDrift:
             rows=rows.astype(np.float64),
         )
         normal = learn(windows, np.where(enough_rows(usual_rows), FITTED * apart, np.nan), usual_rows)
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
+        yield Question(readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
 
 
 def moved_together(layout: Layout, served: FeatureCounts, training: FeatureCounts) -> dict[str, float]:

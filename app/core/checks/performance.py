@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
-from app.core.judgement import NormalWindows, Readings, judge, learn, normal_windows, too_few
+from app.core.judgement import NormalWindows, Question, Readings, judge_by_season, learn, normal_windows, too_few
 from app.core.labels import labelled, missing_labels, realised_quality
 from app.core.model import Measurement, Task
 from app.core.profile import FloatArray
@@ -33,6 +33,9 @@ class Performance:
     floor: float = 0.01
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
+        yield from judge_by_season(case, self._questions)
+
+    def _questions(self, case: Case) -> Iterator[Question]:
         reasons = missing_labels(case)
         counts = labelled(case.outcomes)
         windows = normal_windows(case, lambda series: labelled(series.outcomes) >= ENOUGH_ROWS)
@@ -57,13 +60,13 @@ class Performance:
                 withheld=np.array([bool(reason) for reason in reasons])[:, None],
             )
             normal = learn(windows, usual[measure][:, None], usual_counts[:, None])
-            yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
+            yield Question(readings, normal, quality_rule(measure, normal, self.floor))
         if names:
             yield from self._by_class(case, windows, names, reasons, sharing)
 
     def _by_class(
         self, case: Case, windows: NormalWindows, names: Sequence[str], reasons: Sequence[str], sharing: int
-    ) -> Iterator[Measurement]:
+    ) -> Iterator[Question]:
         """Precision and recall of each of the classes, the first of the layout."""
         usual = realised_by_class(windows.series.outcomes.confusion)
         for measure, (values, rows) in realised_by_class(case.outcomes.confusion).items():
@@ -84,7 +87,7 @@ class Performance:
                 withheld=np.broadcast_to(np.array([bool(reason) for reason in reasons])[:, None], shown.shape),
             )
             normal = learn(windows, np.where(usual_rows >= ENOUGH_ROWS, usual_values, np.nan), usual_rows)
-            yield from judge(case, readings, normal, quality_rule(measure, normal, self.floor))
+            yield Question(readings, normal, quality_rule(measure, normal, self.floor))
 
 
 _OF_CLASS = {"precision": "labelled predictions of", "recall": "labels of"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -13,10 +14,11 @@ from app.core.distances import enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
     Harm,
+    Question,
     Readings,
     Rule,
     cannot_tell,
-    judge,
+    judge_by_season,
     learn,
     normal_windows,
     too_few,
@@ -59,11 +61,13 @@ class PredictionDrift:
         if case.calibration is None:
             yield from cannot_tell(case, self.name, "distance", NO_REFERENCE)
             return
-        yield from self._judge(case, _scores(case.layout, case.calibration), case.calibration)
+        yield from judge_by_season(case, partial(self._questions, _scores(case.layout, case.calibration)))
         if case.layout.task is not Task.REGRESSION:
-            yield from self._judge(case, _CLASSES, case.calibration)
+            yield from judge_by_season(case, partial(self._questions, _CLASSES))
 
-    def _judge(self, case: Case, look: _Distribution, reference: OutcomeCounts) -> Iterator[Measurement]:
+    def _questions(self, look: _Distribution, case: Case) -> Iterator[Question]:
+        reference = case.usual_outcomes
+        assert reference is not None
         windows = normal_windows(case, lambda series: enough_rows(look.counts(series.outcomes).sum(axis=-1)))
         counts, usual, base = (look.counts(one) for one in (case.outcomes, windows.series.outcomes, reference))
         rows, usual_rows = counts.sum(axis=-1), usual.sum(axis=-1)
@@ -82,7 +86,7 @@ class PredictionDrift:
         )
         apart = look.apart(usual, usual.sum(axis=0) - usual)
         normal = learn(windows, np.where(enough_rows(usual_rows), apart, np.nan)[:, None], usual_rows[:, None])
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
+        yield Question(readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
 
 
 _CLASSES = _Distribution(

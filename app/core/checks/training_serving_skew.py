@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -13,16 +14,16 @@ from app.core.distances import KINDS, Distance, enough_rows
 from app.core.judgement import (
     NO_REFERENCE,
     Harm,
+    Question,
     Readings,
     Rule,
     cannot_tell,
-    judge,
+    judge_by_season,
     learn,
     normal_windows,
     too_few,
 )
 from app.core.model import Measurement, Task
-from app.core.profile import FeatureCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,11 @@ class TrainingServingSkew:
             yield from cannot_tell(case, self.name, "distance", why)
             return
         for kind in kinds:
-            yield from self._judge(case, kind, case.training)
+            yield from judge_by_season(case, partial(self._questions, kind))
 
-    def _judge(self, case: Case, distance: Distance, training: FeatureCounts) -> Iterator[Measurement]:
+    def _questions(self, distance: Distance, case: Case) -> Iterator[Question]:
+        training = case.training
+        assert training is not None
         windows = normal_windows(case, lambda series: enough_rows(series.outcomes.rows))
         usual = windows.series
         features = case.features_from(case.rule_start)
@@ -73,7 +76,7 @@ class TrainingServingSkew:
             rows=rows.astype(np.float64),
         )
         normal = learn(windows, np.where(enough_rows(usual_rows), apart, np.nan), usual_rows)
-        yield from judge(case, readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
+        yield Question(readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
 
 
 PLUGIN = TrainingServingSkew()

@@ -53,8 +53,12 @@ class Tail:
     widening: Floats
 
 
-def fit_tail(deviations: ArrayLike) -> Tail:
+def fit_tail(deviations: ArrayLike, *, apart: bool = False) -> Tail:
     """The tail of leave-one-out deviations ``[R, S]``, in order of time; ``nan`` where a window could not tell.
+
+    `apart`: the windows between these are not among them, such as the other hours of the day. Then nothing is known of
+    how neighbours in time go together, and the most is assumed: ``MOST_CORRELATION`` lets about a quarter of the
+    exceedances be new breaches, and no chain of exceedances makes more of them.
 
     Raises:
         ValueError: there is no deviation at all.
@@ -79,7 +83,7 @@ def fit_tail(deviations: ArrayLike) -> Tail:
         start=start,
         excess=mean,
         share=share,
-        correlation=correlation,
+        correlation=np.full(correlation.shape, MOST_CORRELATION) if apart else correlation,
         degrees=np.maximum(windows / inflation, 1.0),
         widening=np.sqrt((1 + off_centre) / (1 - off_centre)),
     )

@@ -20,13 +20,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.core.budget import allowed_rate
-from app.core.case import EARLY_WINDOWS, Case, Check, Series
+from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Check, Series, full_windows
 from app.core.derived import recognise
 from app.core.fold import NEVER, UNKNOWN, Rows, Truth, fold, fold_whole
 from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Measurement, Model, Outcome, Source, Task, Version, Window, WindowLength
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.reservoir import Reservoir
+from app.core.seasons import learn_seasons
 from app.services.checks import all_checks, feature_lookback
 from app.services.loss_models import fit_losses
 
@@ -188,9 +189,11 @@ def layout_of(reference: pd.DataFrame | None, model: Model, version: Version) ->
     return msgspec.structs.replace(layout, losses=fit_losses(layout, kept.columns(), scores, labels))
 
 
-def folded(layout: Layout, frame: pd.DataFrame, task: Task) -> dict[datetime, Profile]:
-    """The profiles of the frame's days."""
-    return fold(layout, rows_of(frame, task), WindowLength.DAY) if len(frame) else {}
+def folded(
+    layout: Layout, frame: pd.DataFrame, task: Task, length: WindowLength = WindowLength.DAY
+) -> dict[datetime, Profile]:
+    """The profiles of the frame's windows."""
+    return fold(layout, rows_of(frame, task), length) if len(frame) else {}
 
 
 def series(profiles: dict[datetime, Profile], windows: Iterable[Window], layout: Layout) -> Series:
@@ -202,13 +205,19 @@ def series(profiles: dict[datetime, Profile], windows: Iterable[Window], layout:
     return Series(windows, outcomes[: len(windows)], features[: len(windows)])
 
 
-def run_of_days(start: datetime, count: int) -> tuple[Window, ...]:
-    return tuple(Window(start + i * DAY, start + (i + 1) * DAY) for i in range(count))
+def chosen(series: Series, which: NDArray[np.intp]) -> Series:
+    """Some of the windows, by their indices."""
+    return Series(tuple(series.windows[at] for at in which.tolist()), series.outcomes[which], series.features[which])
+
+
+def run_of_days(start: datetime, count: int, length: timedelta = DAY) -> tuple[Window, ...]:
+    return tuple(Window(start + i * length, start + (i + 1) * length) for i in range(count))
 
 
 @dataclass(frozen=True)
 class Given:
-    """What a case is made of. The windows to judge are the days `first` .. `count - 1` since `since`.
+    """What a case is made of. The windows to judge are the days (or the model's hours) `first` .. `count - 1` since
+    `since`. With `seasonal`, as it knows seasons.
 
     Without `budget`, limits are what was seen and a quarter more: no budget of false alarms widens them.
     """
@@ -224,18 +233,21 @@ class Given:
     version: Version | None = None
     now: datetime | None = None
     budget: bool = False
+    seasonal: bool = True
 
     def case(self) -> Case:
         model = self.model or Model("m", self.task)
         version = self.version or Version(1, "v")
         layout = layout_of(self.reference, model, version)
-        windows = run_of_days(self.since, self.count)
-        profiles = folded(layout, self.served, self.task)
+        length = model.window.delta
+        windows = run_of_days(self.since, self.count, length)
+        profiles = folded(layout, self.served, self.task, model.window)
         served = series(profiles, windows, layout)
         now = self.now or windows[-1].end
         first_features = max(0, self.first - feature_lookback())
         whole = None if self.reference is None else fold_whole(layout, rows_of(self.reference, self.task))
-        early = run_of_days(self.since, min(EARLY_WINDOWS, (now - self.since) // DAY))
+        early = run_of_days(self.since, min(EARLY_WINDOWS, (now - self.since) // length), length)
+        normal = self._reference(layout, model.window)
         return Case(
             model=model,
             version=version,
@@ -245,19 +257,26 @@ class Given:
             outcomes=served.outcomes,
             features=served.features[slice(first_features, None)],
             first_features=first_features,
-            reference=self._reference(layout),
+            reference=None if normal is None else chosen(normal, full_windows(normal.outcomes.rows)),
             calibration=None if whole is None else whole.outcomes,
             training=None if whole is None else whole.features,
             early=series(profiles, early, layout),
             now=now,
             allowed_rate=allowed_rate(model, all_checks().values()) if self.budget else math.inf,
+            seasons=self._seasons(normal, model.window) if normal is not None and self.seasonal else {},
         )
 
-    def _reference(self, layout: Layout) -> Series | None:
+    def _reference(self, layout: Layout, length: WindowLength) -> Series | None:
         if self.reference is None or not self.timed:
             return None
-        profiles = folded(layout, self.reference, self.task)
-        return series(profiles, [Window(start, start + DAY) for start in sorted(profiles)], layout)
+        profiles = folded(layout, self.reference, self.task, length)
+        return series(profiles, [Window(start, start + length.delta) for start in sorted(profiles)], layout)
+
+    @staticmethod
+    def _seasons(normal: Series, length: WindowLength) -> dict[int, Series]:
+        starts = [window.start for window in normal.windows]
+        found = learn_seasons(starts, normal.outcomes.rows, length, ENOUGH_WINDOWS)
+        return {season: chosen(normal, mine) for season, mine in found.windows.items()}
 
     def but(self, **changes: Any) -> Given:
         return replace(self, **changes)
