@@ -54,12 +54,14 @@ class Change:
 
     `shift`: sds by which the first `shifted` features move. `flip`: share of labels that are the opposite of what they
     were. `shrink`: how far the truth moves towards a coin toss (regression: the target's noise grows by this part).
+    `unlinked`: whether features lose their common factor, each keeping its own distribution.
     """
 
     shift: float = 0.0
     shifted: int = 1
     flip: float = 0.0
     shrink: float = 0.0
+    unlinked: bool = False
     start: int = 0
 
 
@@ -131,7 +133,10 @@ def _latent(change: Change, effects: Floats, changed: NDArray[np.bool_], rng: np
     """[N, F] of unit variance within a day."""
     own = rng.normal(size=effects.shape)
     own *= np.sqrt(1 - COMMON)
-    own += np.sqrt(COMMON) * rng.normal(size=(len(effects), 1)) + effects
+    common = rng.normal(size=(len(effects), 1))
+    own += np.sqrt(COMMON) * common + effects
+    if change.unlinked:
+        own[changed] += np.sqrt(COMMON) * (rng.normal(size=own[changed].shape) - common[changed])
     own[:, : change.shifted] += change.shift * changed[:, None]
     return own
 

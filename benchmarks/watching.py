@@ -24,7 +24,7 @@ from benchmarks.simulation import CLASSES, DAY, Change, World, blocks
 SAMPLED = 20_000
 """Rows of the reference that the bins are learnt from."""
 SCORE, LABEL = "(score)", "(label)"
-PORTION = 30
+PORTION = 61
 """Windows that are judged at a time, each with the windows before it that the services would give it."""
 CLASS_NAMES = {Task.BINARY: ["0", "1"], Task.MULTICLASS: CLASSES, Task.REGRESSION: []}
 
