@@ -216,7 +216,8 @@ class Check(Protocol):
     One that looks back at more features than FEATURE_LOOKBACK windows of them says so in a ClassVar `feature_lookback`;
     one whose limits cannot alarm by chance, in a ClassVar `shares_budget = False`; one that is about the version,
     whatever its rows are, in a ClassVar `whole_only = True`: it does not run for segments;
-    one with subjects whose limits nobody can set, in a ClassVar `fixed_subjects`.
+    one with subjects whose limits nobody can set, in a ClassVar `fixed_subjects`; one that judges windows by their own
+    season, in a ClassVar `by_season = True`.
     """
 
     name: ClassVar[str]

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from threading import Lock
 
 import numpy as np
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from app.core.case import ENOUGH_WINDOWS, Series, full_windows
 from app.core.fold import WHOLE
@@ -130,21 +130,19 @@ def _read(engine: Engine, version_id: int, length: WindowLength, segment: str) -
                 features = one.profile.features if features is None else features + one.profile.features
     reference = _series(chosen, length)
     training = features if reference is None else reference.features.sum()
-    return Baseline(reference, outcomes, training, seasons=_seasons(timed, length))
+    return Baseline(reference, outcomes, training, seasons=known_seasons(windows, length))
 
 
-def season_words(connection: Connection, version_id: int, length: WindowLength) -> str:
-    """What is said of the limits that are learnt from the version's reference: of which seasons, or why of none."""
-    windows = reference_windows(connection, version_id)
-    return _seasons([one for one in windows if one.window_start is not None], length).words(length, ENOUGH_WINDOWS)
-
-
-def _seasons(timed: Sequence[ReferenceWindow], length: WindowLength) -> Seasons:
-    """The seasons, of whose windows the positions."""
-    starts = [window.window_start for window in timed if window.window_start is not None]
-    found = learn_seasons(starts, [window.rows for window in timed], length, ENOUGH_WINDOWS)
-    positions = np.array([window.position for window in timed], dtype=np.intp)
-    return replace(found, windows={season: positions[mine] for season, mine in found.windows.items()})
+def known_seasons(windows: Sequence[ReferenceWindow], length: WindowLength) -> Seasons:
+    """The seasons that a reference of these windows knows, by the positions of the windows of each."""
+    starts, rows, positions = list[datetime](), list[int](), list[int]()
+    for window in windows:
+        if window.window_start is not None:
+            starts.append(window.window_start)
+            rows.append(window.rows)
+            positions.append(window.position)
+    found, at = learn_seasons(starts, rows, length, ENOUGH_WINDOWS), np.array(positions, dtype=np.intp)
+    return replace(found, windows={season: at[mine] for season, mine in found.windows.items()})
 
 
 def _series(stored: Iterable[ReferenceProfile], length: WindowLength) -> Series | None:

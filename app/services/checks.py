@@ -17,6 +17,11 @@ def all_checks() -> dict[str, Check]:
 
 
 @cache
+def checks_by_season() -> frozenset[str]:
+    """The checks that judge a window by those of its own season, once the reference knows these."""
+    return frozenset(name for name, check in all_checks().items() if getattr(check, "by_season", False))
+
+
 def segment_checks() -> tuple[Check, ...]:
     """The checks that run for each segment too: all but those about the version itself."""
     return tuple(check for check in all_checks().values() if not getattr(check, "whole_only", False))

@@ -10,14 +10,16 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.core.backtest import per_month
+from app.core.case import ENOUGH_WINDOWS
 from app.core.distances import DISTANCES
 from app.core.model import Measurement, Model
-from app.services.baselines import season_words
+from app.services.baselines import known_seasons
 from app.services.read_models.choice import choose_version
 from app.services.read_models.false_alarms import FalseAlarms, false_alarms
 from app.storage import evaluations
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
+from app.storage.references import reference_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def model_limits(engine: Engine, model: str, version: str | None = None) -> Mode
         chosen = choose_version(connection, list_versions(connection, found.id), version)
         newest = evaluations.judged(connection, chosen.id, None)
         expected = false_alarms(connection, found, chosen.id)
-        seasons = season_words(connection, chosen.id, found.window)
+        seasons = known_seasons(reference_windows(connection, chosen.id), found.window)
     by_check: dict[str, float] = defaultdict(float)
     for one in newest:
         if one.expected_rate is not None:
@@ -76,7 +78,7 @@ def model_limits(engine: Engine, model: str, version: str | None = None) -> Mode
         chosen.name,
         newest[0].window.start if newest else None,
         expected,
-        seasons,
+        seasons.words(found.window, ENOUGH_WINDOWS),
         dict(by_check),
         tuple(_row(found, one) for one in newest),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -12,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.model import Model, Outcome, Task, Version
-from app.services.read_models.model_view import Judged, ModelView
+from app.core.model import Model, Outcome, Task, Version, WindowLength
+from app.services.read_models.model_view import Judged, ModelView, Reference
 from app.services.read_models.series import Series
 from app.services.read_models.standings import CheckStanding, Standing
-from app.ui.components import headline, wording
+from app.ui.components import charts, headline, wording
 from app.ui.components.figures import time_series
 from app.ui.components.html import Html, element, join, markdown_text, table
 from app.ui.components.sparkline import HEIGHT, WIDTH, sparkline
@@ -186,6 +187,35 @@ def view(*breaches: Judged, standing: Standing = Standing.BREACH, untold: dict[s
 
 def judged(check: str, subject: str = "", value: float = 0.69, normal: float | None = 0.86) -> Judged:
     return Judged(check, subject, value, 0.8, normal, "", "", DAY, DAY)
+
+
+class TestNormalWindows:
+    """What is said of where a limit comes from."""
+
+    @pytest.mark.parametrize(
+        ("windows", "seasonal", "length", "said"),
+        [
+            (1, set(), WindowLength.DAY, "the model's first windows"),
+            (60, set(), WindowLength.DAY, "the reference's 60 windows"),
+            (200, {"performance"}, WindowLength.DAY, "the reference's 200 windows"),
+            (
+                200,
+                {"volume"},
+                WindowLength.DAY,
+                "the reference's windows of weekdays, or of weekends, whichever it belongs to",
+            ),
+            (
+                4000,
+                {"volume"},
+                WindowLength.HOUR,
+                "the reference's windows of the same hour of weekdays, or of weekends, whichever it belongs to",
+            ),
+        ],
+    )
+    def test_seasons_are_said(self, windows: int, seasonal: set[str], length: WindowLength, said: str) -> None:
+        reference = Reference(1000, windows, True, True, frozenset(seasonal))
+        shown = replace(view(), reference=reference, model=Model("delay", Task.BINARY, length))
+        assert charts.normal_windows(shown, "volume") == said
 
 
 class TestHeadline:

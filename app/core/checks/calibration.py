@@ -45,6 +45,7 @@ class Calibration:
         "Calibrate the scores anew on recent labels, or move the threshold; retrain if accuracy fell, too."
     )
     tasks: ClassVar[frozenset[Task]] = CLASSIFICATION
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.01
 

@@ -24,6 +24,7 @@ class ConfidentShare:
     question: ClassVar[str] = "How often is the model sure of itself?"
     advice: ClassVar[str] = "See which features moved in the same windows: they are what the model is unsure about."
     tasks: ClassVar[frozenset[Task]] = CLASSIFICATION
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.01
 

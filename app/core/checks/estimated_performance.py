@@ -52,6 +52,7 @@ class EstimatedPerformance:
     question: ClassVar[str] = "How good are the predictions probably, before any truth is known?"
     advice: ClassVar[str] = "The inputs became harder for this model: see which features moved, and label some rows."
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.01
 

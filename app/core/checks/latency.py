@@ -51,6 +51,7 @@ class Latency:
         "Sudden: look at the last release and the machine; a leak: at memory, caches and growing tables."
     )
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    by_season: ClassVar[bool] = True
     fixed_subjects: ClassVar[frozenset[str]] = frozenset({"leak"})
 
     step_ms: float = 5.0

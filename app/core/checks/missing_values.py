@@ -35,6 +35,7 @@ class MissingValues:
     question: ClassVar[str] = "Are values missing that used to be there?"
     advice: ClassVar[str] = "Look for a source, join or default that was lost before this feature reaches the model."
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.01
 

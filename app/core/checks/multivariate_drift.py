@@ -52,6 +52,7 @@ class MultivariateDrift:
         "Look at the named features side by side: was one joined by a wrong key, delayed, or made from other inputs?"
     )
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.1
 

@@ -29,6 +29,7 @@ class Performance:
         "See which features moved and whether concepts drifted to tell why; retrain on recent labels."
     )
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.01
 

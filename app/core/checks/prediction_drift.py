@@ -54,6 +54,7 @@ class PredictionDrift:
         "See which features moved with them; if none did, ask whether the model itself was replaced."
     )
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.1
 

@@ -40,6 +40,7 @@ class TrainingServingSkew:
         "Compare the feature's pipeline in training and in serving; if the world has moved, retrain on newer rows."
     )
     tasks: ClassVar[frozenset[Task]] = EVERY_TASK
+    by_season: ClassVar[bool] = True
 
     floor: float = 0.1
 

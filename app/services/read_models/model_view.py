@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, func, select
 
 from app.core.alerting import State
-from app.core.model import Model, Outcome, Version
+from app.core.model import Model, Outcome, Version, WindowLength
+from app.services.baselines import known_seasons
+from app.services.checks import checks_by_season
 from app.services.read_models.choice import choose_version
 from app.services.read_models.false_alarms import FalseAlarms, false_alarms
 from app.services.read_models.standings import (
@@ -23,18 +25,23 @@ from app.services.read_models.standings import (
 from app.storage import tables
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
+from app.storage.references import reference_windows
 
 _measurement, _profile = tables.measurement.c, tables.profile.c
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a version is compared with. `out_of_sample` is None when nobody said."""
+    """What a version is compared with. `out_of_sample` is None when nobody said.
+
+    `seasonal` are the checks that compare a window with those of its own season; none while not all seasons are known.
+    """
 
     rows: int
     windows: int
     has_timestamps: bool
     out_of_sample: bool | None
+    seasonal: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
             model=found,
             version=chosen,
             versions=tuple(known.name for known in reversed(versions)),
-            reference=_reference(connection, chosen.id),
+            reference=_reference(connection, chosen.id, found.window),
             first_window=first,
             newest_window=last,
             standing=overall(checks, served=newest is not None, open_alerts=len(open_alerts)),
@@ -115,19 +122,15 @@ def _span(connection: Connection, version_id: int) -> tuple[datetime | None, dat
     )
 
 
-def _reference(connection: Connection, version_id: int) -> Reference | None:
-    windows = (
-        select(func.count())
-        .select_from(tables.reference_profile)
-        .where(tables.reference_profile.c.version_id == version_id, tables.reference_profile.c.segment == "")
-        .scalar_subquery()
-    )
+def _reference(connection: Connection, version_id: int, length: WindowLength) -> Reference | None:
     columns = tables.reference.c
-    query = select(columns.rows, windows, columns.has_timestamps, columns.out_of_sample).where(
-        columns.version_id == version_id
-    )
+    query = select(columns.rows, columns.has_timestamps, columns.out_of_sample).where(columns.version_id == version_id)
     row = connection.execute(query).one_or_none()
-    return None if row is None else Reference(*row)
+    if row is None:
+        return None
+    windows = reference_windows(connection, version_id)
+    seasonal = checks_by_season() if known_seasons(windows, length).windows else frozenset[str]()
+    return Reference(row.rows, len(windows), row.has_timestamps, row.out_of_sample, seasonal)
 
 
 def _open_alerts(connection: Connection, version_id: int) -> dict[tuple[str, str], datetime | None]:

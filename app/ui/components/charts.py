@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from app.core.distances import DISTANCES
+from app.core.model import WindowLength
 from app.core.overrides import SET_BY
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.series import Series
@@ -35,13 +36,22 @@ def learnt_limit(view: ModelView, shown: Sequence[Series]) -> None:
         return
     expected = f"A new false alert is expected in {wording.rate(max(rates))} of windows."
     if shown[0].check not in figures.LOGARITHMIC:  # those accumulate evidence, against a limit that is not learnt
-        windows = view.reference.windows if view.reference else 0
-        source = f"the reference's {wording.plural(windows, 'window')}" if windows > 1 else "the model's first windows"
         expected = (
-            f"Limits lie at least 25 % beyond anything seen in {source}, "
+            f"Limits lie at least 25 % beyond anything seen in {normal_windows(view, shown[0].check)}, "
             "and a breach takes two of the last three windows. " + expected
         )
     st.html(element("p", " ".join([expected, *map(_beside_limit, shown)]).strip(), class_="wk-facts"))
+
+
+def normal_windows(view: ModelView, check: str) -> str:
+    """The windows that the check's limits are learnt from."""
+    reference = view.reference
+    if reference is None or reference.windows <= 1:
+        return "the model's first windows"
+    if check not in reference.seasonal:
+        return f"the reference's {wording.plural(reference.windows, 'window')}"
+    hour = "the same hour of " if view.model.window is WindowLength.HOUR else ""
+    return f"the reference's windows of {hour}weekdays, or of weekends, whichever it belongs to"
 
 
 def _beside_limit(series: Series) -> str:

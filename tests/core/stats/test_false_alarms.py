@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from app.core.stats.arrays import Floats
 from app.core.stats.false_alarms import (
+    MOST_CORRELATION,
     expected_rate,
     fit_tail,
     lag_one_correlation,
@@ -49,6 +50,31 @@ def test_the_rate_is_that_of_simulated_gaussian_windows(correlation: float, heig
 
 def test_the_rate_of_perfectly_persistent_windows_is_zero() -> None:
     assert_allclose(start_rate(0.01, 1.0), 0.0, atol=1e-12)
+
+
+def test_no_correlation_makes_more_new_breaches_than_what_is_assumed_of_windows_apart() -> None:
+    p = np.geomspace(1e-7, 1e-3, 30)
+    worst = start_rate(p[:, None], np.linspace(0, 0.999, 500)).max(axis=1)
+    assert_allclose(start_rate(p, MOST_CORRELATION), worst, rtol=0.06)
+    assert_allclose(worst, p / 4, rtol=1e-2)
+
+
+@pytest.mark.parametrize("correlation", [0.5, 0.8, 0.95])
+def test_limits_of_each_hour_keep_the_budget_though_hours_resemble_each_other(correlation: float) -> None:
+    """Learnt from 60 days; the two years after them are judged hour by hour, each by the limit of its own hour."""
+    rate, learnt, subjects = 1e-4, 60, 100
+    values = windows_without_change((learnt + 730) * 24, subjects, correlation, seed=8).reshape(-1, 24, subjects)
+    normal = np.moveaxis(values[:learnt], 1, 0)
+
+    def found(*, apart: bool) -> float:
+        tails = [fit_tail(leave_one_out_deviation(hour), apart=apart) for hour in normal]
+        limits = np.stack([limit_for_rate(tail, rate) for tail in tails])
+        exceeds = np.abs(values[learnt:] - normal.mean(axis=1)) > limits
+        return share_of_new_breaches(exceeds.reshape(-1, subjects))
+
+    assert found(apart=True) < rate
+    if correlation == 0.8:
+        assert found(apart=False) > 2 * rate  # what hours a day apart say of their correlation is not enough
 
 
 @settings(max_examples=25, deadline=None)
