@@ -186,7 +186,7 @@ def test_lists_and_vectors_are_counted_alike_from_files_and_over_http(
     assert sent.states[1:, State.NAN].tolist() == [1] * 4
     assert (sent.lowest[0], sent.highest[0]) == (min(lengths), max(lengths))
     assert (sent.lowest[2], sent.highest[3]) == pytest.approx((filled.min(), filled.max()))
-    assert sent.latent_states[:, State.INVALID].tolist() == [1] * PROJECTIONS
+    assert sent.latent_states[:PROJECTIONS, State.INVALID].tolist() == [1] * PROJECTIONS
     assert sent.vectors(layout).tolist() == [len(served) - 1]
 
     files = [row for row in served if "NaN" not in row["readings"]]

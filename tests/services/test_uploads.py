@@ -317,8 +317,12 @@ def test_an_upload_is_judged_as_its_rows_are(engine: Engine, tmp_path: Path) -> 
     until = datetime(2026, 2, 15, tzinfo=UTC)
     evaluate(engine, until)
 
-    # Rows of a file carry no text of their input, so they say nothing about replays.
-    assert_same(stored_profiles(engine, profile.id), stored_profiles(engine, rows.id), but=frozenset({"replays"}))
+    # Rows of a file carry no text of their input and no time of their label: nothing of replays and of delays.
+    assert_same(
+        stored_profiles(engine, profile.id),
+        stored_profiles(engine, rows.id),
+        but=frozenset({"replays", "label_delays"}),
+    )
     assert but_replays(measured(engine, profile)) == but_replays(measured(engine, rows))
     assert any(row["outcome"] == "breach" and row["subject"] == "x" for row in measured(engine, rows))
 
