@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from app.services.counting import (
     LostRaceError,
     Packed,
+    Said,
     Tally,
     count_corrections,
     count_offline,
@@ -26,9 +27,9 @@ from app.services.rebuild import recount
 from app.services.uploads import count_uploads
 from app.storage.engine import read, snapshot
 from app.storage.lease import Lease
-from app.storage.offline_features import any_offline, offline_of, offline_of_batches
+from app.storage.offline_features import any_offline, offline_of
 from app.storage.rebuilds import rebuilding
-from app.storage.recipes import load_recipes
+from app.storage.recipes import Recipe, load_recipes
 from app.storage.segments import any_segmented
 from app.storage.stored_rows import (
     compared_predictions,
@@ -140,26 +141,34 @@ def _count_uploads(engine: Engine, lease: Lease, now: datetime) -> FoldSummary:
 
 def _count(connection: Connection, batches: Batches) -> Packed:
     """What the batches change: their own predictions, and earlier ones that their corrections are about."""
-    attributes = any_segmented(connection)
-    fresh = fresh_predictions(connection, batches.ids, attributes=attributes)
-    counted = counted_predictions(connection, batches.ids, attributes=attributes) if batches.corrections else {}
-    compared = compared_predictions(connection, batches.ids, attributes=attributes) if batches.offline else {}
-    recipes = load_recipes(connection, fresh.keys() | counted.keys() | compared.keys())
-    tally, offline = Tally(), any_offline(connection)
-    for version_id, rows in fresh.items():
-        # Corrections count with their prediction, whichever came first: so all of them are looked up here, not only
-        # those of these batches, and those of these batches need nothing while their prediction waits.
-        recipe = recipes[version_id]
-        said = corrections_of_batches(connection, recipe.model_id, version_id, batches.ids)
-        count_predictions(tally, recipe, rows, said)
-        if offline:
-            count_offline(tally, recipe, rows, offline_of_batches(connection, version_id, batches.ids))
-    for version_id, rows in counted.items():
-        recipe = recipes[version_id]
-        said = corrections_of(connection, recipe.model_id, version_id, rows.ids)
-        count_corrections(tally, recipe, rows, said)
-    for version_id, rows in compared.items():
-        count_offline(tally, recipes[version_id], rows, offline_of(connection, version_id, rows.ids, batches.ids))
+    tally, recipes = Tally(), dict[int, Recipe]()
+    attributes, offline = any_segmented(connection), any_offline(connection)
+    # Corrections count with their prediction, whichever came first: so all of them are looked up here, not only those
+    # of these batches, and those of these batches need nothing while their prediction waits.
+    said = dict[int, Said]()
+    for version_id, rows in fresh_predictions(connection, batches.ids, attributes=attributes):
+        recipe = _recipe(connection, recipes, version_id)
+        if version_id not in said:
+            said[version_id] = corrections_of_batches(connection, recipe.model_id, version_id, batches.ids)
+        count_predictions(tally, recipe, rows, said[version_id])
+        for computed in offline_of(connection, version_id, rows.ids, batches.ids) if offline else ():
+            count_offline(tally, recipe, rows, computed)
+    if batches.corrections:
+        for version_id, rows in counted_predictions(connection, batches.ids, attributes=attributes):
+            recipe = _recipe(connection, recipes, version_id)
+            about = corrections_of(connection, recipe.model_id, version_id, rows.ids)
+            count_corrections(tally, recipe, rows, about)
+    if batches.offline:
+        for version_id, rows in compared_predictions(connection, batches.ids, attributes=attributes):
+            recipe = _recipe(connection, recipes, version_id)
+            for computed in offline_of(connection, version_id, rows.ids, batches.ids):
+                count_offline(tally, recipe, rows, computed)
     if any(recipe.stamp.rebuild_position is not None for recipe in recipes.values()):
         raise LostRaceError("a rebuild was requested")
     return pack(connection, tally)
+
+
+def _recipe(connection: Connection, known: dict[int, Recipe], version_id: int) -> Recipe:
+    if version_id not in known:
+        known |= load_recipes(connection, [version_id])
+    return known[version_id]

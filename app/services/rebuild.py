@@ -148,16 +148,20 @@ def _recount_slice(
         if recipe is None or recipe.stamp.rebuild_position is None:
             return None
         position = recipe.stamp.rebuild_position
-        rows = folded_predictions(connection, version_id, position, slice_rows, attributes=bool(recipe.attributes))
-        tally = Tally()
-        count_predictions(tally, recipe, rows, corrections_of(connection, recipe.model_id, version_id, rows.ids))
-        if any_offline(connection):
-            count_offline(tally, recipe, rows, offline_of(connection, version_id, rows.ids))
+        tally, offline, ids = Tally(), any_offline(connection), list[int]()
+        for rows in folded_predictions(
+            connection, version_id, position, slice_rows, attributes=bool(recipe.attributes)
+        ):
+            said = corrections_of(connection, recipe.model_id, version_id, rows.ids)
+            count_predictions(tally, recipe, rows, said)
+            for computed in offline_of(connection, version_id, rows.ids) if offline else ():
+                count_offline(tally, recipe, rows, computed)
+            ids += rows.ids
         packed = pack(connection, tally)
-    reached = rows.ids[-1] if len(rows.ids) == slice_rows else None
+    reached = ids[-1] if len(ids) == slice_rows else None
     with saving(engine, lease) as connection:
         if not advance_rebuild(connection, version_id, position, reached):
             raise LostRaceError("the rebuild was requested again")
         stamps = {version_id: replace(recipe.stamp, rebuild_position=reached)}
         save(connection, replace(packed, stamps=stamps), now)
-    return RebuildSummary(0, len(rows.ids), packed.windows)
+    return RebuildSummary(0, len(ids), packed.windows)

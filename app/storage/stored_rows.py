@@ -7,10 +7,10 @@ row decides how fast a backlog is counted. Times become integers and numbers are
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 from app.core.model import Source
 from app.core.records import number
 from app.core.truth import Correction, RowTruth
+from app.storage.portions import portions
 from app.storage.row_ids import among_sql, bound
 from app.storage.types import sqlite_time
 
@@ -63,66 +64,67 @@ class StoredPredictions:
         )
 
 
-def fresh_predictions(
-    connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False
-) -> dict[int, StoredPredictions]:
-    """The predictions of the batches by version, with features, and attributes where these are asked for."""
+Portions: TypeAlias = Iterator[tuple[int, StoredPredictions]]
+"""Predictions by the id of their version, which may come several times: so many at once as memory is to hold."""
+
+
+def fresh_predictions(connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False) -> Portions:
+    """The predictions of the batches, with features, and attributes where these are asked for."""
     query = f"""
         SELECT {_prediction(connection)}, {_served(attributes)} FROM prediction AS p
         WHERE {among_sql(connection, "p.batch_id", "ids")}
     """  # noqa: S608
-    rows = _fetch(connection, query, ids=bound(connection, batch_ids))
-    return {version_id: _columns(mine, features=True, attributes=attributes) for version_id, mine in _by_version(rows)}
+    return _portions(connection, query, batch_ids, attributes=attributes)
 
 
-def counted_predictions(
-    connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False
-) -> dict[int, StoredPredictions]:
-    """Predictions folded before that corrections of the batches concern, by version, with what is counted for them.
+def counted_predictions(connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False) -> Portions:
+    """Predictions folded before that corrections of the batches concern, with what is counted for them.
 
     `attributes`: with their attributes, and the features, which may stand for them.
     """
-    served = f", {_served(attributes)}" if attributes else ""
     # CROSS JOIN keeps SQLite to this order, from the few corrections to their predictions.
-    query = f"""
-        SELECT DISTINCT {_prediction(connection)}, {_truth_columns(connection)}{served}
+    concerned = f"""
+        SELECT DISTINCT {_prediction(connection)}, {_truth_columns(connection)}
         FROM correction AS c CROSS JOIN version AS v CROSS JOIN prediction AS p
         WHERE {among_sql(connection, "c.batch_id", "ids")}
           AND v.model_id = c.model_id AND (c.version_id IS NULL OR c.version_id = v.id)
           AND p.version_id = v.id AND p.prediction_id = c.prediction_id AND {_NOT_WAITING}
     """  # noqa: S608
-    rows = _fetch(connection, query, ids=bound(connection, batch_ids))
-    return {
-        version_id: _columns(mine, truth=True, features=attributes, attributes=attributes)
-        for version_id, mine in _by_version(rows)
-    }
+    if not attributes:
+        rows = _fetch(connection, concerned, ids=bound(connection, batch_ids))
+        yield from ((version_id, _columns(mine, truth=True)) for version_id, mine in _by_version(rows))
+        return
+    # Joined afterwards, so that telling rows apart does not hold all their texts.
+    query = f"""
+        SELECT known.*, {_served(attributes)} FROM ({concerned}) AS known CROSS JOIN prediction AS p
+        WHERE p.id = known.id
+    """  # noqa: S608
+    yield from _portions(connection, query, batch_ids, truth=True, attributes=True)
 
 
-def compared_predictions(
-    connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False
-) -> dict[int, StoredPredictions]:
-    """Predictions folded before for which the batches hold offline values, by version, with their features."""
+def compared_predictions(connection: Connection, batch_ids: Sequence[int], *, attributes: bool = False) -> Portions:
+    """Predictions folded before for which the batches hold offline values, with their features."""
     query = f"""
         SELECT {_prediction(connection)}, {_served(attributes)}
         FROM offline_feature AS o CROSS JOIN prediction AS p
         WHERE {among_sql(connection, "o.batch_id", "ids")}
           AND p.version_id = o.version_id AND p.prediction_id = o.prediction_id AND {_NOT_WAITING}
     """  # noqa: S608
-    rows = _fetch(connection, query, ids=bound(connection, batch_ids))
-    return {version_id: _columns(mine, features=True, attributes=attributes) for version_id, mine in _by_version(rows)}
+    return _portions(connection, query, batch_ids, attributes=attributes)
 
 
 def folded_predictions(
     connection: Connection, version_id: int, after: int, most: int, *, attributes: bool = False
-) -> StoredPredictions:
+) -> Iterator[StoredPredictions]:
     """Up to `most` folded predictions of the version with an id above `after`, in the order of their ids."""
     # The plus keeps SQLite from reading the whole version by its index, for every slice of it.
     query = f"""
         SELECT {_prediction(connection)}, {_truth_columns(connection)}, {_served(attributes)} FROM prediction AS p
         WHERE +p.version_id = :version_id AND p.id > :after AND {_NOT_WAITING} ORDER BY p.id LIMIT :most
     """  # noqa: S608
-    rows = _fetch(connection, query, version_id=version_id, after=after, most=most)
-    return _columns(rows, truth=True, features=True, attributes=attributes)
+    values = {"version_id": version_id, "after": after, "most": most}
+    for rows in portions(connection, query, _texts(attributes), **values):
+        yield _columns(rows, truth=True, features=True, attributes=attributes)
 
 
 def corrections_of(
@@ -215,6 +217,11 @@ def _served(attributes: bool) -> str:
     return "p.attributes, p.features" if attributes else "p.features"
 
 
+def _texts(attributes: bool) -> int:
+    """How many columns `_served` has."""
+    return 2 if attributes else 1
+
+
 def _truth_columns(connection: Connection) -> str:
     return _TRUTH.format(time=_time(connection, "p.labelled_at"))
 
@@ -242,6 +249,15 @@ def _fetch(connection: Connection, query: str, **values: object) -> list[tuple[A
     rows: list[tuple[Any, ...]] = result.cursor.fetchall()  # type: ignore[assignment]
     result.close()
     return rows
+
+
+def _portions(
+    connection: Connection, query: str, batch_ids: Sequence[int], *, truth: bool = False, attributes: bool
+) -> Portions:
+    """The predictions of a query that ends in `_served`, as many at once as memory is to hold."""
+    for rows in portions(connection, query, _texts(attributes), ids=bound(connection, batch_ids)):
+        for version_id, mine in _by_version(rows):
+            yield version_id, _columns(mine, truth=truth, features=True, attributes=attributes)
 
 
 def _by_version(rows: list[tuple[Any, ...]]) -> Iterable[tuple[int, list[tuple[Any, ...]]]]:
