@@ -240,7 +240,13 @@ def test_a_version_that_is_gone_is_noticed(client: TestClient, engine: Engine, f
 
 
 WRONG = st.sampled_from(
-    [{"latency_ms": -1}, {"version": "9"}, {"features": {"a": [1, "x"]}}, {"timestamp": "today"}, {"prediction_id": "\0"}]
+    [
+        {"latency_ms": -1},
+        {"version": "9"},
+        {"features": {"a": [1, "x"]}},
+        {"timestamp": "today"},
+        {"prediction_id": "\0"},
+    ]
 )
 NUMBERED = st.integers(0, 30).map(lambda number: prediction(str(number)))
 MIXTURE = st.lists(st.tuples(NUMBERED, st.none() | WRONG), min_size=1, max_size=40)
