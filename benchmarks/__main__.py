@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME ...]`: run the benchmarks one after the other and print their tables.
 
-`--write` keeps the tables in docs/benchmarks.md; the machine's load and cores stand above them.
+`--write` keeps the tables in docs/benchmarks.md, each under the machine, its load and the day; those of benchmarks that
+were not run stay.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -18,14 +20,15 @@ TITLES = {
     "ingest": "Ingestion over HTTP",
     "fold": "From stored rows to profiles",
     "evaluate": "From profiles to verdicts",
-    "skew": "Skew in memory",
+    "skew": "A window in memory",
     "import_csv": "Import of a large file",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
 
 What we claim, measured side by side with what a user would take instead. Single seconds depend on the machine; the
-ratios are of one run and hold better. `make bench` measures again, and `make bench ARGS=--write` renews this page.
+ratios are of one run and hold better. `make bench` measures again, `make bench ARGS=--write` renews this page, and
+`make bench ARGS="skew --write"` one section (of ingest, fold, evaluate, skew, import_csv).
 
 """
 
@@ -39,19 +42,26 @@ def main() -> None:
     unknown = set(chosen.names) - TITLES.keys()
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(TITLES)}")
-    sections = []
     for name in chosen.names or TITLES:
-        sections.append(markdown(TITLES[name], import_module(f"benchmarks.{name}").main()))
-        print(sections[-1], flush=True)
-    if chosen.write:
-        PAGE.write_text(INTRODUCTION + _circumstances() + "\n" + "\n".join(sections))
+        lines = import_module(f"benchmarks.{name}").main()
+        section = markdown(TITLES[name], lines, _circumstances())
+        print(section, flush=True)
+        if chosen.write:
+            PAGE.write_text(renewed(PAGE.read_text(), TITLES[name], section))
+
+
+def renewed(page: str, title: str, section: str) -> str:
+    """The page with that section in place of an older one of its title, in the order of TITLES."""
+    _, *old = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    parts = {**{part.splitlines()[0].removeprefix("## "): part for part in old}, title: section}
+    return INTRODUCTION + "\n".join(parts[one].rstrip("\n") + "\n" for one in TITLES.values() if one in parts)
 
 
 def _circumstances() -> str:
     load = os.getloadavg()[0]
     return (
         f"Run on {datetime.now(UTC):%d %B %Y}: {os.cpu_count()} cores, {platform.machine()}, Python "
-        f"{platform.python_version()}; the load average was {load:.1f} at the end.\n"
+        f"{platform.python_version()}; the load average was {load:.1f} at the end."
     )
 
 

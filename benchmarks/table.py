@@ -22,9 +22,14 @@ class Line:
         return None if not self.theirs else self.ours / self.theirs
 
 
-def markdown(title: str, lines: Sequence[Line]) -> str:
-    """A section with a table."""
-    rows = [f"## {title}", "", "| what | ours | compared with | theirs | ours / theirs | wanted |"]
+def markdown(title: str, lines: Sequence[Line], circumstances: str = "") -> str:
+    """A section with a table, and above it how it was measured."""
+    rows = [
+        f"## {title}",
+        "",
+        *([circumstances, ""] if circumstances else []),
+        "| what | ours | compared with | theirs | ours / theirs | wanted |",
+    ]
     rows.append("|---|---:|---|---:|---:|---|")
     for line in lines:
         theirs = "" if line.theirs is None else f"{_figure(line.theirs)} {line.unit}"
