@@ -58,7 +58,7 @@ def test_every_rival_has_a_side() -> None:
 
 
 def test_the_share_of_the_memory_bandwidth_is_of_the_faster_way_to_read() -> None:
-    lines = skew.lines(1_000_000, FIGURES, FIGURES, dict.fromkeys(("evidently", "whylogs", "nannyml"), RIVAL))
+    lines = skew.lines(1_000_000, FIGURES, dict.fromkeys(("evidently", "whylogs", "nannyml"), (FIGURES, RIVAL)))
     share = next(line for line in lines if line.unit == "%")
     assert share.ours == pytest.approx(10.0)  # 160 MB at 16 GB/s take 10 ms of the 100 ms
     ratios = {line.compared_with: line.ratio for line in lines if line.wanted and line.unit == "s"}
@@ -66,8 +66,12 @@ def test_the_share_of_the_memory_bandwidth_is_of_the_faster_way_to_read() -> Non
 
 
 def test_a_rival_that_cannot_be_installed_says_why_and_the_others_stay() -> None:
-    theirs: dict[str, skew.Figures | str] = {"evidently": RIVAL, "whylogs": MISSING, "nannyml": RIVAL}
-    lines = [line for line in skew.lines(1_000, FIGURES, FIGURES, theirs) if "whylogs" in line.compared_with]
+    pairs: dict[str, tuple[skew.Figures, skew.Figures | str]] = {
+        "evidently": (FIGURES, RIVAL),
+        "whylogs": (FIGURES, MISSING),
+        "nannyml": (FIGURES, RIVAL),
+    }
+    lines = [line for line in skew.lines(1_000, FIGURES, pairs) if "whylogs" in line.compared_with]
     assert [(line.ratio, line.compared_with) for line in lines] == [(None, f"whylogs profile: {MISSING}")]
 
 
