@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.core.checks.multivariate_drift import TOGETHER
 from app.core.importance import Importance
 from app.core.model import Outcome
 
@@ -26,6 +27,7 @@ class CauseKind(StrEnum):
 
     CONCEPT = "concept_drift"
     FEATURE = "feature"
+    TOGETHER = "multivariate_drift"
     MISSING = "missing_values"
     SCHEMA = "schema"
     LABELS = "label_coverage"
@@ -38,16 +40,17 @@ _KINDS = {
     "training_serving_skew": CauseKind.FEATURE,
     "data_drift": CauseKind.FEATURE,
     "feature_parity": CauseKind.FEATURE,
+    "multivariate_drift": CauseKind.TOGETHER,
     "missing_values": CauseKind.MISSING,
     "schema": CauseKind.SCHEMA,
     "label_coverage": CauseKind.LABELS,
     "volume": CauseKind.VOLUME,
 }
 """What the measurements of a check may be a cause of; those of other checks explain nothing."""
-_WEIGHTS = {CauseKind.CONCEPT: 1.0, CauseKind.LABELS: 0.5, CauseKind.VOLUME: 0.25}
-"""Of causes that are about no feature: the truth itself; which rows are judged; who asks."""
+_WEIGHTS = {CauseKind.CONCEPT: 1.0, CauseKind.LABELS: 0.5, CauseKind.TOGETHER: UNKNOWN_WEIGHT, CauseKind.VOLUME: 0.25}
+"""Of causes that are about no single feature: the truth itself; which rows are judged; several features; who asks."""
 
-_INPUTS = frozenset({CauseKind.FEATURE, CauseKind.MISSING, CauseKind.SCHEMA, CauseKind.VOLUME})
+_INPUTS = frozenset({CauseKind.FEATURE, CauseKind.TOGETHER, CauseKind.MISSING, CauseKind.SCHEMA, CauseKind.VOLUME})
 EXPLAINED: Mapping[str, frozenset[CauseKind]] = {
     "performance": frozenset(CauseKind),
     "concept_drift": frozenset(CauseKind) - {CauseKind.CONCEPT},
@@ -58,6 +61,7 @@ EXPLAINED: Mapping[str, frozenset[CauseKind]] = {
     "prediction_drift": _INPUTS,
     "training_serving_skew": _INPUTS,
     "data_drift": _INPUTS,
+    "multivariate_drift": _INPUTS - {CauseKind.TOGETHER},
 }
 """The checks whose breaches have causes to rank, what matters most first, and the kinds of cause each may have."""
 
@@ -66,7 +70,8 @@ EXPLAINED: Mapping[str, frozenset[CauseKind]] = {
 class Reading:
     """What a check measured for one subject; `normal` is None for a distance, whose normal is 0.
 
-    Of a `segment`, which holds that `share` of the rows, or of all rows.
+    Of a `segment`, which holds that `share` of the rows, or of all rows. Of `multivariate_drift` it may also be about a
+    feature: `part_of_misfit`.
     """
 
     check: str
@@ -95,6 +100,12 @@ class Cause:
     excess: float
     importance: float | None
     strength: float
+
+
+def part_of_misfit(feature: str, share: float, least: float) -> Reading:
+    """That a feature makes up this share of what no longer fits together; one of `least` is the first that counts."""
+    outcome = Outcome.BREACH if share >= least else Outcome.OK
+    return Reading("multivariate_drift", feature, outcome, share, least)
 
 
 def rank(breached: str, readings: Iterable[Reading], importance: Mapping[str, Importance]) -> list[Cause]:
@@ -145,7 +156,7 @@ def _cause(reading: Reading, importance: float | None, largest: float | None) ->
 
     A breach of two windows in three may have its third within the limit, and is a cause all the same.
     """
-    kind, excess = _KINDS.get(reading.check), excess_of(reading)
+    kind, excess = _kind(reading), excess_of(reading)
     if kind is None or excess is None or reading.value is None or reading.limit is None:
         return None
     if reading.outcome is not Outcome.BREACH and excess <= 1:
@@ -165,6 +176,11 @@ def _cause(reading: Reading, importance: float | None, largest: float | None) ->
         importance,
         excess * weight,
     )
+
+
+def _kind(reading: Reading) -> CauseKind | None:
+    kind = _KINDS.get(reading.check)
+    return CauseKind.FEATURE if kind is CauseKind.TOGETHER and reading.subject != TOGETHER else kind
 
 
 def _segment_cause(reading: Reading) -> Cause | None:
@@ -195,6 +211,9 @@ def cause_text(cause: Cause) -> str:
             return f"labels are few: {_percent(cause.value)} of the rows, usually {_percent(cause.normal)}"
         case CauseKind.VOLUME:
             return f"the traffic changed: {cause.value:.0f} predictions, usually {cause.normal or 0:.0f}"
+        case CauseKind.TOGETHER:
+            beyond = f": {cause.excess:.1f} times the limit" if cause.excess > 1 else " in the windows before"
+            return f"features no longer go together as they did{beyond}"
         case CauseKind.SEGMENT:
             beyond = f"{cause.excess:.1f} times its own limit" if cause.excess > 1 else "beyond its own limit lately"
             return f"{cause.subject}: {beyond} ({_percent(cause.importance)} of the rows)"
@@ -202,6 +221,8 @@ def cause_text(cause: Cause) -> str:
             said = f"{cause.subject}: {_percent(cause.value)} missing, usually {_percent(cause.normal)}"
         case CauseKind.SCHEMA:
             said = f"{cause.subject}: its schema changed"
+        case CauseKind.FEATURE if cause.check == "multivariate_drift":
+            said = f"{cause.subject}: {_percent(cause.value)} of what no longer fits the other features"
         case CauseKind.FEATURE:
             beyond = f"{cause.excess:.1f} times its limit"
             said = f"{cause.subject}: {beyond if cause.excess > 1 else 'beyond its limit in the windows before'}"

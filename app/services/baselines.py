@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from threading import Lock
 
 import numpy as np
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.core.case import ENOUGH_WINDOWS, Series, full_windows
 from app.core.fold import WHOLE
@@ -117,17 +117,22 @@ def _size(found: Baseline) -> int:
 
 def _read(engine: Engine, version_id: int, length: WindowLength, segment: str) -> Baseline:
     with snapshot(engine) as connection:
-        windows = reference_windows(connection, version_id, segment)
-        timed = [window for window in windows if window.window_start is not None]
-        full = full_windows(np.array([window.rows for window in timed])).tolist() if timed else []
-        positions = {timed[at].position for at in full}
-        chosen, outcomes, features = list[ReferenceProfile](), None, None
-        for at, one in zip(windows, reference_profiles(connection, version_id, segment), strict=True):
-            outcomes = one.profile.outcomes if outcomes is None else outcomes + one.profile.outcomes
-            if at.position in positions:
-                chosen.append(one)
-            elif not positions:
-                features = one.profile.features if features is None else features + one.profile.features
+        return read_baseline(connection, version_id, length, segment)
+
+
+def read_baseline(connection: Connection, version_id: int, length: WindowLength, segment: str) -> Baseline:
+    """The baseline as it is stored, decoded anew; what a segment lacks is not taken from the whole."""
+    windows = reference_windows(connection, version_id, segment)
+    timed = [window for window in windows if window.window_start is not None]
+    full = full_windows(np.array([window.rows for window in timed])).tolist() if timed else []
+    positions = {timed[at].position for at in full}
+    chosen, outcomes, features = list[ReferenceProfile](), None, None
+    for at, one in zip(windows, reference_profiles(connection, version_id, segment), strict=True):
+        outcomes = one.profile.outcomes if outcomes is None else outcomes + one.profile.outcomes
+        if at.position in positions:
+            chosen.append(one)
+        elif not positions:
+            features = one.profile.features if features is None else features + one.profile.features
     reference = _series(chosen, length)
     training = features if reference is None else reference.features.sum()
     return Baseline(reference, outcomes, training, seasons=known_seasons(windows, length))

@@ -8,13 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
-from app.core.causes import EXPLAINED, Cause, CauseKind, Reading, cause_text, rank
+from app.core.causes import EXPLAINED, Cause, CauseKind, Reading, cause_text, part_of_misfit, rank
+from app.core.checks.multivariate_drift import NAMED_SHARE, moved_together
+from app.core.checks.multivariate_drift import PLUGIN as MULTIVARIATE
 from app.core.errors import InvalidError
 from app.core.fold import WHOLE
 from app.core.model import Model, Outcome, Version, Window
+from app.services.baselines import read_baseline
 from app.services.read_models.choice import choose_version
 from app.storage.catalogue import find_model, list_versions
-from app.storage.engine import read
+from app.storage.engine import snapshot
+from app.storage.profiles import load_profile
+from app.storage.recipes import load_recipes
 from app.storage.samples import find_importance
 from app.storage.tables import measurement, profile
 
@@ -57,7 +62,7 @@ def explain(
     """
     if check is not None and check not in EXPLAINED:
         raise InvalidError("check", check, f"causes are ranked for {', '.join(EXPLAINED)}")
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         found = find_model(connection, model)
         chosen = choose_version(connection, list_versions(connection, found.id), version)
         breach = _breach(connection, found, chosen, check, window)
@@ -77,7 +82,20 @@ def causes_of(connection: Connection, version_id: int, window: Window, check: st
     readings = _readings(connection, version_id, window.start, segment)
     if segment == WHOLE and CauseKind.SEGMENT in EXPLAINED[check]:
         readings += _segments(connection, version_id, window.start, check)
+    if check == MULTIVARIATE.name:
+        readings += _moved_together(connection, version_id, window.start, segment)
     return rank(check, readings, find_importance(connection, version_id))
+
+
+def _moved_together(connection: Connection, version_id: int, window_start: datetime, segment: str) -> list[Reading]:
+    """Each feature's share of what no longer fits in that window; nothing when the window is no longer kept."""
+    recipe = load_recipes(connection, [version_id])[version_id]
+    stored = load_profile(connection, version_id, segment, window_start, features=True)
+    training = read_baseline(connection, version_id, recipe.window, segment).training
+    if recipe.layout.multivariate is None or training is None or stored is None or stored.features is None:
+        return []
+    moved = moved_together(recipe.layout, stored.features, training)
+    return [part_of_misfit(feature, share, NAMED_SHARE) for feature, share in moved.items()]
 
 
 def _breach(

@@ -6,7 +6,18 @@ from itertools import permutations
 
 import pytest
 
-from app.core.causes import EXPLAINED, MOST_EXCESS, CauseKind, Reading, cause_text, excess_of, likely, rank
+from app.core.causes import (
+    EXPLAINED,
+    MOST_EXCESS,
+    CauseKind,
+    Reading,
+    cause_text,
+    excess_of,
+    likely,
+    part_of_misfit,
+    rank,
+)
+from app.core.checks.multivariate_drift import TOGETHER
 from app.core.importance import Importance
 from app.core.model import Outcome
 from app.services.checks import all_checks
@@ -60,6 +71,24 @@ def test_segments_are_ranked_by_how_far_they_fell_times_their_share_of_the_rows(
     assert cause_text(found[0]) == "a=1: 2.0 times its own limit (50.0 % of the rows)"
     assert rank("concept_drift", readings, {}) == found
     assert rank("training_serving_skew", readings, {}) == []
+
+
+def test_features_that_no_longer_go_together_are_evidence_and_their_own_breach_is_explained_by_those_that_moved() -> (
+    None
+):
+    """By hand: 0.4 / 0.1 times the weight of several features, 0.5; shares of 0.6 and 0.3, by the least that counts."""
+    together = reading("multivariate_drift", TOGETHER, 0.4)
+    for breached in ("performance", "estimated_performance", "concept_drift", "training_serving_skew"):
+        [cause] = rank(breached, [together], IMPORTANCE)
+        assert (cause.kind, cause.importance) == (CauseKind.TOGETHER, None)
+        assert cause.strength == pytest.approx(2.0)
+        assert cause_text(cause) == "features no longer go together as they did: 4.0 times the limit"
+
+    parts = [part_of_misfit(name, share, 0.1) for name, share in (("wind", 0.6), ("age", 0.3), ("noise", 0.05))]
+    found = rank("multivariate_drift", [together, *parts], IMPORTANCE)
+    assert [(one.kind, one.subject) for one in found] == [(CauseKind.FEATURE, "age"), (CauseKind.FEATURE, "wind")]
+    assert [one.strength for one in found] == pytest.approx([3.0, 1.5])
+    assert cause_text(found[0]) == "age: 30.0 % of what no longer fits the other features (importance 0.80)"
 
 
 def test_what_is_within_its_limit_or_was_not_judged_is_no_cause() -> None:

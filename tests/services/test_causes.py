@@ -10,15 +10,21 @@ import pytest
 from sqlalchemy import Engine, update
 
 from app.core.causes import CauseKind
+from app.core.checks.multivariate_drift import TOGETHER
+from app.core.codec import encode_counts
 from app.core.errors import InvalidError, NotFoundError
 from app.core.importance import importance_of
 from app.core.model import Task
+from app.core.profile import Profile
 from app.core.sample import Sample
 from app.services.alerting import alert
 from app.services.causes import NO_IMPORTANCE, explain
 from app.storage import tables
 from app.storage.engine import write
+from app.storage.profiles import PackedProfile, save_profile
+from app.storage.references import Reference, ReferenceProfile, replace
 from app.storage.samples import PackedSample, replace_sample
+from tests.core.checks.test_multivariate_drift import given, torn_apart
 from tests.services.measured import DAY, START, add_version, measure, rows_of
 
 NOW = START + 100 * DAY
@@ -106,6 +112,30 @@ def test_labels_that_became_few_are_a_cause(engine: Engine, version_id: int) -> 
     [cause] = found.causes
     assert (cause.kind, cause.value, cause.normal) == (CauseKind.LABELS, 0.2, 0.9)
     assert cause.excess == pytest.approx(7.0)
+
+
+def test_features_that_no_longer_go_together_are_explained_by_those_that_moved(engine: Engine) -> None:
+    case = torn_apart(given()).case()  # `a` and `b` went together, and from the first day served do not
+    assert case.training is not None
+    assert case.calibration is not None
+    version_id = add_version(engine)
+    reference = Reference(case.layout, 9600, False, True, "torn apart", START)
+    counts = encode_counts(case.outcomes[:1].sum()), encode_counts(case.features[:1].sum())
+    with write(engine) as connection:
+        replace(connection, version_id, reference, [ReferenceProfile(None, Profile(case.training, case.calibration))])
+        assert save_profile(connection, PackedProfile(version_id, "", START + DAY, 0, 300, *counts), START)
+    measure(engine, version_id, "bbb", check="multivariate_drift", subject=TOGETHER)
+
+    found = explain(engine, "delay", window=START + DAY)
+
+    assert found is not None
+    assert found.check == "multivariate_drift"
+    assert {cause.subject for cause in found.causes} == {"a", "b"}
+    assert all("of what no longer fits the other features" in row["text"] for row in found.rows())
+    # Of a window whose profile is no longer kept nothing is known but the measurements.
+    gone = explain(engine, "delay", window=START)
+    assert gone is not None
+    assert gone.causes == ()
 
 
 def test_an_alert_names_its_three_likeliest_causes(engine: Engine, version_id: int) -> None:

@@ -19,7 +19,7 @@ def section(found: Explanation | None) -> Html:
     causes = likely(found.causes, MOST)
     said = element("ol", *(element("li", cause_text(cause)) for cause in causes))
     if not causes:
-        said = element("p", "Nothing else that the model depends on left its normal range in that window.")
+        said = element("p", _none(found))
     return element(
         "div",
         element("p", element("b", "Likely causes"), f" ({where})"),
@@ -27,3 +27,13 @@ def section(found: Explanation | None) -> Html:
         element("p", f"{found.note[:1].upper()}{found.note[1:]}.", class_="wk-quiet") if found.note else None,
         class_="wk-why",
     )
+
+
+def _none(found: Explanation) -> str:
+    """What an empty list of causes means."""
+    if found.causes:
+        moved = ", ".join(cause.subject for cause in found.causes)
+        return f"None that is measured: what left its normal range ({moved}) does not matter to the model."
+    if found.check == "concept_drift":
+        return "No input is out of its normal range in that window: how the truth follows from the inputs has changed."
+    return "None that is measured: in that window everything else was in its normal range."
