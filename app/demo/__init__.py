@@ -20,11 +20,11 @@ from app.demo.collector import collecting
 from app.demo.errors import DemoError
 from app.demo.flights import PRODUCTION_START, YEAR_END, is_training, load_flights, moved, whole_weeks_until
 from app.demo.folder import Folder, State
-from app.demo.latency import with_latency
+from app.demo.offline import recomputed
 from app.demo.questions import QUESTIONS, Question
 from app.demo.receivers import Ports, receiving
 from app.demo.registration import register, tell_somebody
-from app.demo.replay import ROUND_HOUR, Step, replay, rounds
+from app.demo.replay import ROUND_HOUR, Production, Step, replay, rounds
 from app.demo.reviews import corrections
 from app.demo.training import answered
 from app.settings import Settings
@@ -95,7 +95,7 @@ def _live_through(
     settings: Settings, folder: Folder, engine: Engine, question: Question, months: int, console: Console
 ) -> State:
     """The whole story: a model is trained, goes live, and serves `months` months."""
-    with console.status("Reading the flights of a year; training on January and February"):
+    with console.status("Reading the flights of a year; training on January and February; answering the rest"):
         flights = answered(load_flights(), question)
     shift = whole_weeks_until(datetime.now(UTC), YEAR_END + ROUND_HOUR)
     state = State(months=months, weeks=shift // timedelta(weeks=1), ports=Ports.free(), task=question.task)
@@ -112,8 +112,8 @@ def _live_through(
             f"{stored['features']} features. All times are moved by {state.weeks} weeks."
         )
         times = rounds(deployed, end)
-        said = corrections(production, question)
-        steps = replay(engine, settings, collector, question, with_latency(production), said, times)
+        happening = Production(production, corrections(production, question), recomputed(production))
+        steps = replay(engine, settings, collector, question, happening, times)
         _watch(steps, len(times), console)
     state = msgspec.structs.replace(state, finished=True)
     folder.save(state)

@@ -35,14 +35,17 @@ def load_flights() -> pd.DataFrame:
     nor `minutes` nor `late`. The weather is that of the airport in the hour of the scheduled departure. Only whole UTC
     days are kept: the 88 flights of the last evening of the year fall into a day of 2014 and are left out.
     """
-    flights = _read("flights.csv.zip").merge(
-        _read("weather.csv")[["origin", "time_hour", *WEATHER]], on=["origin", "time_hour"], how="left", validate="m:1"
+    flights = read_table("flights.csv.zip").merge(
+        read_table("weather.csv")[["origin", "time_hour", *WEATHER]],
+        on=["origin", "time_hour"],
+        how="left",
+        validate="m:1",
     )
     in_the_hour = flights.groupby(["origin", "time_hour"])["flight"].transform("size")
     departure = pd.to_datetime(flights["time_hour"]).dt.as_unit("us") + _minutes(flights["minute"])
     known = flights[[*CATEGORIES, "hour", "distance", *WEATHER]]
     rows = known.assign(
-        id=_identity(flights),
+        id=identity(flights),
         departure=departure,
         arrival=departure + _minutes(flights["dep_delay"] + flights["air_time"] + TAXI_MINUTES),
         late=(flights["arr_delay"] > LATE_MINUTES).astype(float).where(flights["arr_delay"].notna()),
@@ -68,7 +71,8 @@ def is_training(flights: pd.DataFrame) -> pd.Series[bool]:
     return flights["departure"] < PRODUCTION_START
 
 
-def _read(name: str) -> pd.DataFrame:
+def read_table(name: str) -> pd.DataFrame:
+    """A table of the package as it is. Raises DemoError when the package is not installed."""
     # Read beside the package: importing it loads all its tables, and needs pkg_resources, which is going away.
     try:
         path: Any = distribution(DATASET).locate_file(f"{DATASET}/data/{name}")
@@ -83,7 +87,7 @@ def _minutes(count: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(whole, index=count.index).dt.as_unit("us")
 
 
-def _identity(flights: pd.DataFrame) -> pd.Series[str]:
+def identity(flights: pd.DataFrame) -> pd.Series[str]:
     """Like 2013-01-01-UA1545-EWR-0515, by which the flight is found in the original table."""
     text = flights[["year", "month", "day", "flight", "sched_dep_time"]].astype(str)
     date = text["year"] + "-" + text["month"].str.zfill(2) + "-" + text["day"].str.zfill(2)

@@ -25,6 +25,9 @@ VERSION = "1"
 LABEL_DELAY = timedelta(hours=12)
 """After the end of a day all but a handful of its flights have landed."""
 
+SEGMENT_BY = ["origin"]
+"""The three airports are looked at one by one."""
+
 MAX_STALENESS = timedelta(days=120)
 COOLDOWN = timedelta(days=28)
 MINIMUM_NEW_LABELS = 10_000
@@ -83,6 +86,7 @@ def _model(question: Question) -> Mapping[str, Any]:
         "task": question.task.value,
         "window": "day",
         "owner": "demo",
+        "segment_by": SEGMENT_BY,
         "confident_threshold": question.confident,
         "label_delay_seconds": int(LABEL_DELAY.total_seconds()),
         "max_staleness_seconds": int(MAX_STALENESS.total_seconds()),

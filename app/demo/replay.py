@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, select
 
+from app.core.messages import subject_text
 from app.demo.collector import Collector
 from app.demo.errors import DemoError
 from app.demo.flights import FEATURES
@@ -29,8 +30,19 @@ ROUND_HOUR = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
+class Production:
+    """All that is going to happen: `flights` as they are answered at `departure`, `corrections` as they are said at
+    `said_at`, and features as the `offline` pipeline has them at `computed_at`, each in the order of that time.
+    """
+
+    flights: pd.DataFrame
+    corrections: pd.DataFrame
+    offline: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """Alerts of one check that changed together."""
+    """Alerts of one check that changed together; `subjects` say what they are about, and of which airport."""
 
     at: datetime
     check: str
@@ -57,26 +69,29 @@ def replay(
     settings: Settings,
     collector: Collector,
     question: Question,
-    flights: pd.DataFrame,
-    corrections: pd.DataFrame,
+    production: Production,
     times: Sequence[datetime],
 ) -> Iterator[Step]:
     """Send what is known at each time, in the order in which it happened, and run the jobs with that time as present.
 
     Raises DemoError when a record is not accepted or a job fails.
     """
-    predictions = _Feed(flights, "departure", lambda rows: _predictions(rows, question))
-    said = _Feed(corrections, "said_at", lambda rows: _corrections(rows, question))
+    feeds = {
+        "/v1/predictions": _Feed(production.flights, "departure", lambda rows: _predictions(rows, question)),
+        "/v1/corrections": _Feed(production.corrections, "said_at", lambda rows: _corrections(rows, question)),
+        "/v1/features": _Feed(production.offline, "computed_at", lambda rows: _offline(rows, question)),
+    }
     for now in times:
-        sent = predictions.until(now)
-        collector.send("/v1/predictions", sent)
-        heard = said.until(now)
-        collector.send("/v1/corrections", heard)
+        sent = 0
+        for path, feed in feeds.items():
+            records = feed.until(now)
+            collector.send(path, records)
+            sent += len(records)
         summary = run_round(engine, settings, now, force=True, environment=os.environ)
         if summary.failed:
             failed = "; ".join(f"{run.job}: {run.detail}" for run in summary.jobs if run.outcome is RunState.FAILED)
             raise DemoError(f"the jobs of {now:%Y-%m-%d %H:%M} UTC failed: {failed}")
-        yield Step(now, len(sent) + len(heard), _findings(engine, now))
+        yield Step(now, sent, _findings(engine, now))
 
 
 class _Feed:
@@ -97,9 +112,8 @@ class _Feed:
 
 
 def _predictions(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
-    features = [dict(zip(FEATURES, values, strict=True)) for values in _rows(rows[FEATURES])]
     answers = rows[[name for name in ("prediction", "score", "latency_ms") if name in rows]]
-    served = zip(rows["id"], _texts(rows["departure"]), features, _rows(answers), strict=True)
+    served = zip(rows["id"], _texts(rows["departure"]), _features(rows), _rows(answers), strict=True)
     return [
         {
             "model": question.model,
@@ -131,6 +145,18 @@ def _corrections(rows: pd.DataFrame, question: Question) -> list[Mapping[str, An
     ]
 
 
+def _offline(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
+    computed = zip(rows["id"], _features(rows), strict=True)
+    return [
+        {"model": question.model, "version": VERSION, "prediction_id": identity, "features": values}
+        for identity, values in computed
+    ]
+
+
+def _features(rows: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    return (dict(zip(FEATURES, values, strict=True)) for values in _rows(rows[FEATURES]))
+
+
 def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     """The rows as plain values, None where missing."""
     return zip(*(_values(frame[name]) for name in frame), strict=True)
@@ -150,13 +176,13 @@ def _findings(engine: Engine, now: datetime) -> list[Finding]:
     """What changed in this round, check by check."""
     alert, transition = tables.alert.c, tables.alert_transition.c
     query = (
-        select(alert.check, transition.new_state, alert.subject)
+        select(alert.check, transition.new_state, alert.segment, alert.subject)
         .join_from(tables.alert, tables.alert_transition)
         .where(transition.at >= now)  # a round goes on for a while after the time it began at
-        .order_by(alert.check, transition.new_state, alert.subject)
+        .order_by(alert.check, transition.new_state, alert.segment, alert.subject)
     )
     changed: dict[tuple[str, str], list[str]] = {}
     with read(engine) as connection:
-        for check, state, subject in connection.execute(query):
-            changed.setdefault((check, state), []).append(subject)
+        for check, state, segment, subject in connection.execute(query):
+            changed.setdefault((check, state), []).append(subject_text(subject, segment) or "all rows")
     return [Finding(now, check, state, subjects) for (check, state), subjects in changed.items()]

@@ -24,9 +24,9 @@ MOST_LINES = 14
 
 def found(console: Console, finding: Finding) -> None:
     """One line about alerts that changed."""
-    subjects = ", ".join(subject for subject in finding.subjects if subject)
+    subjects = ", ".join(finding.subjects)
     mark = "!" if finding.state == "firing" else "✓"
-    text = f"{finding.at:%Y-%m-%d}  {mark} {finding.state:<8}  {finding.check}" + (f": {subjects}" if subjects else "")
+    text = f"{finding.at:%Y-%m-%d}  {mark} {finding.state:<8}  {finding.check}: {subjects}"
     console.print(Text(text, style="bold yellow" if mark == "!" else "green"))
 
 

@@ -85,7 +85,7 @@ def months(engine: Engine, question: Question, shift: timedelta) -> list[Month]:
 
 
 def first_alarms(engine: Engine) -> dict[str, datetime]:
-    """When each check that ever alarmed did so first."""
+    """When each check that ever alarmed, about all rows or an airport, did so first."""
     alert, transition = tables.alert.c, tables.alert_transition.c
     query = (
         select(alert.check, func.min(transition.at).label("first"))
@@ -144,5 +144,8 @@ def _days(engine: Engine, question: Question, start: datetime, end: datetime) ->
 
 
 def _measured(engine: Engine, question: Question, check: str, subject: str | None) -> pd.DataFrame:
-    rows = measurements(engine, model=question.model, version=VERSION, check=check, subject=subject, limit=MOST_ROWS)
+    """What was measured about all rows."""
+    rows = measurements(
+        engine, model=question.model, version=VERSION, check=check, subject=subject, segment="", limit=MOST_ROWS
+    )
     return pd.DataFrame(rows, columns=["window_start", "subject", "value", "outcome"])

@@ -10,12 +10,15 @@ from threadpoolctl import threadpool_limits
 
 from app.demo.flights import CATEGORIES, FEATURES, is_training
 from app.demo.questions import SEED, Question
+from app.demo.serving import served
 
 FOLDS = 5
 
 
 def answered(flights: pd.DataFrame, question: Question) -> pd.DataFrame:
     """The flights with the model's `prediction`, its `score` where it has one, and the `truth`, missing where unknown.
+
+    Later flights are answered as a service would, and have the `latency_ms` of their answer.
 
     Rows of January and February get the answers of models that had not seen their day: flights of one day share their
     weather and their delays, so folds that split a day would leak, and the reference would look better than it is.
@@ -27,7 +30,7 @@ def answered(flights: pd.DataFrame, question: Question) -> pd.DataFrame:
     with threadpool_limits(limits=1):
         parts = _out_of_fold(inputs[training], flights[training], question)
         final = _fitted(inputs[training], flights.loc[training, "truth"], question)
-        parts.append(question.answers(final, inputs[~training]))
+        parts.extend(served(final, inputs[~training], flights.loc[~training, "departure"], question))
     answers = pd.concat(parts).loc[flights.index]
     return flights.assign(**{str(name): answers[name] for name in answers})
 

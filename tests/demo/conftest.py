@@ -48,5 +48,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     assert done.returncode == 0, done.stdout + done.stderr
     state = Folder(path).state()
     assert state is not None
-    flights = answered(load_flights(), QUESTIONS[Task.BINARY])
-    return Demo(path, done.stdout, state, moved(flights[is_training(flights)], state.shift))
+    flights = load_flights()
+    reference = answered(flights[is_training(flights)], QUESTIONS[Task.BINARY])
+    return Demo(path, done.stdout, state, moved(reference, state.shift))

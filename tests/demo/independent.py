@@ -2,8 +2,8 @@
 
 Nothing of `app.core` is used, and no bins: distances are scipy's on raw values, the calibration is scikit-learn's on
 raw scores. The definitions are those of the documentation: limit = max(floor, 1.25 x the largest leave-one-out
-deviation of the reference's days), wider by sqrt(smallest / rows) for a day smaller than any of them; breach = beyond
-the limit on two of the last three days.
+deviation of the reference's days, what the budget of false alarms asks for), wider by sqrt(smallest / rows) for a day
+smaller than any of them; breach = beyond the limit on two of the last three days.
 """
 
 from __future__ import annotations
@@ -59,9 +59,17 @@ def reference_rows(classified: pd.DataFrame) -> pd.DataFrame:
     ).rename(columns={"late": "label"})
 
 
+def subjects(database: Path, check: str) -> list[str]:
+    """What the check spoke about."""
+    query = 'SELECT DISTINCT subject FROM measurement WHERE "check" = ? ORDER BY subject'
+    with sqlite3.connect(database) as connection:
+        return [subject for (subject,) in connection.execute(query, (check,))]
+
+
 def measured(database: Path, check: str, subject: str) -> pd.DataFrame:
-    """What Watchkeeper stored: value, limit and outcome by day."""
-    query = 'SELECT window_start, value, "limit", outcome FROM measurement WHERE "check" = ? AND subject = ?'
+    """What Watchkeeper stored about all rows: value, limit and outcome by day."""
+    query = """SELECT window_start, value, "limit", outcome FROM measurement
+               WHERE "check" = ? AND subject = ? AND segment = ''"""
     with sqlite3.connect(database) as connection:
         rows = pd.read_sql(query, connection, params=(check, subject))
     rows.index = pd.DatetimeIndex(pd.to_datetime(rows.pop("window_start"), utc=True), name="day")
@@ -90,11 +98,21 @@ def chances(reference: pd.DataFrame, rows: pd.DataFrame) -> pd.Series[float]:
     return pd.Series(np.where(rows["predicted"] == 1, late, 1 - late), index=rows.index)
 
 
-def judged(usual: pd.DataFrame, days: pd.DataFrame, *, harm: int, floor: float = 0.01) -> pd.DataFrame:
-    """`limit` and `breach` of a series of shares, frames as of `by_day`; `harm` -1: a fall is bad, 0: either way."""
+def deviations(usual: pd.DataFrame) -> pd.Series[float]:
+    """How far each day's share lies from the mean of the other days', a frame as of `by_day`."""
+    values = usual["value"]
+    return (values - (values.sum() - values) / (len(values) - 1)).abs()
+
+
+def judged(
+    usual: pd.DataFrame, days: pd.DataFrame, *, harm: int, least: float = 0.0, floor: float = 0.01
+) -> pd.DataFrame:
+    """`limit` and `breach` of a series of shares, frames as of `by_day`; `harm` -1: a fall is bad, 0: either way.
+
+    `least` is what the budget of false alarms asks the limit to be.
+    """
     values = usual["value"].to_numpy()
-    others = (values.sum() - values) / (values.size - 1)
-    tolerance = max(floor, 1.25 * float(np.abs(values - others).max())) * _wider(usual["rows"], days["rows"])
+    tolerance = max(floor, 1.25 * float(deviations(usual).max()), least) * _wider(usual["rows"], days["rows"])
     deviation = days["value"] - values.mean()
     side = np.sign(deviation).replace(0, 1) if harm == 0 else harm
     exceeds = deviation * side > tolerance

@@ -13,10 +13,10 @@ from sqlalchemy import Engine
 from app.core.model import Outcome, Task
 from app.demo.collector import collecting
 from app.demo.flights import PRODUCTION_START, is_training, load_flights
-from app.demo.latency import with_latency
+from app.demo.offline import recomputed
 from app.demo.questions import CLASSES, QUESTIONS, Question
 from app.demo.registration import VERSION, register
-from app.demo.replay import DAY, replay, rounds
+from app.demo.replay import DAY, Production, replay, rounds
 from app.demo.reviews import corrections
 from app.demo.training import answered
 from app.services.catalogue import find
@@ -28,6 +28,8 @@ from app.storage.engine import open_engine
 
 SHARE, DAYS, ROUND_DAYS = 8, 44, 11
 """One flight in so many, over so many days; the jobs run every so many days, on the last of them too."""
+COMPUTED_ANEW = 0.5
+"""Part of these flights whose features the offline pipeline computes: a tenth of an eighth would be too few a day."""
 SILENT: dict[tuple[str, Task], str] = {}
 """Checks without a verdict on the demo of a task, each with the reason why that cannot be otherwise."""
 PAIRS = [
@@ -70,11 +72,12 @@ def live(some_flights: pd.DataFrame, question: Question, folder: Path) -> Lived:
     migrate.upgrade(engine)
     flights = answered(some_flights, question)
     training = is_training(flights)
-    served = with_latency(flights[~training].reset_index(drop=True))
+    served = flights[~training].reset_index(drop=True)
     times = rounds(PRODUCTION_START, PRODUCTION_START + DAYS * DAY)[ROUND_DAYS - 1 :: ROUND_DAYS]
+    production = Production(served, corrections(served, question), recomputed(served, COMPUTED_ANEW))
     with collecting(settings) as collector:
         register(collector, question, flights[training], PRODUCTION_START)
-        for _ in replay(engine, settings, collector, question, served, corrections(served, question), times):
+        for _ in replay(engine, settings, collector, question, production, times):
             pass
     return Lived(engine, served, question)
 

@@ -17,9 +17,9 @@ LATE = QUESTIONS[Task.BINARY]
 
 @pytest.fixture(scope="module")
 def some_flights() -> pd.DataFrame:
-    """A tenth of January to March."""
+    """A tenth of January, February and the first week of March."""
     flights = load_flights()
-    return flights[flights["departure"] < "2013-04-01"].iloc[::10].reset_index(drop=True)
+    return flights[flights["departure"] < "2013-03-08"].iloc[::10].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
