@@ -301,6 +301,20 @@ class TestModelView:
         assert (view.first_window, view.newest_window) == (START, START + 3 * DAY)
         assert view.reference is None
 
+    def test_an_alert_counts_for_each_segment_and_breaches_are_as_old_as_those_of_all_rows(
+        self, engine: Engine
+    ) -> None:
+        version = add_version(engine)
+        serve_rows(engine, version, 4)
+        measure(engine, version, "oobb")
+        measure(engine, version, "bbbb", segment="country=FI")
+        alert(engine, NOW)
+
+        view = model_view.model_view(engine, "delay")
+
+        assert view.open_alerts == 2
+        assert [(judged.subject, judged.since) for judged in view.breaches] == [("age", START + 2 * DAY)]
+
     def test_unknown_names_are_not_found(self, engine: Engine) -> None:
         add_version(engine)
 

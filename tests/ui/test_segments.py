@@ -6,6 +6,7 @@ from app.core.causes import Reading
 from app.core.model import Outcome
 from app.core.segment_ranking import rank_segments
 from app.services.read_models.segments import Attribute, ModelSegments
+from app.ui.components.alerts import section as notices
 from app.ui.components.segments import breaches, ranking
 
 BREACH = Reading("training_serving_skew", "<b>x</b>", Outcome.BREACH, 0.5, 0.1, None, "country=FI")
@@ -29,6 +30,17 @@ def test_a_segment_shows_all_that_is_in_breach_in_it() -> None:
     found = breaches(of(0, Attribute("country", None, 1, 0, 0)).segments[0])
     assert "0.500" in found
     assert "0.100" in found
+
+
+def test_a_notice_counts_features_and_lists_their_segments() -> None:
+    row = {"check": "schema", "subject": "dest", "value": 0.5, "limit": 0.1, "reason": "new", "since": None}
+    rows = [
+        {**row, "segment": segment, "changed_at": 0, "notified_at": None, "deliveries": []}
+        for segment in (None, "origin=JFK")
+    ]
+    found = str(notices(rows, lambda _check: ""))
+    assert "Schema: 1 feature<" in found
+    assert "All 2, the worst first" in found
 
 
 def test_without_a_verdict_the_panel_says_so() -> None:

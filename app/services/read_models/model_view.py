@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, func, select
 
 from app.core.alerting import State
+from app.core.fold import WHOLE
 from app.core.model import Model, Outcome, Version, WindowLength
 from app.services.baselines import known_seasons
 from app.services.checks import checks_by_season
@@ -133,23 +134,26 @@ def _reference(connection: Connection, version_id: int, length: WindowLength) ->
     return Reference(row.rows, len(windows), row.has_timestamps, row.out_of_sample, seasonal)
 
 
-def _open_alerts(connection: Connection, version_id: int) -> dict[tuple[str, str], datetime | None]:
-    """Since when each open alert fires, by check and subject."""
+def _open_alerts(connection: Connection, version_id: int) -> dict[tuple[str, str, str], datetime | None]:
+    """Since when each open alert fires, by check, subject and segment."""
     alert = tables.alert.c
-    query = select(alert.check, alert.subject, alert.since).where(
+    query = select(alert.check, alert.subject, alert.segment, alert.since).where(
         alert.version_id == version_id, alert.state == State.FIRING.value
     )
-    return {(row.check, row.subject): row.since for row in connection.execute(query)}
+    return {(row.check, row.subject, row.segment): row.since for row in connection.execute(query)}
 
 
-def _with_alerts(check: CheckStanding, alerts: dict[tuple[str, str], datetime | None]) -> CheckStanding:
+def _with_alerts(check: CheckStanding, alerts: dict[tuple[str, str, str], datetime | None]) -> CheckStanding:
     """The standing, with a breach as old as its alerts: they remember longer than the windows looked at."""
-    starts = [start for (name, _), start in alerts.items() if name == check.check and start is not None]
+    starts = [start for (name, *_), start in alerts.items() if name == check.check and start is not None]
     return replace(check, since=min(starts, default=check.since)) if check.since is not None else check
 
 
 def _breaches(
-    connection: Connection, version_id: int, checks: list[CheckStanding], alerts: dict[tuple[str, str], datetime | None]
+    connection: Connection,
+    version_id: int,
+    checks: list[CheckStanding],
+    alerts: dict[tuple[str, str, str], datetime | None],
 ) -> tuple[Judged, ...]:
     """The subjects in breach in each check's newest judged window."""
     breaching = [check for check in checks if check.standing is Standing.BREACH]
@@ -165,7 +169,7 @@ def _breaches(
         check = windows.get(row.check)
         if check is None or check.window_start != row.window_start:
             continue
-        since = alerts.get((row.check, row.subject)) or check.since or row.window_start
+        since = alerts.get((row.check, row.subject, WHOLE)) or check.since or row.window_start
         found.append(_judged(row._mapping, since))
     order = list(windows)
     return tuple(sorted(found, key=lambda judged: (order.index(judged.check), judged.since)))

@@ -22,13 +22,14 @@ def section(alerts: Sequence[Mapping[str, Any]], advice: Callable[[str], str]) -
 def _notice(check: str, rows: list[Mapping[str, Any]], advice: str) -> Html:
     rows = sorted(rows, key=_excess, reverse=True)
     starts = [row["since"] for row in rows if row["since"] is not None]
+    subjects = len({row["subject"] for row in rows})  # one may fire in several segments
     what = "feature" if check in wording.FEATURE_CHECKS else "measure"
     return element(
         "div",
         element(
             "h4",
             element("span", "◆ ", aria_hidden="true"),
-            wording.check_title(check) + (f": {wording.plural(len(rows), what)}" if len(rows) > 1 else ""),
+            wording.check_title(check) + (f": {wording.plural(subjects, what)}" if len(rows) > 1 else ""),
             element("span", f" since {wording.start_of_window(min(starts))}", class_="wk-since") if starts else None,
         ),
         element("p", _why(check, rows[0])),
