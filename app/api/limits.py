@@ -41,11 +41,13 @@ def limits(
     context: Shared,
     model: str,
     version: Annotated[str | None, Query(description="without one, the newest with data")] = None,
+    segment: Annotated[str, Query(description="such as country=FI; without one, for all rows")] = "",
 ) -> Response:
     """Each subject's limit in the newest judged window, what a distance cannot detect below, and the new false alerts a
-    month to expect; `false_alarms` holds their sum and the model's budget, `checks` the sums by check.
+    month to expect; `false_alarms` holds the sum over all rows and segments, that over segments, and the model's
+    budget; `checks` the sums of the listed limits by check.
     """
-    return json_answer(model_limits(context.engine, model, version).as_dict())
+    return json_answer(model_limits(context.engine, model, version, segment).as_dict())
 
 
 @router.get("/{model}/limits/set", summary="The limits that people set")

@@ -335,6 +335,8 @@ def _summary(summary: ImportSummary, format_: str, model: str) -> None:
     row = {name: value for name, value in asdict(summary).items() if name != "errors"}
     if format_ == "json":
         row["errors"] = [str(error) for error in summary.errors]
+    elif not summary.labels:
+        del row["labels"]
     show([row], format_)
     say_rejected(summary.errors, summary.rejected)
     if summary.read and summary.rejected == summary.read:

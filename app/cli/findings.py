@@ -13,8 +13,8 @@ from app.core.model import Outcome
 
 NONE_YET = "no measurement yet: a window is judged once it has closed (in UTC), by the worker or `watchkeeper run`"
 NONE_SUCH = "no measurement that all of these options fit"
-MEASUREMENT_COLUMNS = ["version", "check", "subject", "window_start", "value", "limit", "outcome", "reason"]
-ALERT_COLUMNS = ["model", "version", "check", "subject", "state", "since", "value", "limit", "reason"]
+MEASUREMENT_COLUMNS = ["version", "check", "subject", "segment", "window_start", "value", "limit", "outcome", "reason"]
+ALERT_COLUMNS = ["model", "version", "check", "subject", "segment", "state", "since", "value", "limit", "reason"]
 
 
 @click.command(

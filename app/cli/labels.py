@@ -35,7 +35,7 @@ def labels(model: str, version: str | None, format_: str) -> None:
         return
     click.echo("\n".join(_summary(found)) + "\n")
     rows = [window.as_dict() for window in found.windows]
-    show(rows, format_, columns=COLUMNS, empty="no prediction has been counted yet")
+    show(rows, format_, columns=COLUMNS, empty="no prediction has been counted yet: send some, then `watchkeeper run`")
 
 
 def _summary(found: ModelLabels) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.core.overrides import Override
     from app.services.backtest import Backtest
 
-LIMIT_COLUMNS = ["check", "subject", "segment", "limit", "normal", "cannot_detect_below", "false_alarms_per_month"]
+LIMIT_COLUMNS = ["check", "subject", "limit", "normal", "cannot_detect_below", "false_alarms_per_month"]
 ALERT_COLUMNS = ["check", "subject", "segment", "from", "to", "worst_value", "limit"]
 DONE, NOTHING_JUDGED = 0, 2
 
@@ -29,17 +29,19 @@ DONE, NOTHING_JUDGED = 0, 2
     epilog="""\b
 Examples:
   watchkeeper limits --model fraud
+  watchkeeper limits --model fraud --segment country=FI
   watchkeeper limits --model fraud --version 3 --format json"""
 )
 @click.option("--model", required=True, help="The model.")
 @click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--segment", default="", help="In this segment, such as country=FI; without one, for all rows.")
 @format_option
-def limits(model: str, version: str | None, format_: str) -> None:
+def limits(model: str, version: str | None, segment: str, format_: str) -> None:
     """Show the limits that hold, and the false alerts a month that they let us expect, beside the budget."""
     from app.services.limits import model_limits
 
     with database() as engine:
-        found = model_limits(engine, model, version)
+        found = model_limits(engine, model, version, segment)
     if format_ == "json":
         click.echo(as_json(found.as_dict()))
         return
@@ -83,9 +85,10 @@ def limit_set(
     model: str, check: str, subject: str | None, segment: str, value: float, author: str, reason: str
 ) -> None:
     """Set a limit. It holds for windows that end from now on; nothing of the past is judged anew."""
-    from app.services.overrides import set_override
+    from app.services.overrides import set_override, unmeasured
 
     with database() as engine:
+        doubt = unmeasured(engine, model, check, subject, segment)
         set_override(
             engine,
             now(),
@@ -97,7 +100,13 @@ def limit_set(
             author=author,
             reason=reason,
         )
-    click.echo(f"the limit of {check} is {value:g} for windows that end from now on")
+    click.echo(f"the limit of {_name(check, subject, segment)} is {value:g} for windows that end from now on")
+    if doubt:
+        click.echo(f"Note: {doubt}", err=True)
+
+
+def _name(check: str, subject: str | None, segment: str) -> str:
+    return check + (f":{subject}" if subject else "") + (f" in {segment}" if segment else "")
 
 
 @limit.command("list")
@@ -125,7 +134,7 @@ def limit_remove(model: str, check: str, subject: str | None, segment: str, auth
         remove_override(
             engine, now(), model, check=check, subject=subject, segment=segment, author=author, reason=reason
         )
-    click.echo(f"the limit of {check} is learnt again for windows that end from now on")
+    click.echo(f"the limit of {_name(check, subject, segment)} is learnt again for windows that end from now on")
 
 
 @click.command(

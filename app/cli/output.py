@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,14 +11,12 @@ from enum import Enum
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from app.cli.table import lay_out
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 Row = Mapping[str, Any]
-_PIPE_WIDTH = 10_000
 
 
 def format_option(command: _Command) -> _Command:
@@ -37,12 +36,15 @@ def format_option(command: _Command) -> _Command:
 def show(
     rows: Iterable[Row], format_: str, *, columns: Sequence[str] | None = None, empty: str = "nothing yet"
 ) -> None:
-    """Print rows as a table of `columns` (all of them when not given), or as a JSON array of everything."""
+    """Print rows as a table of `columns` (all of them when not given), or as a JSON array of everything.
+
+    The table of a model without segments has no column for them.
+    """
     rows = list(rows)
     if format_ == "json":
         click.echo(as_json(rows))
     elif rows:
-        _print_table(rows, list(columns or rows[0]))
+        _print_table(rows, [name for name in columns or rows[0] if name != "segment" or any(map(_in_segment, rows))])
     else:
         click.echo(empty)
 
@@ -52,15 +54,16 @@ def as_json(value: object) -> str:
     return json.dumps(value, default=_json, indent=2)
 
 
+def _in_segment(row: Row) -> bool:
+    return bool(row["segment"])
+
+
 def _print_table(rows: list[Row], columns: list[str]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        numeric = all(isinstance(row[column], int | float) or row[column] is None for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
-    for row in rows:
-        table.add_row(*(Text(text(row[column])) for column in columns))
+    right = [all(isinstance(row[name], int | float) or row[name] is None for row in rows) for name in columns]
+    cells = [[" ".join(text(row[name]).splitlines()) for name in columns] for row in rows]
     # A pipe has no width: whole lines there, so that grep and awk see every value.
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo("\n".join(lay_out(columns, cells, right, width)))
 
 
 def text(value: object) -> str:
@@ -72,7 +75,9 @@ def text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, timedelta):
-        return f"{value.total_seconds() / 86400:g} d" if value >= timedelta(days=1) else str(value)
+        from app.core.label_delay import duration
+
+        return duration(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={text(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):

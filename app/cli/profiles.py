@@ -14,7 +14,7 @@ from app.cli.files import column_options, mapping_of, progress_bar, say_rejected
 from app.cli.gate import no_answer_is_no_breach
 from app.cli.output import as_json, format_option, show
 from app.cli.session import database, now
-from app.core.model import Model, Task, Version, WindowLength
+from app.core.model import Model, Outcome, Task, Version, WindowLength
 
 if TYPE_CHECKING:
     from app.core.comparison import Comparison
@@ -232,4 +232,9 @@ def _print(comparison: Comparison, format_: str) -> None:
         return
     show(rows, "text", empty="no feature")
     counts = f"{about['current_rows']:,} rows against {about['reference_rows']:,}"
-    click.echo(f"{verdict.replace('_', ' ')}: {counts} in {about['reference_windows']} windows of normal variation")
+    judged = [one for one in comparison.features if one.outcome is not Outcome.NOT_EVALUATED]
+    beyond = sum(one.outcome is Outcome.BREACH for one in judged)
+    found = f"{beyond} of {len(judged)} beyond a limit"
+    click.echo(
+        f"{verdict.replace('_', ' ')}: {found}; {counts} in {about['reference_windows']} windows of normal variation"
+    )

@@ -221,13 +221,23 @@ def cause_text(cause: Cause) -> str:
             said = f"{cause.subject}: {_percent(cause.value)} missing, usually {_percent(cause.normal)}"
         case CauseKind.SCHEMA:
             said = f"{cause.subject}: its schema changed"
-        case CauseKind.FEATURE if cause.check == "multivariate_drift":
-            said = f"{cause.subject}: {_percent(cause.value)} of what no longer fits the other features"
         case CauseKind.FEATURE:
-            beyond = f"{cause.excess:.1f} times its limit"
-            said = f"{cause.subject}: {beyond if cause.excess > 1 else 'beyond its limit in the windows before'}"
+            said = f"{cause.subject}: {_moved(cause)}"
     known = "importance unknown" if cause.importance is None else f"importance {cause.importance:.2f}"
     return f"{said} ({known})"
+
+
+def _moved(cause: Cause) -> str:
+    """What was seen of the feature."""
+    match cause.check:
+        case "multivariate_drift":
+            return f"{_percent(cause.value)} of what no longer fits the other features"
+        case "feature_parity":
+            return f"{_percent(cause.value)} of the values differ from the offline pipeline's"
+        case _:
+            return (
+                f"{cause.excess:.1f} times its limit" if cause.excess > 1 else "beyond its limit in the windows before"
+            )
 
 
 def _percent(share: float | None) -> str:

@@ -12,6 +12,8 @@ from sqlalchemy import Engine
 from app.core.backtest import per_month
 from app.core.case import ENOUGH_WINDOWS
 from app.core.distances import DISTANCES
+from app.core.errors import NotFoundError
+from app.core.fold import WHOLE
 from app.core.model import Measurement, Model
 from app.services.baselines import known_seasons
 from app.services.read_models.choice import choose_version
@@ -43,7 +45,7 @@ class LimitRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelLimits:
-    """All limits of one version, as of its newest judged window (None: no window is judged yet).
+    """All limits of one version, for all rows or in a segment, as of its newest judged window (None: none is yet).
 
     `seasons` says whether they are those of its season, or of all windows, and then why.
     """
@@ -61,14 +63,20 @@ class ModelLimits:
         return asdict(self)
 
 
-def model_limits(engine: Engine, model: str, version: str | None = None) -> ModelLimits:
-    """The limits of that version; without one, of the newest with data. Raises NotFoundError on an unknown name."""
+def model_limits(engine: Engine, model: str, version: str | None = None, segment: str = WHOLE) -> ModelLimits:
+    """The limits of that version, for all rows or in a segment; without a version, of the newest with data.
+
+    Raises NotFoundError on an unknown name.
+    """
     with read(engine) as connection:
         found = find_model(connection, model)
         chosen = choose_version(connection, list_versions(connection, found.id), version)
-        newest = evaluations.judged(connection, chosen.id, None)
+        newest = evaluations.judged(connection, chosen.id, None, segment=segment)
+        known = evaluations.judged_segments(connection, chosen.id) if segment != WHOLE and not newest else []
         expected = false_alarms(connection, found, chosen.id)
         seasons = known_seasons(reference_windows(connection, chosen.id), found.window)
+    if known:
+        raise NotFoundError("segment", segment, known)
     by_check: dict[str, float] = defaultdict(float)
     for one in newest:
         if one.expected_rate is not None:

@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.core.budget import sharing_checks
+from app.core.case import Check
 from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Model
 from app.core.overrides import Override
 from app.services.catalogue import NAME_LENGTH
 from app.services.checks import all_checks
-from app.storage import overrides
-from app.storage.catalogue import find_model
+from app.storage import evaluations, overrides
+from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read, write
 from app.storage.overrides import StoredOverride
 
@@ -45,6 +46,28 @@ def set_override(
         for standing in _standing(overrides.list_overrides(connection, found.id), check, subject, segment):
             overrides.end_override(connection, standing.id, now, author, "another limit was set")
         overrides.add_override(connection, found.id, new)
+
+
+def unmeasured(engine: Engine, model: str, check: str, subject: str | None, segment: str) -> str:
+    """What a limit may wait for in vain: a subject or a segment that the newest judged windows do not have.
+
+    Empty when they have both, or nothing is judged yet. Raises NotFoundError for the model.
+    """
+    with read(engine) as connection:
+        versions = list_versions(connection, find_model(connection, model).id)
+        segments = {name for one in versions for name in evaluations.judged_segments(connection, one.id)}
+        subjects = {
+            name for one in versions for name in evaluations.judged_subjects(connection, one.id, check, segment)
+        }
+    if segment and segment not in segments:
+        return f"no such segment is judged yet: {segment!r}{_known(segments)}"
+    if subject and subjects and subject not in subjects:
+        return f"{check} has no such subject yet: {subject!r}{_known(subjects)}"
+    return ""
+
+
+def _known(names: set[str]) -> str:
+    return f"; there are {', '.join(sorted(names))}" if names else ""
 
 
 def remove_override(
@@ -85,11 +108,12 @@ def checked(model: Model, new: Override) -> Override:
     """The override as given. Raises InvalidError for a check that has no learnt limit, a subject whose limit is fixed,
     and any other value that is not allowed.
     """
-    known = {check.name: check for check in sharing_checks(model, all_checks().values())}
+    known = {
+        check.name: check for check in sharing_checks(model, all_checks().values()) if "" not in _fixed_subjects(check)
+    }
     if new.check not in known:
         raise InvalidError("check", new.check, f"allowed are the checks with a learnt limit: {', '.join(known)}")
-    fixed: frozenset[str] = getattr(known[new.check], "fixed_subjects", frozenset())
-    if new.subject in fixed:
+    if new.subject in _fixed_subjects(known[new.check]):
         raise InvalidError("subject", new.subject, "its limit is no learnt one and cannot be set")
     if not math.isfinite(new.limit) or new.limit < 0:
         raise InvalidError("limit", new.limit, "allowed is a number from 0 on")
@@ -97,6 +121,12 @@ def checked(model: Model, new: Override) -> Override:
         _check_text(field, text, NAME_LENGTH)
     _check_words(new.author, new.reason)
     return new
+
+
+def _fixed_subjects(check: Check) -> frozenset[str]:
+    """The subjects whose limits nobody can set; "" where the check has no other."""
+    fixed: frozenset[str] = getattr(check, "fixed_subjects", frozenset())
+    return fixed
 
 
 def _check_words(author: str, reason: str) -> None:

@@ -85,22 +85,45 @@ def features_between(
 
 
 def judged(
-    connection: Connection, version_id: int, since: datetime | None, checks: Collection[str] = ()
+    connection: Connection,
+    version_id: int,
+    since: datetime | None,
+    checks: Collection[str] = (),
+    segment: str = WHOLE,
 ) -> list[Measurement]:
-    """What was found of the whole in the windows that start at `since` or later, oldest first.
+    """What was found of the whole, or of a segment, in the windows that start at `since` or later, oldest first.
 
     `since` None: in the newest window. `checks`: of these only.
     """
     found = measurement.c
-    whole = and_(found.version_id == version_id, found.segment == WHOLE)
+    part = and_(found.version_id == version_id, found.segment == segment)
     if since is None:
-        newest = select(func.max(found.window_start)).where(whole).scalar_subquery()
-        query = select(measurement).where(whole, found.window_start == newest)
+        newest = select(func.max(found.window_start)).where(part).scalar_subquery()
+        query = select(measurement).where(part, found.window_start == newest)
     else:
-        query = select(measurement).where(whole, found.window_start >= since)
+        query = select(measurement).where(part, found.window_start >= since)
     if checks:
         query = query.where(found.check.in_(checks))
     return [_measurement(row) for row in connection.execute(query.order_by(found.window_start, found.id))]
+
+
+def judged_segments(connection: Connection, version_id: int) -> list[str]:
+    """The segments that anything was found of in the newest judged window, by name."""
+    found = measurement.c
+    newest = select(func.max(found.window_start)).where(found.version_id == version_id).scalar_subquery()
+    query = select(found.segment).where(
+        found.version_id == version_id, found.window_start == newest, found.segment != WHOLE
+    )
+    return list(connection.scalars(query.distinct().order_by(found.segment)))
+
+
+def judged_subjects(connection: Connection, version_id: int, check: str, segment: str) -> list[str]:
+    """The subjects of the check in the newest window in which it was asked, for all rows or a segment, by name."""
+    found = measurement.c
+    part = and_(found.version_id == version_id, found.check == check, found.segment == segment)
+    newest = select(func.max(found.window_start)).where(part).scalar_subquery()
+    query = select(found.subject).where(part, found.window_start == newest)
+    return list(connection.scalars(query.distinct().order_by(found.subject)))
 
 
 def replace_measurements(

@@ -34,4 +34,4 @@ def test_what_is_wrong_is_named(fraud: TestClient) -> None:
 def test_a_model_without_windows_has_a_budget_and_no_limits(fraud: TestClient) -> None:
     found = fraud.get(URL).json()
     assert (found["limits"], found["window_start"]) == ([], None)
-    assert found["false_alarms"] == {"expected": None, "budget": 0.5}
+    assert found["false_alarms"] == {"expected": None, "budget": 0.5, "segments": None}

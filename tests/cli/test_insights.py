@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.core.errors import InvalidError
+from app.core.errors import InvalidError, NotFoundError
 from tests.cli.conftest import Run
 from tests.cli.test_commands import COLUMNS, flights
 
@@ -34,12 +34,10 @@ def judged(run: Run, tmp_path: Path) -> Run:
 def test_why_names_the_feature_that_the_score_depends_on_first(judged: Run) -> None:
     rows = json.loads(judged("why", "--model", "m", "--format", "json").stdout)
 
-    assert [(row["rank"], row["kind"], row["subject"]) for row in rows[:2]] == [
-        (1, "feature", "x"),
-        (2, "feature", "noise"),
-    ]
-    assert rows[0]["importance"] > 0.95  # the score is a function of x
-    assert rows[1]["strength"] == 0
+    x, noise = (row for row in rows if row["kind"] == "feature")
+    assert (x["rank"], x["subject"], noise["subject"]) == (1, "x", "noise")
+    assert x["importance"] > 0.95  # the score is a function of x
+    assert noise["strength"] == 0
     text = judged("why", "--model", "m", "--check", "training_serving_skew", "--window", "2026-04-14").output
     assert "training_serving_skew, window of 2026-04-14 00:00 UTC" in text
 
@@ -51,9 +49,18 @@ def test_why_of_a_healthy_window_says_so(judged: Run) -> None:
         judged("why", "--model", "m", "--check", "staleness")
 
 
+def test_nothing_judged_is_never_shown_as_nothing_in_breach(run: Run) -> None:
+    run("model", "add", "m", "--task", "binary", "--segment-by", "kind")
+    run("version", "add", "m", "1")
+    assert "cannot tell: no window has been judged yet" in run("why", "--model", "m").output
+    assert "nothing has been judged by segments yet: send predictions" in run("segments", "--model", "m").output
+
+
 def test_segments_from_files_to_their_ranking(judged: Run) -> None:
     assert "no segments are declared" in judged("segments", "--model", "m").output
     judged("model", "segment-by", "m", "kind")
+    assert "counted from the window of 2026-04-" in judged("segments", "--model", "m").output
+    assert "segment" not in judged("measurements", "--model", "m").output.splitlines()[0]
     judged("rebuild", "--model", "m")
     judged("run", "--until", "2026-04-15")
     found = json.loads(judged("segments", "--model", "m", "--json").stdout)
@@ -61,6 +68,27 @@ def test_segments_from_files_to_their_ranking(judged: Run) -> None:
     assert sum(row["share"] for row in found["segments"]) == pytest.approx(1)
     assert found["attributes"][0]["overflow"] == ""
     assert "kind=a" in judged("segments", "--model", "m").output
+    assert "segment" in judged("measurements", "--model", "m").output.splitlines()[0]
+
+
+def test_the_limits_of_a_segment_are_listed_apart_and_count_in_the_sum(judged: Run) -> None:
+    judged("model", "segment-by", "m", "kind")
+    judged("rebuild", "--model", "m")
+    judged("run", "--until", "2026-04-15")
+    whole = json.loads(judged("limits", "--model", "m", "--json").stdout)
+    parts = [json.loads(judged("limits", "--model", "m", "--segment", f"kind={x}", "--json").stdout) for x in "ab"]
+    assert {row["segment"] for row in parts[0]["limits"]} == {"kind=a"}
+    sums = [sum(found["checks"].values()) for found in (whole, *parts)]
+    assert whole["false_alarms"]["expected"] == pytest.approx(sum(sums))
+    assert whole["false_alarms"]["segments"] == pytest.approx(sums[1] + sums[2])
+    assert min(sums) > 0
+    assert "from segments)" in judged("limits", "--model", "m").output.splitlines()[0]
+    with pytest.raises(NotFoundError, match="no segment 'kind=z'; known are: kind=a, kind=b"):
+        judged("limits", "--model", "m", "--segment", "kind=z")
+    skew = ("limit", "set", "--model", "m", "--check", "training_serving_skew", "--limit", "1")
+    said = judged(*skew, "--segment", "kind=z", "--author", "ann", "--reason", "r").output
+    assert "training_serving_skew in kind=z is 1 for windows" in said
+    assert "no such segment is judged yet: 'kind=z'; there are kind=a, kind=b" in said
 
 
 def test_the_scorecard_in_its_three_forms(judged: Run) -> None:

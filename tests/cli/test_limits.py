@@ -68,12 +68,21 @@ def test_limits_are_listed_with_what_they_cannot_see(run: Run, served: Engine) -
 
 def test_a_limit_is_set_listed_and_removed_with_author_and_reason(run: Run, served: Engine) -> None:
     assert "all are learnt" in run("limit", "list", "--model", "m").output
-    run("limit", "set", *SKEW, "--limit", "0.4", *BY_ANN)
+    assert "training_serving_skew:x is 0.4 for windows" in run("limit", "set", *SKEW, "--limit", "0.4", *BY_ANN).output
     assert "it is the season" in run("limit", "list", "--model", "m").output
     run("limit", "remove", *SKEW, "--author", "bob", "--reason", "spring has come")
     (row,) = json.loads(run("limit", "list", "--model", "m", "--all", "--format", "json").stdout)
     assert (row["limit"], row["author"], row["removed_by"]) == (0.4, "ann", "bob")
     with pytest.raises(NotFoundError, match="no limit set for 'training_serving_skew:x'"):
         run("limit", "remove", *SKEW, *BY_ANN)
-    with pytest.raises(InvalidError, match="staleness"):
-        run("limit", "set", "--model", "m", "--check", "staleness", "--limit", "1", *BY_ANN)
+    for check in ("staleness", "throughput", "feature_parity"):
+        with pytest.raises(InvalidError, match=f"check: '{check}' is not allowed"):
+            run("limit", "set", "--model", "m", "--check", check, "--limit", "1", *BY_ANN)
+
+
+def test_a_limit_for_a_subject_that_the_check_does_not_have_is_set_and_doubted(run: Run, served: Engine) -> None:
+    run("run")
+    target = ("--model", "m", "--check", "performance", "--subject")
+    assert "Note" not in run("limit", "set", *target, "accuracy", "--limit", "0.5", *BY_ANN).output
+    said = run("limit", "set", *target, "acuracy", "--limit", "0.5", *BY_ANN).output
+    assert "Note: performance has no such subject yet: 'acuracy'; there are accuracy, auc" in said

@@ -74,7 +74,9 @@ def test_compare_says_by_its_exit_code_whether_they_are_alike(
     text = run("compare", str(reference), str(other), *options, code=code).output
     found = json.loads(run("compare", str(reference), str(other), *options, "--json", code=code).stdout)
 
-    assert text.splitlines()[-1] == f"{verdict}: 100 rows against 4,000 in 40 windows of normal variation"
+    beyond = sum(one["outcome"] == "breach" for one in found["features"])
+    rows = "100 rows against 4,000 in 40 windows of normal variation"
+    assert text.splitlines()[-1] == f"{verdict}: {beyond} of 2 beyond a limit; {rows}"
     assert (found["verdict"], found["exit_code"]) == (verdict, code)
     assert (found["reference_rows"], found["reference_windows"], found["current_rows"]) == (4_000, 40, 100)
     by_name = {row["feature"]: row for row in found["features"]}

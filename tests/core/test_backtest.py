@@ -50,6 +50,25 @@ def test_the_worst_finding_is_the_one_farthest_from_its_limit() -> None:
     assert (episode.worst.subject, episode.worst.value, episode.worst.limit) == ("a", 3.0, 1.0)
 
 
+def test_a_window_within_the_limit_is_never_the_worst_one() -> None:
+    seen = Replay()
+    values = [1.2, 0.1, 1.1, 0.0]  # beyond the limit of 1 in two of three windows
+    for day, value in enumerate(values):
+        window = Window(START + day * DAY, START + (day + 1) * DAY)
+        seen.take([Measurement("skew", "a", window, "d", Outcome.BREACH, value, 1.0)])
+    (episode,) = seen.episodes
+    assert episode.worst.value == 1.2
+
+
+def test_the_worst_finding_may_lie_on_either_side_of_normal() -> None:
+    seen = Replay()
+    for day, (value, limit) in enumerate([(130.0, 120.0), (20.0, 80.0)]):
+        window = Window(START + day * DAY, START + (day + 1) * DAY)
+        seen.take([Measurement("volume", "", window, "rows", Outcome.BREACH, value, limit, normal=100.0)])
+    (episode,) = seen.episodes
+    assert (episode.worst.value, episode.worst.limit) == (20.0, 80.0)
+
+
 def test_subjects_that_begin_to_fire_together_are_one_alert_of_the_check() -> None:
     (tally,) = replayed(a="obbo", b="obbb", c="oobo").tallies
     assert (tally.check, tally.judged, tally.alerts) == ("skew", 4, 2)

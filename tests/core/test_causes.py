@@ -170,6 +170,10 @@ def test_a_check_without_causes_has_none() -> None:
             reading("missing_values", "wind", 0.23, 0.05, normal=0.021),
             "wind: 23.0 % missing, usually 2.1 % (importance",
         ),
+        (
+            reading("feature_parity", "age", 0.04, 0.01),
+            "age: 4.0 % of the values differ from the offline pipeline's (importance 0.80)",
+        ),
         (reading("volume", "", 120.0, 800.0, normal=1000.0), "the traffic changed: 120 predictions, usually 1000"),
         (reading("label_coverage", "", 0.4, 0.76, normal=0.95), "labels are few: 40.0 % of the rows, usually 95.0 %"),
         (reading("concept_drift", value=1e6, limit=1000.0), "the truth no longer follows the score"),

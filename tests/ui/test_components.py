@@ -236,6 +236,13 @@ class TestHeadline:
                 view(judged("training_serving_skew", "wind"), judged("training_serving_skew", "rain")),
                 "2 features look different from training since 3 Jul 2026.",
             ),
+            (
+                view(judged("feature_parity", "mean_wind"), judged("multivariate_drift", "(features together)")),
+                (
+                    "1 feature differs from the offline pipeline since 3 Jul 2026. "
+                    "The features no longer go together as they did since 3 Jul 2026."
+                ),
+            ),
             (view(judged("missing_values", "wind")), "1 feature has more missing values than usual since 3 Jul 2026."),
             (
                 view(judged("staleness", "training_data", 95.0, None)),

@@ -18,6 +18,7 @@ _FEATURES = {
     "data_drift": "look different from the recent windows",
     "missing_values": "have more missing values than usual",
     "schema": "break the schema",
+    "feature_parity": "differ from the offline pipeline",
 }
 _MEASURES = ("accuracy", "auc", "f1", "precision", "recall", "rmse", "mae")
 
@@ -102,6 +103,8 @@ def _clauses(view: ModelView) -> Iterator[str]:
         if check_name in by_check:
             found = by_check.pop(check_name)
             yield f"{wording.plural(len(found), 'feature')} {_agree(what, len(found))}{_since(found)}"
+    if "multivariate_drift" in by_check:
+        yield f"the features no longer go together as they did{_since(by_check.pop('multivariate_drift'))}"
     for check_name, found in by_check.items():
         yield _moved(check_name, found[0])
 

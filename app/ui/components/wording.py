@@ -57,6 +57,7 @@ _SUBJECTS = {
     "score_saturated": "Scores at exactly 0 or 1",
     "score_constant": "All scores or predicted values equal",
     "input_non_finite": "NaN or infinite values of the worst feature",
+    "(features together)": "Reconstruction error",
     "replay": "Repeated inputs that got different scores",
 }
 _STATES = {
@@ -98,7 +99,7 @@ def check_order(check: str) -> tuple[int, str]:
 
 def subject_title(check: str, subject: str) -> str:
     """A subject in words: measures and dates have names of ours, a feature keeps its own."""
-    if check in FEATURE_CHECKS:
+    if check in FEATURE_CHECKS or check == "feature_parity":
         return subject
     measure, name = _measure_and_class(check, subject)
     if name:
