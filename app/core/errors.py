@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 
 class WatchkeeperError(Exception):
     """The base of every error that is the caller's to mend; its text is fit to be shown."""
+
+
+MOST_NAMES = 30
 
 
 class NotFoundError(WatchkeeperError):
     """Something named does not exist; `known` lists what does."""
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
-        shown = ", ".join(known[:10]) + (" ..." if len(known) > 10 else "")
+        # The names alike first: the one that was meant is not to be hidden behind the others.
+        alike = get_close_matches(name, known, n=MOST_NAMES)
+        listed = [*alike, *(other for other in known if other not in alike)][:MOST_NAMES]
+        shown = ", ".join(listed) + (f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else "")
         super().__init__(f"no {kind} {name!r}; " + (f"known are: {shown}" if known else f"there is no {kind} yet"))
         self.kind, self.name, self.known = kind, name, known
 

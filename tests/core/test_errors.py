@@ -1,0 +1,22 @@
+"""What an error says of a name that does not exist."""
+
+from __future__ import annotations
+
+from app.core.errors import NotFoundError
+
+
+def test_a_few_names_are_all_listed_the_one_alike_first() -> None:
+    names = [f"x{n}" for n in range(20)]
+    assert str(NotFoundError("column", "mean_raduis", [*names, "mean_radius"])) == (
+        f"no column 'mean_raduis'; known are: mean_radius, {', '.join(names)}"
+    )
+
+
+def test_of_many_names_thirty_are_listed_and_the_rest_counted() -> None:
+    said = str(NotFoundError("column", "time", [f"x{n}" for n in range(100)]))
+    assert said.endswith("x29 and 70 more")
+    assert said.count(", ") == 29
+
+
+def test_where_there_is_none_it_says_so() -> None:
+    assert str(NotFoundError("model", "fraud", [])) == "no model 'fraud'; there is no model yet"
