@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.core.causes import Reading, excess_of
 from app.core.model import Outcome, Window
 
 
@@ -46,6 +46,7 @@ class Finding:
     reason: str
     expected_rate: float | None = None
     since: datetime | None = None
+    normal: float | None = None
 
     @property
     def series(self) -> tuple[str, str, str]:
@@ -53,12 +54,8 @@ class Finding:
 
     @property
     def excess(self) -> float:
-        """How far the value lies from its limit, in either direction, as |log(value / limit)|; it orders a list."""
-        if self.value is None or self.limit is None or math.isnan(self.value) or math.isnan(self.limit):
-            return 0.0
-        if self.value == 0 or self.limit == 0 or math.isinf(self.value) or math.isinf(self.limit):
-            return 0.0 if self.value == self.limit else math.inf
-        return abs(math.log(abs(self.value / self.limit)))
+        """How many times its limit the value lies away from normal, on the side that does harm; it orders a list."""
+        return excess_of(Reading(self.check, self.subject, self.outcome, self.value, self.limit, self.normal)) or 0.0
 
 
 @dataclass(frozen=True, slots=True)

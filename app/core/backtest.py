@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from app.core.alerting import AlertState, Finding, State, decide
 from app.core.budget import MONTH
-from app.core.causes import Reading, excess_of
 from app.core.model import Measurement, Outcome, Window
 
 Series = tuple[str, str, str]
@@ -19,13 +18,12 @@ Series = tuple[str, str, str]
 class Episode:
     """An alert that would have fired: from the first window in breach until the first that is ok again.
 
-    `until` is None while it goes on. `worst` is the finding farthest beyond its limit, by so many times as `excess`.
+    `until` is None while it goes on. `worst` is the finding farthest beyond its limit.
     """
 
     since: datetime
     until: datetime | None
     worst: Finding
-    excess: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Replay:
                 judged.add(finding.check)
                 if finding.expected_rate is not None:
                     self._rates[finding.check] += finding.expected_rate
-            if self._decide(finding, _excess(one)):
+            if self._decide(finding):
                 begun.add(finding.check)
         self._judged.update(judged)
         self._alerts.update(begun)
@@ -86,22 +84,23 @@ class Replay:
             one.reason,
             one.expected_rate,
             since,
+            one.normal,
         )
 
-    def _decide(self, finding: Finding, excess: float) -> bool:
+    def _decide(self, finding: Finding) -> bool:
         """Whether the finding's alert begins to fire."""
         series = finding.series
         decision = decide(self._states.get(series), finding)
         if decision.changed:
             self._states[series] = AlertState(decision.state, finding.window.start)
             if decision.state is State.FIRING:
-                self._open[series] = Episode(finding.since or finding.window.start, None, finding, excess)
+                self._open[series] = Episode(finding.since or finding.window.start, None, finding)
                 return True
             self._closed.append(replace(self._open.pop(series), until=finding.window.start))
         elif series in self._open and finding.outcome is Outcome.BREACH:
             episode = self._open[series]
-            if excess > episode.excess:
-                self._open[series] = replace(episode, worst=finding, excess=excess)
+            if finding.excess > episode.worst.excess:
+                self._open[series] = replace(episode, worst=finding)
         return False
 
     @property
@@ -118,11 +117,6 @@ class Replay:
             )
             for check, windows in sorted(self._judged.items())
         ]
-
-
-def _excess(one: Measurement) -> float:
-    """How many times its limit the value lies away from normal: a window within the limit is never the worst one."""
-    return excess_of(Reading(one.check, one.subject, one.outcome, one.value, one.limit, one.normal)) or 0.0
 
 
 def per_month(per_window: float, length: timedelta) -> float:

@@ -140,6 +140,8 @@ def excess_of(reading: Reading) -> float | None:
     value, limit = reading.value, reading.limit
     if reading.outcome is Outcome.NOT_EVALUATED or value is None or limit is None:
         return None
+    if math.isnan(value) or math.isnan(limit):
+        return None
     if reading.check == "concept_drift":
         return min(MOST_EXCESS, math.log(max(value, 1.0)) / math.log(limit)) if limit > 1 else None
     normal = reading.normal or 0.0

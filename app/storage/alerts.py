@@ -121,6 +121,7 @@ def _finding(row: Row[Any]) -> Finding:
         reason=values["reason"],
         expected_rate=values["expected_rate"],
         since=values["since"],
+        normal=values["normal"],
     )
 
 

@@ -203,7 +203,9 @@ def test_fingerprints_tell_all_names_apart() -> None:
     ("nearer", "further"),
     [
         pytest.param((0.2, 0.1), (0.4, 0.1), id="further above the limit"),
-        pytest.param((0.74, 0.75), (0.5, 0.75), id="further below the limit, where lower is worse"),
+        pytest.param((0.74, 0.75, 0.8), (0.5, 0.75, 0.8), id="further below the limit, where lower is worse"),
+        pytest.param((0.76, 0.75, 0.8), (0.74, 0.75, 0.8), id="within the limit in the third window of a breach"),
+        pytest.param((0.9, 0.75, 0.8), (0.76, 0.75, 0.8), id="on the side that does no harm"),
         pytest.param((-3.1, -3.0), (-9.0, -3.0), id="negative statistics"),
         pytest.param((0.4, 0.1), (0.4, 0.0), id="any value beyond a limit of zero"),
         pytest.param((0.4, 0.1), (math.inf, 0.1), id="infinity"),
@@ -211,8 +213,8 @@ def test_fingerprints_tell_all_names_apart() -> None:
         pytest.param((None, 0.1), (0.11, 0.1), id="no value comes last"),
     ],
 )
-def test_excess_orders_breaches(nearer: tuple[float, float], further: tuple[float, float]) -> None:
-    def excess(value: float, limit: float) -> float:
-        return replace(finding(BREACH), value=value, limit=limit).excess
+def test_excess_orders_breaches(nearer: tuple[float, ...], further: tuple[float, ...]) -> None:
+    def excess(value: float, limit: float, normal: float | None = None) -> float:
+        return replace(finding(BREACH), value=value, limit=limit, normal=normal).excess
 
     assert excess(*nearer) < excess(*further)

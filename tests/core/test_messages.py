@@ -58,7 +58,7 @@ def test_the_worst_comes_first() -> None:
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:
-    told = message([found(f"f{n}", 0.2 + n) for n in range(500)])
+    told = message([found(f"f{n}", 0.2 + n / 100) for n in range(500)])
 
     assert len(told.lines) == MOST_LINES
     assert told.more == 500 - MOST_LINES
