@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from app.services.fold import fold
 from app.services.read_models import histogram
 from app.services.rebuild import rebuild
 from app.services.rollup import KEEP_HOURS, RollUpSummary, kept_by_hour, roll_up
+from app.services.uploads import store_upload
 from app.storage import migrate, tables
 from app.storage.catalogue import list_versions
 from app.storage.engine import read, write
@@ -31,11 +33,13 @@ from tests.services.served import (
     assert_same,
     correction,
     expected_profiles,
+    offline,
     prediction,
     serve,
     store,
     stored_profiles,
 )
+from tests.services.test_uploads import added, made, packed
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = datetime(2026, 4, 12, 9, 30, tzinfo=UTC)
@@ -43,6 +47,8 @@ SINCE = datetime(2026, 3, 6, tzinfo=UTC)  # the first midnight after the 90 hour
 UNTIL = datetime(2026, 3, 13, tzinfo=UTC)  # the midnight before 30 days ago
 EVERY = 4  # hours
 LATE = (SINCE - START) / timedelta(minutes=1) + 100  # minutes from the start to a time that is rolled up
+
+FIRST = math.ceil((SINCE - START) / (EVERY * HOUR))  # the number of the first row that is rolled up
 
 
 def serve_hours(engine: Engine, task: Task = Task.BINARY, segment_by: tuple[str, ...] = ()) -> Served:
@@ -116,7 +122,7 @@ def test_the_next_day_follows_a_day_later(engine: Engine, served: Served) -> Non
 
 def test_late_rows_and_labels_go_into_the_day_and_never_make_an_hour_again(engine: Engine, served: Served) -> None:
     roll_up(engine, NOW)
-    at = int(LATE // (60 * EVERY))
+    at = FIRST
     id_ = served.version_ids[0]
     store(engine, [prediction(id_, "late", "no", minutes=LATE), prediction(id_, "later", "no", minutes=LATE + 600)])
     store(engine, [correction(served.model, f"p{at}", "no"), correction(served.model, "late", "yes")])
@@ -126,6 +132,44 @@ def test_late_rows_and_labels_go_into_the_day_and_never_make_an_hour_again(engin
     fold(engine, NOW)
     assert_kept(engine, served)
     assert roll_up(engine, NOW) == RollUpSummary()
+
+
+def test_an_uploaded_profile_of_rolled_up_hours_goes_into_their_day_once(engine: Engine, served: Served) -> None:
+    roll_up(engine, NOW)
+    first = (SINCE - START) // HOUR
+    profiles = made(served.layout, 1, hours=(first, first + 5, first + 24), n=30)
+    expected = days_of(engine, served)
+    for start, profile in profiles.items():
+        day = WindowLength.DAY.start_of(start)
+        expected[day] = expected[day] + profile
+    for _ in range(2):
+        store_upload(engine, served.model.name, "1", packed(served.layout, profiles, "a"), NOW)
+        fold(engine, NOW)
+        assert_same(days_of(engine, served), expected)
+    assert not [start for start in hours_of(engine, served) if SINCE <= start < UNTIL]
+    rebuild(engine, now=NOW)
+    counted = expected_profiles(engine, served, served.version_ids[0])
+    assert_same(hours_of(engine, served), added(counted, profiles))
+    judged(engine)
+    roll_up(engine, NOW)
+    assert_same(days_of(engine, served), expected)
+
+
+def test_late_offline_values_of_rolled_up_hours_go_into_their_day_once(engine: Engine, served: Served) -> None:
+    roll_up(engine, NOW)
+    at, id_ = FIRST, served.version_ids[0]
+    computed = [offline(id_, f"p{at + later}", {"x": 9.0, "kind": "a"}) for later in (0, 1, 6)]
+    for _ in range(2):
+        store(engine, computed)
+        fold(engine, NOW)
+        assert_kept(engine, served)
+    before = days_of(engine, served)
+    assert [before[SINCE + day * DAY].outcomes.parity[0, 0] for day in range(3)] == [2, 1, 0]
+    rebuild(engine, now=NOW)
+    assert_same(hours_of(engine, served), expected_profiles(engine, served, id_))
+    judged(engine)
+    roll_up(engine, NOW)
+    assert_same(days_of(engine, served), before)
 
 
 def test_a_day_without_any_row_gets_its_profile_from_a_late_one(engine: Engine, served: Served) -> None:
