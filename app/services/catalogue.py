@@ -76,10 +76,11 @@ def change_model(engine: Engine, name: str, **changes: Any) -> Model:
     """Change a model's `owner`, `label_delay`, `max_staleness` or `false_alarms_per_month`; returns it as it is then.
 
     What has been judged stays as it is; windows that are judged from now on, or again, are judged by the new values.
-    Raises NotFoundError without the model, InvalidError for a value that is not allowed.
+    What somebody else changes at the same time stays changed. Raises NotFoundError without the model, InvalidError for
+    a value that is not allowed.
     """
     with write(engine) as connection:
-        changed = _as_stored(replace(catalogue.find_model(connection, name), **changes))
+        changed = _as_stored(replace(catalogue.lock_model(connection, name), **changes))
         check_model(changed)
         catalogue.change_model(connection, changed)
     return changed

@@ -48,6 +48,16 @@ def find_model(connection: Connection, name: str, project: str = "default") -> M
     return _model(row)
 
 
+def lock_model(connection: Connection, name: str) -> Model:
+    """`find_model`, and until the transaction ends nobody else changes the model.
+
+    In SQLite it is the caller's `write` that keeps others away; rows of the model are taken meanwhile in PostgreSQL.
+    """
+    mine = (model.c.project == "default", model.c.name == name)
+    connection.execute(select(model.c.id).where(*mine).with_for_update(key_share=True))
+    return find_model(connection, name)
+
+
 def change_model(connection: Connection, changed: Model) -> None:
     """Record what may change about a registered model: its owner, its declared delays, and its budget."""
     values = {
