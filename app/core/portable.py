@@ -30,6 +30,8 @@ MOST_WINDOWS = 10_000
 """A year of hours is 8,784."""
 MOST_SOURCES = 10_000
 MOST_LAYOUT_BYTES = 64 << 20
+MOST_LAYOUT_VALUES = 2_000_000
+"""A number takes two bytes of text and 32 of memory: bytes alone bound nothing. Two thousand features have 300,000."""
 _SOURCE = r"^[0-9a-f]{64}$"
 
 
@@ -208,6 +210,8 @@ def _inflate(packed: bytes) -> bytes:
     text = unpacker.decompress(packed, MOST_LAYOUT_BYTES)
     if not unpacker.eof:
         raise _invalid("layout", f"it is cut short, or larger than {MOST_LAYOUT_BYTES} bytes")
+    if text.count(b",") >= MOST_LAYOUT_VALUES:
+        raise _invalid("layout", f"it holds more than {MOST_LAYOUT_VALUES} values")
     return text
 
 

@@ -48,6 +48,7 @@ def check_layout(layout: Layout) -> None:
     for numeric in (*layout.numeric, *layout.latent):
         finite = map(isfinite, (numeric.mean, numeric.sd, numeric.low, numeric.high))
         _require(all(finite) and numeric.sd >= 0, numeric.name, numeric.sd, "finite figures, and no negative sd")
+        _require(numeric.low <= numeric.high, numeric.name, numeric.low, f"low is at most high, {numeric.high}")
         _require(_ascend(numeric.edges, BINS - 1), numeric.name, "edges", f"1 to {BINS - 1} ascending numbers")
     derived = [name for feature in layout.derived for name in feature.columns]
     last = [one.name for one in layout.numeric[len(layout.numbers) :]]
@@ -102,9 +103,9 @@ def _check_trees(field: str, boosted: BoostedTrees, inputs: int) -> None:
     for tree in boosted.trees:
         fit = len(tree.inputs) == len(tree.thresholds) == NODES and len(tree.leaves) == LEAVES
         _require(fit, field, len(tree.inputs), f"trees of {NODES} nodes and {LEAVES} leaves")
-        _require(all(0 <= i < inputs for i in tree.inputs), field, max(tree.inputs), f"inputs 0 to {inputs - 1}")
-        fit = all(0 <= threshold < CODES for threshold in tree.thresholds)
-        _require(fit, field, max(tree.thresholds), f"thresholds of 0 to {CODES - 1}")
+        for name, values, count in (("inputs", tree.inputs, inputs), ("thresholds", tree.thresholds, CODES)):
+            wrong = next((value for value in values if not 0 <= value < count), None)
+            _require(wrong is None, f"{field}.{name}", wrong, f"0 to {count - 1}")
     _require(_is_finite(boosted), field, "leaves", "finite numbers, with a finite sum")
 
 
@@ -120,8 +121,9 @@ def _check_multivariate(layout: Layout) -> None:
     if found is None:
         return
     size = len(found.columns)
-    fit = 2 <= size <= MOST_COLUMNS and all(0 <= place < len(layout.numeric) for place in found.columns)
-    _require(fit, "multivariate.columns", size, f"2 to {MOST_COLUMNS} places of numeric columns")
+    fit = 2 <= size <= MOST_COLUMNS and len(set(found.columns)) == size
+    fit = fit and all(0 <= place < len(layout.numeric) for place in found.columns)
+    _require(fit, "multivariate.columns", found.columns[:5], f"2 to {MOST_COLUMNS} different places of numeric columns")
     sound = (isfinite(s.mean) and isfinite(s.sd) and s.low <= s.high and s.varies for s in found.standards)
     _require(len(found.standards) == size and all(sound), "multivariate.standards", size, "a finite one per column")
     fit = 1 <= len(found.components) <= MOST_COMPONENTS and all(len(one) == size for one in found.components)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from app.api.app import create_app
 from app.core.codec import decode_layout
 from app.core.layout import Layout
 from app.core.model import Model, Task, Version, WindowLength
-from app.core.portable import MAGIC, encode
+from app.core.portable import MAGIC, decode, encode, portable
 from app.services.fold import fold
 from app.services.keys import create_key
 from app.services.profiling import Reading, profile_files
@@ -137,6 +137,50 @@ def test_a_body_that_is_no_profile_is_refused_and_nothing_of_it_is_stored(
     with read(engine) as connection:
         assert connection.scalar(select(func.count()).select_from(tables.uploaded_profile)) == 0
         assert connection.scalar(select(func.count()).select_from(tables.uploaded_source)) == 0
+
+
+Altered: TypeAlias = Callable[[dict[str, Any]], None]
+
+
+@pytest.mark.parametrize(
+    ("alter", "field", "words"),
+    [
+        (lambda layout: layout["numeric"][0].update(edges=[2.0, 1.0]), "age", "ascending numbers"),
+        (lambda layout: layout["numeric"][0].update(sd=-1.0), "age", "no negative sd"),
+        (lambda layout: layout["categorical"][0].update(categories=["c"] * 10**6), "kind", "at most"),
+        (lambda layout: layout.update(derived=[{"name": "no", "kind": "text"}]), "derived", "the last numeric columns"),
+        (lambda layout: layout.update(embeddings=[{"name": "e", "dimension": 10**9, "exponent": 0}]), "e", "8 to 4096"),
+        (lambda layout: layout.update(threshold=None), "profile file", "$.threshold"),
+    ],
+)
+def test_an_unsound_layout_is_refused_with_what_is_wrong(
+    client: TestClient, layout: Layout, tmp_path: Path, alter: Altered, field: str, words: str
+) -> None:
+    content = msgspec.msgpack.decode(profile(tmp_path, 1, layout)[len(MAGIC) :])
+    altered = msgspec.json.decode(zlib.decompress(content["layout"]))
+    alter(altered)
+    packed = zlib.compress(msgspec.json.encode(altered), 9)
+    body = MAGIC + msgspec.msgpack.encode({**content, "layout": packed})
+
+    answer = client.post("/v1/profiles", params=PLACE, content=body)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert words in answer.json()["error"]
+
+
+def test_negative_counts_are_refused_and_nothing_is_stored(
+    client: TestClient, engine: Engine, layout: Layout, tmp_path: Path
+) -> None:
+    sent = decode(profile(tmp_path, 1, layout))
+    [(start, counted)] = sent.profiles()
+    counted.features.categories[0, 0] -= 100
+    body = encode(portable(sent.layout, sent.by, sent.sources, {start: counted}))
+
+    answer = client.post("/v1/profiles", params=PLACE, content=body)
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "profile.categories")
+    with read(engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(tables.uploaded_profile)) == 0
 
 
 def test_size_and_kind_of_the_body_are_bounded(client: TestClient, layout: Layout) -> None:

@@ -209,6 +209,38 @@ def test_whatever_byte_is_altered_it_is_refused_or_sound(at: int, value: int, cu
     assert all(profile.rows >= 0 for profile in profiles)
 
 
+EDGES = b'"edges":['
+TEXT = encode_layout(LAYOUT).encode()
+
+
+def test_a_small_file_of_many_numbers_takes_no_memory() -> None:
+    many = forged(layout=zlib.compress(TEXT.replace(EDGES, EDGES + b"0," * 8_000_000, 1)))
+    tracemalloc.start()
+    with pytest.raises(InvalidError, match="more than 2000000 values"):
+        decode(many)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(many) < 100_000
+    assert peak < 50 << 20
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        pytest.param(b'"threshold":0.5', b'"threshold":NaN', "JSON is malformed", id="no number"),
+        pytest.param(b'"threshold":0.5', b'"threshold":null', r"got `null` - at `\$\.threshold`", id="nothing"),
+        pytest.param(b'"threshold":0.5', b'"threshold":1e999', r"out of range - at `\$\.threshold`", id="infinite"),
+        pytest.param(EDGES, EDGES + b'"a",', r"got `str` - at `\$\.numeric\[0\]\.edges", id="a word among numbers"),
+        pytest.param(b'"kind":"text"', b'"kind":"video"', r"at `\$\.derived\[0\]\.kind`", id="no kind of feature"),
+    ],
+)
+def test_what_is_wrong_in_a_layout_is_named(old: bytes, new: bytes, words: str) -> None:
+    assert old in TEXT
+    with pytest.raises(InvalidError, match=words):
+        decode(forged(layout=zlib.compress(TEXT.replace(old, new, 1))))
+
+
 def packed_features(alter: Callable[[dict[str, Any]], None]) -> bytes:
     """The feature counts of an empty profile as somebody else might write them."""
     form, arrays, data = msgspec.msgpack.decode(encode_counts(FeatureCounts.empty(LAYOUT)))

@@ -124,6 +124,7 @@ X = LAYOUT.numeric[0]
         ({"numeric": [msgspec.structs.replace(X, edges=[1.0, 1.0])]}, "ascending"),
         ({"numeric": [msgspec.structs.replace(X, edges=[float(i) for i in range(128)])]}, "1 to 127"),
         ({"numeric": [msgspec.structs.replace(X, sd=-1.0)]}, "no negative sd"),
+        ({"numeric": [msgspec.structs.replace(X, low=2.0, high=1.0)]}, "x: 2.0 .* low is at most high, 1.0"),
         ({"categorical": [msgspec.structs.replace(LAYOUT.categorical[0], categories=["a", "a"])]}, "all different"),
         (
             {"categorical": [msgspec.structs.replace(LAYOUT.categorical[0], categories=list(map(str, range(101))))]},
@@ -183,6 +184,27 @@ def test_trees_that_would_read_what_is_not_there_are_refused(losses: Losses) -> 
     layout, _ = counted(Task.REGRESSION)
     with pytest.raises(InvalidError, match="losses"):
         check_layout(msgspec.structs.replace(layout, losses=losses))
+
+
+def test_a_tree_is_refused_with_the_value_that_is_wrong() -> None:
+    layout, _ = counted(Task.REGRESSION)
+    for parts, words in (
+        ({"inputs": [0, -1, *[2] * (NODES - 2)]}, r"losses.squared.inputs: -1 .* 0 to 2"),
+        ({"inputs": [0, 7, *[2] * (NODES - 2)]}, r"losses.squared.inputs: 7 .* 0 to 2"),
+        ({"thresholds": [0, -1, *[9] * (NODES - 2)]}, r"losses.squared.thresholds: -1 .* 0 to 255"),
+    ):
+        with pytest.raises(InvalidError, match=words):
+            check_layout(msgspec.structs.replace(layout, losses=with_tree(**parts)))
+
+
+def test_components_of_a_column_twice_or_of_none_are_refused() -> None:
+    multivariate = LAYOUT.multivariate
+    assert multivariate is not None
+    check_layout(LAYOUT)
+    for columns in ([0] * len(multivariate.columns), [*multivariate.columns[:-1], len(LAYOUT.numeric)]):
+        wrong = msgspec.structs.replace(multivariate, columns=columns)
+        with pytest.raises(InvalidError, match=r"multivariate\.columns: \[.* different places"):
+            check_layout(msgspec.structs.replace(LAYOUT, multivariate=wrong))
 
 
 def test_a_classifier_has_no_trees_of_the_error() -> None:
