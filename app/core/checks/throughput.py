@@ -29,7 +29,7 @@ class Throughput:
 
     Each day is compared with the same weekday a week before, so that the rhythm of the week is no trend. The slope is
     the median of these relative changes, times the median rate. It counts when all weekdays agree on its direction,
-    also after the likeness of neighbouring days is allowed for, and it is 1.6 times beyond any slope of the normal
+    also after the likeness of neighbouring days is allowed for, and it is 1.8 times beyond any slope of the normal
     windows and would take away or add `growth` of the rate within 30 days; it is a breach when it counts on two of the
     last three days. What changes at once is `volume`'s.
     """
@@ -44,7 +44,7 @@ class Throughput:
 
     growth: float = 0.4
     """Part of the rate that is gained or lost within 30 days below which a slope is never worth an alarm."""
-    margin: float = 1.6
+    margin: float = 1.8
     """How far beyond the steepest slope of the normal windows a slope must be."""
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:

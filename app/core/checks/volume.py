@@ -11,6 +11,7 @@ import numpy as np
 from app.core.case import EVERY_TASK, Case
 from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows
 from app.core.model import Measurement, Task
+from app.core.profile import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class Volume:
 
     floor_share: float = 0.1
     """Part of the usual volume below which a change is never worth an alarm."""
+    margin: float = 1.2
+    """How much further than thirty days show volume is taken to stray: one number from days that resemble their
+    neighbours shows little of it (benchmarks/trust.py: with a correlation of .8 it took twice its share of the budget).
+    """
 
     def evaluate(self, case: Case) -> Iterator[Measurement]:
         # Empty windows count too: where they are usual (no traffic on Sundays), silence is no news. The very first
@@ -39,7 +44,16 @@ class Volume:
         )
         floor = self.floor_share * float(usual.mean()) if usual.size else np.nan
         silent = (case.rows == 0)[:, None] & bool(usual.size and usual.min() > 0)
-        yield from judge(case, readings, learn(windows, usual), Rule(floor, Harm.EITHER, silent=silent))
+        normal = learn(windows, _stretched(usual, self.margin))
+        yield from judge(case, readings, normal, Rule(floor, Harm.EITHER, silent=silent))
+
+
+def _stretched(values: FloatArray, by: float) -> FloatArray:
+    """The same mean, and deviations `by` times as large."""
+    if not len(values):
+        return values
+    mean = values.mean(axis=0)
+    return np.asarray(mean + by * (values - mean))
 
 
 PLUGIN = Volume()

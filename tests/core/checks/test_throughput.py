@@ -80,7 +80,7 @@ def test_the_limit_is_beyond_any_slope_of_the_days_that_normal_is_learnt_from() 
     for end in range(14, 31):  # the very first day is not known, 30 after it are normal
         two_weeks = rates[end - 13 : end + 1]
         parts.append(abs(float(np.median((two_weeks[7:] - two_weeks[:7]) / (two_weeks[7:] + two_weeks[:7])))) * 2 / 7)
-    share = max(0.4 / 30, 1.6 * max(parts))
+    share = max(0.4 / 30, 1.8 * max(parts))
     assert share > 0.4 / 30
     assert abs(found.limit[39]) == pytest.approx(share * float(np.median(rates[26:40])))
     assert np.sign(found.limit[39]) == np.sign(found.value[39])
