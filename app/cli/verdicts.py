@@ -78,7 +78,8 @@ def summary(gate: Gate) -> str:
 def _command(level: str, model: str, finding: Finding) -> str:
     one = finding.measurement
     checked = one.check if one.check == subject(one) else f"{one.check} {subject(one)}".strip()
-    title = f"{model} {finding.version}: {checked}"
+    named = f"{model} {finding.version}" if finding.version else model
+    title = f"{named}: {checked}"
     return f"::{level} title={_property(title)}::{_data(sentence(one))}"
 
 

@@ -13,14 +13,16 @@ MOST_NAMES = 30
 
 
 class NotFoundError(WatchkeeperError):
-    """Something named does not exist; `known` lists what does."""
+    """Something named does not exist; `known` lists what does. `advice`: what to do where there is none at all."""
 
-    def __init__(self, kind: str, name: str, known: list[str]) -> None:
+    def __init__(self, kind: str, name: str, known: list[str], advice: str = "") -> None:
         # The names alike first: the one that was meant is not to be hidden behind the others.
         alike = get_close_matches(name, known, n=MOST_NAMES)
         listed = [*alike, *(other for other in known if other not in alike)][:MOST_NAMES]
         shown = ", ".join(listed) + (f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else "")
-        super().__init__(f"no {kind} {name!r}; " + (f"known are: {shown}" if known else f"there is no {kind} yet"))
+        none = f"there is no {kind} yet" + (f": {advice}" if advice else "")
+        asked = f"no {kind} {name!r}; " if name or known else ""
+        super().__init__(asked + (f"known are: {shown}" if known else none))
         self.kind, self.name, self.known = kind, name, known
 
 

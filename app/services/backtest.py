@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.core.backtest import Episode, Replay, by_window, per_month
+from app.core.errors import InvalidError
 from app.core.model import Model, Outcome, Version
 from app.core.overrides import Override
 from app.services.catalogue import check_model
@@ -20,7 +21,10 @@ from app.services.read_models.choice import choose_version
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
 
-NO_WINDOWS = "no closed window with predictions lies in that span: send predictions, or give another --since or --until"
+NO_WINDOWS = "no window with predictions has closed yet: send predictions, then `watchkeeper run`"
+NONE_IN_SPAN = (
+    "no closed window with predictions lies in that span: give another --since or --until, or send predictions"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,11 @@ def backtest(
     """Judge the closed windows that start in [since, until) anew, in memory, portion by portion.
 
     `progress` is told how many windows are done, of how many. Raises NotFoundError on an unknown name, InvalidError for
-    a trial that is not allowed.
+    a span or trial that is not allowed.
     """
     trial = trial or Trial()
+    if since is not None and until is not None and since >= until:
+        raise InvalidError("since", since.isoformat(), f"allowed is a time before until, {until.isoformat()}")
     with read(engine) as connection:
         found = find_model(connection, model)
         chosen = choose_version(connection, list_versions(connection, found.id), version)
@@ -114,7 +120,9 @@ def backtest(
         reasons.update(one.reason for one in measurements if one.outcome is Outcome.NOT_EVALUATED)
         span += [windows[0].start, windows[-1].end]
         progress(seen.windows, due)
-    return _result(found, chosen, seen, reasons, (span[0], span[-1]) if span else (None, None))
+    nothing = NO_WINDOWS if since is None and until is None else NONE_IN_SPAN
+    reason = f"nothing could be judged: {reasons.most_common(1)[0][0]}" if reasons else nothing
+    return _result(found, chosen, seen, reason, (span[0], span[-1]) if span else (None, None))
 
 
 def _tried(model: Model, trial: Trial) -> Model:
@@ -130,7 +138,7 @@ def _result(
     model: Model,
     version: Version,
     seen: Replay,
-    reasons: Counter[str],
+    reason: str,
     span: tuple[datetime | None, datetime | None],
 ) -> Backtest:
     length = model.window.delta
@@ -145,7 +153,6 @@ def _result(
         )
         for one in seen.tallies
     )
-    reason = "" if checks else (f"nothing could be judged: {reasons.most_common(1)[0][0]}" if reasons else NO_WINDOWS)
     return Backtest(
         model.name,
         version.name,
@@ -155,5 +162,5 @@ def _result(
         model.false_alarms_per_month,
         checks,
         tuple(seen.episodes),
-        reason,
+        "" if checks else reason,
     )

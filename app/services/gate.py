@@ -15,6 +15,7 @@ from app.storage.catalogue import find_model, find_version, list_versions
 from app.storage.engine import snapshot
 from app.storage.evaluations import judged
 
+NO_VERSION = "the model has no version in use: add one with `watchkeeper version add`, or name a retired one"
 NOTHING_JUDGED = "nothing has been judged: `watchkeeper run` judges every window that has closed"
 
 
@@ -41,6 +42,8 @@ def judge_model(
         versions = _versions(connection, model, version_name)
         found = [one for version in versions for one in _judged(connection, version, since, checks)]
         missing = [one for version in versions for one in _not_judged(version, found, checks, model, now)]
+    if not versions:
+        missing = [_silence("", "", NO_VERSION, model, now)]
     return decide(found + missing, not_before=not_before)
 
 
@@ -62,8 +65,11 @@ def _not_judged(
     """A finding for each check that was asked for and not judged; without a choice, for a version never judged."""
     known = {one.measurement.check for one in found if one.version == version.name}
     wanted = [check for check in checks if check not in known] if checks else [] if known else [""]
+    return (_silence(version.name, check, NOTHING_JUDGED, model, now) for check in wanted)
+
+
+def _silence(version_name: str, check: str, reason: str, model: Model, now: datetime) -> Finding:
+    """Nothing is known of the newest window that has closed."""
     current = model.window.start_of(now)
     window = Window(current - model.window.delta, current)
-    for check in wanted:
-        silence = Measurement(check, "", window, "", Outcome.NOT_EVALUATED, reason=NOTHING_JUDGED)
-        yield Finding(version.name, silence)
+    return Finding(version_name, Measurement(check, "", window, "", Outcome.NOT_EVALUATED, reason=reason))

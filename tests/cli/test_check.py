@@ -49,6 +49,9 @@ def test_the_exit_code_is_the_verdict(run: Run, stored: Engine, letter: str, cod
 def test_what_keeps_the_verdict_from_being_found_is_no_breach(run: Run, tmp_path: Path) -> None:
     assert "no model 'delay'" in run("check", "--model", "delay", code=2).output
     run("model", "add", "delay", "--task", "binary")
+    for format_ in ("text", "json", "junit", "github"):
+        said = run("check", "--model", "delay", "--format", format_, code=2).output
+        assert "the model has no version in use: add one" in said
     run("version", "add", "delay", "1")
     assert "nothing has been judged" in run("check", "--model", "delay", code=2).output
     assert "no check 'horoscope'" in run("check", "--model", "delay", "--check", "horoscope", code=2).output

@@ -53,6 +53,37 @@ def test_backtest_ends_with_2_when_nothing_can_be_judged(run: Run, served: Engin
     assert "horoscope" in run("backtest", "--model", "m", "--limit", "horoscope=1", code=2).output
 
 
+@pytest.mark.parametrize("command", ["limits", "segments", "labels", "why", "scorecard"])
+def test_a_model_without_a_version_is_told_how_to_get_one(run: Run, command: str) -> None:
+    run("model", "add", "m", "--task", "binary")
+    with pytest.raises(NotFoundError, match=r"^there is no version yet: add one with `watchkeeper version add`$"):
+        run(command, "--model", "m")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("limits", "no window is judged yet; run `watchkeeper run`"),
+        ("segments", "no segments are declared: watchkeeper model segment-by m"),
+        ("labels", "no prediction has been counted yet: send some, then `watchkeeper run`"),
+        ("why", "cannot tell: no window has been judged yet; run `watchkeeper run`"),
+    ],
+)
+def test_a_version_without_data_or_reference_is_told_what_to_do(run: Run, command: str, words: str) -> None:
+    run("model", "add", "m", "--task", "binary")
+    run("version", "add", "m", "1")
+    assert words in run(command, "--model", "m").output
+
+
+def test_backtest_of_a_model_without_versions_or_data_ends_with_2_and_what_to_do(run: Run) -> None:
+    run("model", "add", "m", "--task", "binary")
+    assert "there is no version yet: add one" in run("backtest", "--model", "m", code=2).output
+    run("version", "add", "m", "1")
+    assert "no window with predictions has closed yet" in run("backtest", "--model", "m", code=2).output
+    turned = ("--since", "2026-03-02", "--until", "2026-03-01")
+    assert "allowed is a time before until" in run("backtest", "--model", "m", *turned, code=2).output
+
+
 def test_limits_are_listed_with_what_they_cannot_see(run: Run, served: Engine) -> None:
     assert "no window is judged yet" in run("limits", "--model", "m").output
     run("run")

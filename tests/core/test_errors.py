@@ -20,3 +20,4 @@ def test_of_many_names_thirty_are_listed_and_the_rest_counted() -> None:
 
 def test_where_there_is_none_it_says_so() -> None:
     assert str(NotFoundError("model", "fraud", [])) == "no model 'fraud'; there is no model yet"
+    assert str(NotFoundError("version", "", [], "add one")) == "there is no version yet: add one"

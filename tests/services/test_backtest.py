@@ -88,7 +88,7 @@ def test_what_cannot_be_judged_is_said(engine: Engine, given: Given) -> None:
     name = "m"
     found = backtest(engine, until(8), name)
     assert (found.told, found.windows) == (False, 0)
-    assert "no closed window" in found.reason
+    assert "no window with predictions has closed" in found.reason
     with pytest.raises(NotFoundError):
         backtest(engine, until(8), "nobody")
     with pytest.raises(InvalidError, match="false_alarms_per_month"):

@@ -20,7 +20,7 @@ def choose_version(connection: Connection, versions: Sequence[Version], name: st
     if name is not None or not versions:
         match = next((version for version in versions if version.name == name), None)
         if match is None:
-            raise NotFoundError("version", name or "", known)
+            raise NotFoundError("version", name or "", known, "add one with `watchkeeper version add`")
         return match
     version_id = tables.profile.c.version_id
     has_data = select(version_id).where(version_id.in_(v.id for v in versions)).distinct()
