@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class WatchkeeperError(Exception):
@@ -17,7 +17,13 @@ class NotFoundError(WatchkeeperError):
 
     def __init__(self, kind: str, name: str, known: list[str], advice: str = "") -> None:
         # The names alike first: the one that was meant is not to be hidden behind the others.
-        alike = get_close_matches(name, known, n=MOST_NAMES)
+        close = set(get_close_matches(name, known, n=MOST_NAMES))
+        # Those that are equally alike stay in the order in which they are known.
+        alike = sorted(
+            (other for other in known if other in close),
+            key=lambda other: SequenceMatcher(None, other, name).ratio(),
+            reverse=True,
+        )
         listed = [*alike, *(other for other in known if other not in alike)][:MOST_NAMES]
         shown = ", ".join(listed) + (f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else "")
         none = f"there is no {kind} yet" + (f": {advice}" if advice else "")

@@ -12,6 +12,11 @@ def test_a_few_names_are_all_listed_the_one_alike_first() -> None:
     )
 
 
+def test_names_that_are_equally_alike_stay_in_their_order() -> None:
+    said = str(NotFoundError("segment", "kind=z", ["kind=a", "kind=b", "kinds=z"]))
+    assert said.endswith("known are: kinds=z, kind=a, kind=b")
+
+
 def test_of_many_names_thirty_are_listed_and_the_rest_counted() -> None:
     said = str(NotFoundError("column", "time", [f"x{n}" for n in range(100)]))
     assert said.endswith("x29 and 70 more")
