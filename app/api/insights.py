@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from app.api.answers import json_answer
 from app.api.context import Shared
 from app.api.queries import Time
-from app.services.causes import explain
+from app.services.causes import explain, nothing_to_explain
 from app.services.read_models.labels import model_labels
 from app.services.read_models.segments import model_segments
 from app.services.scorecards import model_scorecard
@@ -30,11 +30,13 @@ def causes(
     window: Time = None,
 ) -> Response:
     """The likely causes of a breach of quality or skew in the window that holds the time `window` (without one, the
-    newest in breach), the likeliest first. `check` is null when nothing is in breach whose causes could be ranked.
+    newest in breach), the likeliest first. `check` is null when nothing is in breach whose causes could be ranked,
+    or nothing has been judged; `note` says which.
     """
     found = explain(context.engine, model, version, check, window)
     if found is None:
-        return json_answer({"model": model, "check": None, "window_start": None, "note": "", "causes": []})
+        note = nothing_to_explain(context.engine, model, version)
+        return json_answer({"model": model, "check": None, "window_start": None, "note": note, "causes": []})
     return json_answer({**asdict(found), "causes": found.rows()})
 
 

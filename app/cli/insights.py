@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from app.services.scorecards import ModelScorecard
 
 CAUSE_COLUMNS = ["rank", "kind", "subject", "check", "value", "limit", "excess", "importance", "strength"]
-NOTHING_JUDGED = "cannot tell: no window has been judged yet; run `watchkeeper run`"
 MARKS = {"ok": "ok", "breach": "breach", "not_evaluated": "cannot tell"}
 
 
@@ -33,14 +32,15 @@ Examples:
 @format_option
 def why(model: str, version: str | None, check: str | None, window: datetime | None, format_: str) -> None:
     """Rank the likely causes of a breach: features, missing values, labels, volume, concept drift."""
-    from app.services.causes import explain
-    from app.services.read_models import measurements
+    from app.services.causes import explain, nothing_to_explain
 
     with database() as engine:
         found = explain(engine, model, version, check, window)
-        judged = found is not None or measurements(engine, model=model, version=version, limit=1)
+        nothing = nothing_to_explain(engine, model, version) if found is None else ""
     if found is None:
-        show([], format_, empty="no check whose causes could be ranked is in breach" if judged else NOTHING_JUDGED)
+        show([], format_, empty=nothing)
+        if format_ != "text":
+            click.echo(f"Note: {nothing}", err=True)
         return
     if format_ == "text":
         click.echo(f"{found.model} {found.version}: {found.check}, window of {found.window_start:%Y-%m-%d %H:%M} UTC")

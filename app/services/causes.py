@@ -16,6 +16,7 @@ from app.core.fold import WHOLE
 from app.core.model import Model, Outcome, Version, Window
 from app.services.baselines import read_baseline
 from app.services.read_models.choice import choose_version
+from app.services.read_models.measurement_rows import measurements
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import snapshot
 from app.storage.profiles import load_profile
@@ -23,6 +24,8 @@ from app.storage.recipes import load_recipes
 from app.storage.samples import find_importance
 from app.storage.tables import measurement, profile
 
+NO_BREACH = "no check whose causes could be ranked is in breach"
+NOTHING_JUDGED = "cannot tell: no window has been judged yet; run `watchkeeper run`"
 NO_IMPORTANCE = (
     "importance is not known: the reference was stored without a sample of its rows, or with too few scores and "
     "labels; import it again"
@@ -45,6 +48,11 @@ class Explanation:
     def rows(self) -> list[dict[str, Any]]:
         """The causes for programs, the likeliest first: the fields of Cause, its rank and its text."""
         return [{"rank": n, **asdict(cause), "text": cause_text(cause)} for n, cause in enumerate(self.causes, start=1)]
+
+
+def nothing_to_explain(engine: Engine, model: str, version: str | None = None) -> str:
+    """What `explain` means by None: that nothing is in breach, or that nobody can tell. Raises NotFoundError."""
+    return NO_BREACH if measurements(engine, model=model, version=version, limit=1) else NOTHING_JUDGED
 
 
 def explain(

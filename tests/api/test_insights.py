@@ -24,10 +24,14 @@ def test_causes_are_rows_with_words(client: TestClient, engine: Engine) -> None:
 
 
 def test_nothing_to_explain_is_an_answer_too(client: TestClient, engine: Engine) -> None:
-    add_version(engine)
-    assert client.get("/v1/models/delay/causes").json()["check"] is None
+    version_id = add_version(engine)
+    unknown = client.get("/v1/models/delay/causes").json()
+    assert (unknown["check"], unknown["causes"]) == (None, [])
+    assert unknown["note"] == "cannot tell: no window has been judged yet; run `watchkeeper run`"
     assert client.get("/v1/models/nobody/causes").status_code == 404
     wrong = client.get("/v1/models/delay/causes", params={"check": "staleness"})
+    measure(engine, version_id, "oo")
+    assert client.get("/v1/models/delay/causes").json()["note"] == "no check whose causes could be ranked is in breach"
     assert (wrong.status_code, wrong.json()["field"]) == (422, "check")
 
 

@@ -75,6 +75,14 @@ def test_a_version_without_data_or_reference_is_told_what_to_do(run: Run, comman
     assert words in run(command, "--model", "m").output
 
 
+def test_why_says_in_json_too_that_it_cannot_tell(run: Run) -> None:
+    run("model", "add", "m", "--task", "binary")
+    run("version", "add", "m", "1")
+    said = run("why", "--model", "m", "--format", "json")
+    assert json.loads(said.stdout) == []
+    assert "Note: cannot tell" in said.stderr
+
+
 def test_backtest_of_a_model_without_versions_or_data_ends_with_2_and_what_to_do(run: Run) -> None:
     run("model", "add", "m", "--task", "binary")
     assert "there is no version yet: add one" in run("backtest", "--model", "m", code=2).output
