@@ -76,10 +76,7 @@ class MultivariateDrift:
         usual = windows.series.features
         features = case.features_from(case.rule_start)
         rows, usual_rows = _rows(features), _rows(usual)
-        total, total_offsets = usual.latent.sum(axis=0), usual.latent_offsets.sum(axis=0)
-        apart = _distance(
-            case.layout, usual.latent, usual.latent_offsets, total - usual.latent, total_offsets - usual.latent_offsets
-        )
+        apart = windows.series.once(self.name, lambda: _leave_one_out(case.layout, usual))
         values = _distance(
             case.layout, features.latent, features.latent_offsets, training.latent, training.latent_offsets
         )
@@ -94,6 +91,12 @@ class MultivariateDrift:
         )
         normal = learn(windows, np.where(enough_rows(usual_rows), FITTED * apart, np.nan), usual_rows)
         yield Question(readings, normal, Rule(self.floor, Harm.HIGHER, distance=True))
+
+
+def _leave_one_out(layout: Layout, usual: FeatureCounts) -> FloatArray:
+    """[R, 1] distance of each window from the sum of the others."""
+    counts, offsets = usual.latent, usual.latent_offsets
+    return _distance(layout, counts, offsets, counts.sum(axis=0) - counts, offsets.sum(axis=0) - offsets)
 
 
 def moved_together(layout: Layout, served: FeatureCounts, training: FeatureCounts) -> dict[str, float]:
