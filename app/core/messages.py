@@ -6,15 +6,45 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from app.core.alerting import Finding, State, utc_text
+from app.core.alerting import Finding, utc_text
 from app.core.model import Outcome, Window
+from app.core.severity import Severity
 
 MOST_LINES = 20
 MOST_CAUSES = 3
+
+
+class Kind(StrEnum):
+    """What a message is for. Those of an alert come in this order; a digest and news are about no single alert."""
+
+    FIRING = "firing"
+    REPEATED = "repeated"
+    ESCALATED = "escalated"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    DIGEST = "digest"
+    NEWS = "news"
+
+    @property
+    def alarms(self) -> bool:
+        """Whether something is in breach that nobody has in hand yet."""
+        return self in _ALARMS
+
+
+_ALARMS = frozenset({Kind.FIRING, Kind.REPEATED, Kind.ESCALATED})
+_VERBS = {
+    Kind.FIRING: "breached",
+    Kind.REPEATED: "still in breach",
+    Kind.ESCALATED: "still in breach and nobody has it",
+    Kind.ACKNOWLEDGED: "acknowledged",
+    Kind.RESOLVED: "back within its limit",
+}
+"""What a message about findings says of its check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +61,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message about one check of one version.
+    """One message: about one check of one version, or, where `model` and `version` are empty, about Watchkeeper itself.
 
     `id` is the same however often the message is sent; `thread` is the same for all messages of this check and
     version, so that mail programs can show them together. `more` counts the subjects beyond `lines`.
@@ -39,8 +69,8 @@ class Message:
 
     id: str
     thread: str
-    kind: State
-    severity: str
+    kind: Kind
+    severity: Severity
     title: str
     model: str
     version: str
@@ -62,7 +92,7 @@ def compose(
     *,
     identity: str,
     thread: str,
-    kind: State,
+    kind: Kind,
     model: str,
     version: str,
     at: datetime,
@@ -85,7 +115,7 @@ def compose(
         id=identity,
         thread=thread,
         kind=kind,
-        severity="warning" if kind is State.FIRING else "info",
+        severity=Severity.WARNING if kind.alarms else Severity.INFO,
         title=_title(model, version, kind, ordered),
         model=model,
         version=version,
@@ -95,10 +125,10 @@ def compose(
         window=newest.window,
         lines=tuple(_line(found) for found in ordered[:MOST_LINES]),
         more=max(0, len(ordered) - MOST_LINES),
-        advice=advice if kind is State.FIRING else "",
+        advice=advice if kind.alarms else "",
         link=link,
         expected_rate=max(rates) if rates else None,
-        causes=tuple(causes[:MOST_CAUSES]) if kind is State.FIRING else (),
+        causes=tuple(causes[:MOST_CAUSES]) if kind.alarms else (),
         report=report,
     )
 
@@ -107,8 +137,8 @@ def _line(found: Finding) -> Line:
     return Line(found.subject, found.segment, found.value, found.limit, found.statistic, found.reason)
 
 
-def _title(model: str, version: str, kind: State, ordered: Sequence[Finding]) -> str:
-    verb = "breached" if kind is State.FIRING else "back within its limit"
+def _title(model: str, version: str, kind: Kind, ordered: Sequence[Finding]) -> str:
+    verb = _VERBS[kind]
     if ordered[0].outcome is Outcome.NOT_EVALUATED:
         verb = "no longer watched"
     names = [subject_text(found.subject, found.segment) for found in ordered]

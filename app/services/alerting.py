@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Engine
 
 from app.core.alerting import Finding, State, decide, fingerprint
 from app.core.causes import cause_text, likely
-from app.core.messages import MOST_CAUSES, Message, compose
+from app.core.messages import MOST_CAUSES, Kind, Message, compose
 from app.core.model import Outcome, Window
 from app.services import checks
 from app.services.alert_reports import request_reports
 from app.services.causes import causes_of
-from app.storage import alerts, outbox
+from app.services.telling import tell
+from app.storage import alerts
 from app.storage.alerts import MeasuredVersion, StoredAlert, Transition
 from app.storage.engine import read, write
 
@@ -95,9 +96,8 @@ def _alert_version(engine: Engine, version: MeasuredVersion, telling: _Telling) 
         asked = request_reports(connection, version.version_id, transitions, now) if telling.reports else {}
         messages = _messages(version, transitions, known, telling, why, asked)
         for message, told in messages:
-            notification_id = alerts.add_notification(connection, version.version_id, message)
+            notification_id = tell(connection, message, version_id=version.version_id)
             alerts.add_transitions(connection, notification_id, told, now)
-            outbox.add_deliveries(connection, notification_id, now)
     fired = sum(transition.new is State.FIRING for transition in transitions)
     return AlertSummary(fired, len(transitions) - fired, len(messages))
 
@@ -181,7 +181,7 @@ def _messages(
                 [transition.finding for transition in told],
                 identity=uuid.uuid4().hex,
                 thread=fingerprint(version.project, version.model, version.version, check, "", "")[:32],
-                kind=kind,
+                kind=Kind(kind.value),
                 model=version.model,
                 version=version.version,
                 at=telling.now,

@@ -15,12 +15,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 import app.channels
-from app.core.alerting import State
 from app.core.delivery import Answer
 from app.core.errors import ConflictError, InvalidError, NotFoundError
-from app.core.messages import Line, Message
+from app.core.messages import Kind, Line, Message
 from app.core.ports import Channel
 from app.core.registry import plugins
+from app.core.severity import Severity
 from app.outbound import OutboundClient
 from app.services.secrets import Secrets, check_reference
 from app.services.sending import attempt
@@ -128,8 +128,8 @@ def _test_message(name: str, now: datetime) -> Message:
     return Message(
         id=uuid.uuid4().hex,
         thread=uuid.uuid4().hex,
-        kind=State.RESOLVED,
-        severity="info",
+        kind=Kind.NEWS,
+        severity=Severity.INFO,
         title=f"Watchkeeper: a test of the channel {name}",
         model="",
         version="",

@@ -11,9 +11,8 @@ from sqlalchemy import Connection, Row, Select, and_, case, func, insert, or_, s
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.alerting import AlertState, Finding, State
-from app.core.messages import Message, to_json
 from app.core.model import Outcome, Stage, Window, WindowLength
-from app.storage.tables import alert, alert_transition, measurement, model, notification, version
+from app.storage.tables import alert, alert_transition, measurement, model, version
 
 Series: TypeAlias = tuple[str, str, str]
 """What is followed through the windows of a version: check, subject and segment."""
@@ -197,19 +196,6 @@ def _seen(finding: Finding) -> dict[str, Any]:
         "limit": finding.limit,
         "reason": finding.reason,
     }
-
-
-def add_notification(connection: Connection, version_id: int, message: Message) -> int:
-    """Store what is to be told; its id."""
-    values = {
-        "version_id": version_id,
-        "check": message.check,
-        "kind": message.kind.value,
-        "message": to_json(message),
-        "created_at": message.at,
-    }
-    identity: int = connection.execute(insert(notification).values(values).returning(notification.c.id)).scalar_one()
-    return identity
 
 
 def add_transitions(

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, case, exists, func, insert, select, update
 
 from app.core.messages import Message, from_json
-from app.storage.tables import action, channel, delivery, notification, retraining_policy
+from app.storage.tables import action, delivery, notification, retraining_policy
 
 CLAIM = timedelta(minutes=5)
 """How long a claimed row belongs to its sender; far longer than the slowest attempt."""
@@ -51,9 +51,8 @@ class ClaimedAction:
     secret: str | None
 
 
-def add_deliveries(connection: Connection, notification_id: int, now: datetime) -> int:
-    """One delivery of the notification for every channel there is; how many."""
-    channels = connection.scalars(select(channel.c.id).order_by(channel.c.id)).all()
+def add_deliveries(connection: Connection, notification_id: int, channel_ids: Sequence[int], now: datetime) -> None:
+    """One delivery of the notification for each of the channels, due at once."""
     rows = [
         {
             "notification_id": notification_id,
@@ -62,11 +61,10 @@ def add_deliveries(connection: Connection, notification_id: int, now: datetime) 
             "next_attempt_at": now,
             "created_at": now,
         }
-        for channel_id in channels
+        for channel_id in channel_ids
     ]
     if rows:
         connection.execute(insert(delivery), rows)
-    return len(rows)
 
 
 def channels_with_due_deliveries(connection: Connection, now: datetime) -> Sequence[int]:
@@ -78,7 +76,7 @@ def channels_with_due_deliveries(connection: Connection, now: datetime) -> Seque
 
 
 def claim_delivery(connection: Connection, channel_id: int, now: datetime) -> ClaimedDelivery | None:
-    """The channel's oldest due delivery that no older one of the same version and check must precede."""
+    """The channel's oldest due delivery that no older one of the same thread must precede."""
     older, older_notification = delivery.alias(), notification.alias()
     waits_for_older = exists(
         select(older.c.id)
@@ -87,8 +85,7 @@ def claim_delivery(connection: Connection, channel_id: int, now: datetime) -> Cl
             older.c.channel_id == delivery.c.channel_id,
             older.c.state == SendState.PENDING.value,
             older.c.id < delivery.c.id,
-            older_notification.c.version_id == notification.c.version_id,
-            older_notification.c.check == notification.c.check,
+            older_notification.c.thread == notification.c.thread,
         )
     )
     row = connection.execute(

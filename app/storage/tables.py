@@ -308,16 +308,18 @@ measurement = Table(
     Index("ix_measurement_version_id_window_start", "version_id", "window_start"),
 )
 
+# Of no version: an alert about Watchkeeper itself.
 alert = Table(
     "alert",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("fingerprint", String(64), nullable=False, unique=True),
-    _version_id(),
+    Column("version_id", ForeignKey("version.id", ondelete="CASCADE")),
     Column("check", String(50), nullable=False),
     Column("subject", String(200), nullable=False),
     Column("segment", String(200), nullable=False, server_default=""),
     Column("state", String(20), nullable=False),
+    Column("severity", String(10), nullable=False, server_default="warning"),  # info | warning | critical
     Column("since", UtcDateTime),  # start of the first window of the present run of breaches
     Column("changed_at", UtcDateTime, nullable=False),
     Column("judged_window", UtcDateTime, nullable=False),  # start of the window that the state rests on
@@ -331,9 +333,10 @@ notification = Table(
     "notification",
     metadata,
     Column("id", BigId, primary_key=True),
-    _version_id(),
+    Column("version_id", ForeignKey("version.id", ondelete="CASCADE")),
     Column("check", String(50), nullable=False),
-    Column("kind", String(20), nullable=False),  # firing | resolved
+    Column("kind", String(20), nullable=False),  # one of app.core.messages.Kind
+    Column("thread", String(64), nullable=False, server_default="", index=True),  # messages of one are sent in order
     Column("message", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from app.core.alerting import State
-from app.core.messages import Line, Message
+from app.core.messages import Kind, Line, Message
 from app.core.model import Window
+from app.core.severity import Severity
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -16,8 +16,8 @@ def firing(lines: int = 2, text: str = "above its limit", more: int = 0) -> Mess
     return Message(
         id="0a1b2c.7",
         thread="feedbeef",
-        kind=State.FIRING,
-        severity="warning",
+        kind=Kind.FIRING,
+        severity=Severity.WARNING,
         title="delay 1: training_serving_skew breached for dep_delay and 1 more",
         model="delay",
         version="1",

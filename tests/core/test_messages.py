@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.core.alerting import Finding, State
-from app.core.messages import MOST_LINES, Line, Message, compose, facts, from_json, line_text, to_json
+from app.core.alerting import Finding
+from app.core.messages import MOST_LINES, Kind, Line, Message, compose, facts, from_json, line_text, to_json
 from app.core.model import Outcome, Window
+from app.core.severity import Severity
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(days=1))
@@ -22,7 +23,7 @@ def found(subject: str, value: float = 0.2, **more: Any) -> Finding:
     return Finding("skew", subject, outcome=Outcome.BREACH, window=WINDOW, value=value, **values)
 
 
-def message(findings: list[Finding], kind: State = State.FIRING) -> Message:
+def message(findings: list[Finding], kind: Kind = Kind.FIRING) -> Message:
     return compose(
         findings,
         identity="a1",
@@ -40,14 +41,17 @@ def message(findings: list[Finding], kind: State = State.FIRING) -> Message:
 @pytest.mark.parametrize(
     ("findings", "kind", "title"),
     [
-        ([found("")], State.FIRING, "delay 1: skew breached"),
-        ([found("age")], State.FIRING, "delay 1: skew breached for age"),
-        ([found("age", segment="carrier=UA")], State.FIRING, "delay 1: skew breached for age (carrier=UA)"),
-        ([found("a"), found("b", 0.9), found("c")], State.FIRING, "delay 1: skew breached for b and 2 more"),
-        ([found("age")], State.RESOLVED, "delay 1: skew back within its limit for age"),
+        ([found("")], Kind.FIRING, "delay 1: skew breached"),
+        ([found("age")], Kind.FIRING, "delay 1: skew breached for age"),
+        ([found("age", segment="carrier=UA")], Kind.FIRING, "delay 1: skew breached for age (carrier=UA)"),
+        ([found("a"), found("b", 0.9), found("c")], Kind.FIRING, "delay 1: skew breached for b and 2 more"),
+        ([found("age")], Kind.REPEATED, "delay 1: skew still in breach for age"),
+        ([found("age")], Kind.ESCALATED, "delay 1: skew still in breach and nobody has it for age"),
+        ([found("age")], Kind.ACKNOWLEDGED, "delay 1: skew acknowledged for age"),
+        ([found("age")], Kind.RESOLVED, "delay 1: skew back within its limit for age"),
     ],
 )
-def test_title(findings: list[Finding], kind: State, title: str) -> None:
+def test_title(findings: list[Finding], kind: Kind, title: str) -> None:
     assert message(findings, kind).title == title
 
 
@@ -79,9 +83,28 @@ def test_times_carry_their_zone() -> None:
     }
 
 
-def test_a_resolved_message_advises_nothing() -> None:
-    assert message([found("a")], State.RESOLVED).advice == ""
-    assert message([found("a")]).advice == "Look at the join."
+@pytest.mark.parametrize(
+    ("kind", "severity", "advice"),
+    [
+        (Kind.FIRING, Severity.WARNING, "Look at the join."),
+        (Kind.REPEATED, Severity.WARNING, "Look at the join."),
+        (Kind.ESCALATED, Severity.WARNING, "Look at the join."),
+        (Kind.ACKNOWLEDGED, Severity.INFO, ""),
+        (Kind.RESOLVED, Severity.INFO, ""),
+    ],
+)
+def test_only_what_alarms_advises(kind: Kind, severity: Severity, advice: str) -> None:
+    told = message([found("a")], kind)
+
+    assert (told.severity, told.advice) == (severity, advice)
+
+
+def test_what_was_stored_by_an_earlier_version_is_read() -> None:
+    stored = to_json(message([found("age")])) | {"kind": "resolved", "severity": "info"}
+
+    told = from_json(stored)
+
+    assert (told.kind, told.severity) == (Kind.RESOLVED, Severity.INFO)
 
 
 @pytest.mark.parametrize("value", [0.25, None, math.inf, -math.inf])

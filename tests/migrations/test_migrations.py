@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, insert, inspect, select
+from sqlalchemy import Engine, insert, inspect, select, text
 
 from app.storage import migrate
 from app.storage.engine import write
-from app.storage.tables import metadata, model
+from app.storage.tables import metadata, model, notification
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate._config()).walk_revisions()][::-1]
 
@@ -37,6 +37,30 @@ def test_every_step_goes_up_down_and_up(engine: Engine, revision: str) -> None:
     migrate.downgrade(engine, "-1")
     migrate.upgrade(engine, revision)
     assert migrate.current(engine) == revision
+
+
+def test_messages_that_were_stored_before_threads_had_a_column_know_theirs(engine: Engine) -> None:
+    migrate.downgrade(engine, "0009")
+    now = datetime.now(UTC)
+    with write(engine) as connection:
+        connection.execute(
+            insert(model).values(name="m", task="binary", window="day", confident_threshold=1, created_at=now)
+        )
+        connection.execute(
+            text(
+                "INSERT INTO version (model_id, name, stage, decision_threshold, dependencies, created_at) "
+                "SELECT id, '1', 'live', 0.5, '{}', created_at FROM model"
+            )
+        )
+        connection.execute(
+            text(
+                'INSERT INTO notification (version_id, "check", kind, message, created_at) '
+                "SELECT id, 'volume', 'firing', '{\"thread\": \"feed\"}', created_at FROM version"
+            )
+        )
+    migrate.upgrade(engine)
+    with write(engine) as connection:
+        assert connection.execute(select(notification.c.thread, notification.c.kind)).all() == [("feed", "firing")]
 
 
 def test_upgrading_what_is_current_keeps_the_data(engine: Engine) -> None:

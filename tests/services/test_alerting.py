@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, event
 
-from app.core.alerting import State
-from app.core.messages import MOST_LINES, Message, from_json
+from app.core.messages import MOST_LINES, Kind, Message, from_json
 from app.core.model import Stage
 from app.services.alerting import RECENT_WINDOWS, AlertSummary, alert
 from app.services.catalogue import set_stage
@@ -126,7 +125,7 @@ def test_the_fire_and_its_resolve_are_of_one_thread(engine: Engine, version_id: 
     alert(engine, NOW)
 
     fire, resolve = messages(engine)
-    assert (fire.kind, resolve.kind) == (State.FIRING, State.RESOLVED)
+    assert (fire.kind, resolve.kind) == (Kind.FIRING, Kind.RESOLVED)
     assert fire.thread == resolve.thread
     assert fire.id != resolve.id
     assert resolve.since == START
@@ -247,7 +246,7 @@ def test_a_change_and_its_message_are_written_together_or_not_at_all(
         raise RuntimeError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.services.alerting.outbox.add_deliveries", fail)
+        patch.setattr("app.services.telling.outbox.add_deliveries", fail)
         with pytest.raises(RuntimeError):
             alert(engine, NOW)
 

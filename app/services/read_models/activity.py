@@ -72,7 +72,10 @@ def undelivered(engine: Engine, model: str | None = None, *, most: int = 20) -> 
             delivery.next_attempt_at,
         )
         .select_from(
-            tables.delivery.join(tables.channel).join(tables.notification).join(tables.version).join(tables.model)
+            tables.delivery.join(tables.channel)
+            .join(tables.notification)
+            .outerjoin(tables.version)
+            .outerjoin(tables.model)
         )
         .where(delivery.state != DELIVERED, or_(delivery.attempts > 0, delivery.last_error != ""))
         .order_by(delivery.created_at.desc(), delivery.id.desc())

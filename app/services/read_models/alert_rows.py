@@ -18,10 +18,10 @@ _alert, _transition = tables.alert.c, tables.alert_transition.c
 def alerts(engine: Engine, *, model: str | None = None, all_: bool = False) -> list[dict[str, Any]]:
     """The open alerts, or with `all_` every alert there ever was: firing ones first, then the latest change first.
 
-    A row holds model, version, check, subject, segment (None for the whole), state, since, changed_at, judged_window,
-    value, limit, reason, transitions (how many), and of the last message about it: advice, notified_at and deliveries
-    [{channel, kind, state, attempts, last_error, next_attempt_at, delivered_at}]. Raises NotFoundError on an unknown
-    model.
+    A row holds model and version (None: it is about Watchkeeper itself), check, subject, segment (None for the whole),
+    state, severity, since, changed_at, judged_window, value, limit, reason, transitions (how many), and of the last
+    message about it: advice, notified_at and deliveries [{channel, kind, state, attempts, last_error, next_attempt_at,
+    delivered_at}]. Raises NotFoundError on an unknown model.
     """
     with read(engine) as connection:
         rows = _alerts(connection, model, all_)
@@ -46,7 +46,7 @@ def _alerts(connection: Connection, model: str | None, all_: bool) -> list[dict[
             *(column for column in _alert if column.key not in {"version_id", "fingerprint"}),
             transitions.label("transitions"),
         )
-        .select_from(tables.alert.join(tables.version).join(tables.model))
+        .select_from(tables.alert.outerjoin(tables.version).outerjoin(tables.model))
         .order_by(_alert.state != State.FIRING.value, _alert.changed_at.desc(), _alert.check, _alert.subject)
     )
     if model is not None:

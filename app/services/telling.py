@@ -1,0 +1,26 @@
+"""To tell somebody something: a message and its deliveries, in the transaction of what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from app.core.messages import Message
+from app.storage import channels, notifications, outbox
+
+
+def tell(connection: Connection, message: Message, *, version_id: int | None = None) -> int:
+    """Put the message into the outbox of every channel that hears of it; the notification's id.
+
+    Written by the caller's transaction: what it is about and the message are stored together or not at all.
+    `version_id` is that of the version that the message is about; None: it is about a model as a whole, or none.
+    """
+    notification_id = notifications.add_notification(connection, message, version_id)
+    outbox.add_deliveries(connection, notification_id, audience(connection), message.at)
+    return notification_id
+
+
+def audience(connection: Connection) -> Sequence[int]:
+    """Ids of the channels that a message goes to: all there are."""
+    return [channel.id for channel in channels.list_channels(connection)]
