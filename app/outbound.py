@@ -53,14 +53,16 @@ class OutboundClient:
         self._timeout = timeout
         self._tls = ssl.create_default_context()
 
-    def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        """POST `body` to an http or https URL. Raises OutboundError when there was no answer in time."""
+    def request(
+        self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> HttpAnswer:
+        """Send a request to an http or https URL. Raises OutboundError when there was no answer in time."""
         parts = check_url(url)
         target = f"{parts.scheme}://{parts.hostname}"
         backend = _GuardedBackend(self, monotonic() + self._timeout)
         try:
             with httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool:
-                return _exchange(pool, url, body, headers)
+                return _exchange(pool, method, url, body, headers or {})
         except httpcore.ConnectTimeout:
             raise OutboundError(f"{target}: no connection within {self._timeout:g} s") from None
         except httpcore.ConnectError as error:
@@ -127,8 +129,10 @@ def check_url(url: str) -> SplitResult:
     return parts
 
 
-def _exchange(pool: httpcore.ConnectionPool, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-    with pool.stream("POST", url, headers=[*headers.items(), ("Connection", "close")], content=body) as response:
+def _exchange(
+    pool: httpcore.ConnectionPool, method: str, url: str, body: bytes, headers: Mapping[str, str]
+) -> HttpAnswer:
+    with pool.stream(method, url, headers=[*headers.items(), ("Connection", "close")], content=body) as response:
         received = bytearray()
         for chunk in response.iter_stream():
             received += chunk

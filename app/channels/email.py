@@ -61,7 +61,7 @@ class Email:
             raise InvalidError("sender", self.sender, "must be one address")
         addresses_of("recipients", self.recipients)
 
-    def send(self, message: Message, *, network: Network, resolve: Resolve) -> Answer:
+    def send(self, message: Message, *, network: Network, resolve: Resolve, thread: str = "") -> Answer:
         """Send the mail. SMTP 4xx and a lost connection are worth another try; 5xx is not."""
         password = resolve(self.password) if self.password else ""
         where = f"smtp://{self.host}:{self.port}"

@@ -32,10 +32,10 @@ class Slack:
 
     url: str = field(metadata={"secret": True, "help": "address of the incoming webhook"})
 
-    def send(self, message: Message, *, network: Network, resolve: Resolve) -> Answer:
+    def send(self, message: Message, *, network: Network, resolve: Resolve, thread: str = "") -> Answer:
         """Send the message. Slack says `ok`: any other body, even with status 200, means that nobody was told."""
         body = json.dumps(payload(message)).encode()
-        answer = network.post(resolve(self.url), body=body, headers={"Content-Type": "application/json"})
+        answer = network.request("POST", resolve(self.url), body=body, headers={"Content-Type": "application/json"})
         verdict = judge(answer)
         code = f" ({answer.body.decode()})" if _SLACK_CODE.fullmatch(answer.body) else ""
         match verdict:

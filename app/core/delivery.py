@@ -28,9 +28,14 @@ _TRY_AGAIN = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The other side has taken it. `note` says what was not perfect about it."""
+    """The other side has taken it. `note` says what was not perfect about it.
+
+    `receipt` is what the channel wants to be handed with the next message of the same thread, such as the identity that
+    the other side gave this one.
+    """
 
     note: str = ""
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

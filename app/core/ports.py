@@ -15,7 +15,9 @@ Resolve: TypeAlias = Callable[[str], str]
 class Network(Protocol):
     """The guarded way out; see `app.outbound`."""
 
-    def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+    def request(
+        self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> HttpAnswer:
         """Send one request, follow nothing. Raises `app.outbound.OutboundError`; any HTTP status is an answer."""
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
@@ -32,8 +34,10 @@ class Channel(Protocol):
     name: ClassVar[str]
     """The kind of channel, which is the name of its module."""
 
-    def send(self, message: Message, *, network: Network, resolve: Resolve) -> Answer:
+    def send(self, message: Message, *, network: Network, resolve: Resolve, thread: str = "") -> Answer:
         """Send the message once. Returns after the other side has answered.
 
+        `thread` is the receipt of the newest message of the same thread that this channel has taken; empty when there
+        is none, or when it came without one.
         Errors of `network` and `resolve` pass through. No text that is returned holds a secret.
         """

@@ -157,7 +157,9 @@ def _post(claimed: ClaimedAction, network: Network, secrets: Secrets) -> Answer:
         raise SecretError(f"the secret {claimed.secret} {error}") from None
     # The wall clock whatever the worker's is: receivers refuse what was signed minutes ago, against replays.
     signed = signed_headers(key, claimed.webhook_id, datetime.now(UTC), body)
-    return judge(network.post(claimed.url, body=body, headers={"Content-Type": "application/json", **signed}))
+    return judge(
+        network.request("POST", claimed.url, body=body, headers={"Content-Type": "application/json", **signed})
+    )
 
 
 def _settle(engine: Engine, claimed: ClaimedAction, answer: Answer, now: datetime) -> SendSummary:

@@ -45,8 +45,8 @@ def attempt(send: Callable[[], Answer], secrets: Secrets) -> Answer:
     except WatchkeeperError as error:
         answer = Failed(str(error))
     match answer:
-        case Sent(note):
-            return Sent(secrets.redact(note))
+        case Sent(note, receipt):
+            return Sent(secrets.redact(note), receipt)
         case Retry(why, after):
             return Retry(secrets.redact(why), after)
         case Failed(why):
