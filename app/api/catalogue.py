@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from app.api.context import Shared
 from app.core.model import Model, Stage, Task, Version, WindowLength
-from app.services import catalogue
+from app.services import catalogue, deployments
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -43,12 +43,14 @@ class ModelBody(BaseModel):
 
 
 class VersionBody(BaseModel):
-    """One trained artefact of a model and how it is deployed."""
+    """One trained artefact of a model and how it is deployed. Without a stage, the first version of a model is live,
+    and a later one registered.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
-    stage: Stage = Stage.LIVE
+    stage: Stage | None = None
     decision_threshold: float = 0.5
     newest_training_row: AwareDatetime | None = None
     deployed_at: AwareDatetime | None = None
@@ -64,6 +66,7 @@ class VersionBody(BaseModel):
 class StoredVersion(VersionBody):
     """A version as it is registered."""
 
+    stage: Stage
     created_at: AwareDatetime | None
 
     @classmethod
@@ -124,17 +127,21 @@ def change_model(model: str, body: ModelChanges, context: Shared) -> StoredModel
 
 
 class StageBody(BaseModel):
-    """Where a version stands."""
+    """Where a version stands, who says so and why. `beside`: with `live`, the versions that are live stay so."""
 
     model_config = ConfigDict(extra="forbid")
 
     stage: Stage
+    author: str = ""
+    reason: str = ""
+    beside: bool = False
 
 
 @router.patch("/{model}/versions/{version}", summary="Say where a version stands")
 def set_stage(model: str, version: str, body: StageBody, context: Shared) -> StoredVersion:
-    """A retired version is judged no more."""
-    changed = catalogue.set_stage(context.engine, model, version, body.stage)
+    """A version that becomes live takes the place of the one that was; a retired one is judged no more."""
+    said = body.model_dump()
+    changed = deployments.set_stage(context.engine, model, version, said.pop("stage"), datetime.now(UTC), **said)
     context.targets.forget()
     return StoredVersion.of(changed)
 
@@ -174,8 +181,9 @@ def list_models(context: Shared) -> list[StoredModel]:
 @router.post("/{model}/versions", summary="Register a version of a model")
 def register_version(model: str, body: VersionBody, context: Shared) -> StoredVersion:
     """Registering a version again with the same values changes nothing; with other values it is a conflict (409)."""
-    new = Version(model_id=0, **body.model_dump())
-    version = catalogue.register_version(context.engine, model, new, datetime.now(UTC))
+    values = body.model_dump() | {"stage": body.stage or Stage.REGISTERED}
+    new, stage_open = Version(model_id=0, **values), body.stage is None
+    version = catalogue.register_version(context.engine, model, new, datetime.now(UTC), stage_open=stage_open)
     context.targets.forget()
     return StoredVersion.of(version)
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "demo": "servers:demo",
     "model": "catalogue:model",
     "version": "catalogue:version",
+    "deployment": "deployments:deployment",
+    "rollback": "deployments:rollback",
     "import": "files:import_",
     "measurements": "findings:measurements",
     "check": "gate:check",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from app.cli.output import format_option, show
-from app.cli.parameters import DURATION, TIME
+from app.cli.parameters import DURATION, TIME, author_option
 from app.cli.session import database, now
 from app.core.alerting import utc_text
 from app.core.model import Model, Stage, Task, Version, WindowLength
@@ -207,8 +207,11 @@ Examples:
 @click.argument("model_name", metavar="MODEL")
 @click.argument("name", metavar="VERSION")
 @click.option(
-    "--stage", type=click.Choice([s.value for s in Stage]), default="live", show_default=True, help="Where it stands."
+    "--stage",
+    type=click.Choice([s.value for s in Stage]),
+    help="Where it stands; without it, the first version of a model is live, and a later one registered.",
 )
+@author_option
 @click.option(
     "--decision-threshold",
     type=float,
@@ -228,7 +231,13 @@ Examples:
     "--dependency", "dependencies", multiple=True, metavar="NAME==VERSION", help="May be given several times."
 )
 def version_add(
-    model_name: str, name: str, stage: str, artefact_format: str, dependencies: tuple[str, ...], **rest: Any
+    model_name: str,
+    name: str,
+    stage: str | None,
+    author: str,
+    artefact_format: str,
+    dependencies: tuple[str, ...],
+    **rest: Any,
 ) -> None:
     """Register a version of MODEL. The same again changes nothing."""
     from app.services.catalogue import register_version
@@ -236,14 +245,14 @@ def version_add(
     new = Version(
         model_id=0,
         name=name,
-        stage=Stage(stage),
+        stage=Stage(stage or "registered"),
         format=artefact_format,
         dependencies=dict(_dependency(text) for text in dependencies),
         **rest,
     )
     with database() as engine:
-        register_version(engine, model_name, new, now())
-    click.echo(f"version {name} of {model_name} is registered")
+        stored = register_version(engine, model_name, new, now(), stage_open=stage is None, author=author)
+    click.echo(f"version {name} of {model_name} is registered; it stands at {stored.stage.value}")
     click.echo(f"Next: watchkeeper import reference FILE --model {model_name} --version {name} ...", err=True)
 
 
@@ -259,18 +268,29 @@ def _dependency(text: str) -> tuple[str, str]:
     epilog="""\b
 Examples:
   watchkeeper version stage fraud 2 retired
-  watchkeeper version stage fraud 3 live""",
+  watchkeeper version stage fraud 3 live --reason "better on the audit sample"
+  watchkeeper version stage fraud 3-eu live --beside""",
 )
 @click.argument("model_name", metavar="MODEL")
 @click.argument("name")
 @click.argument("stage", type=click.Choice([s.value for s in Stage]))
+@author_option
+@click.option("--reason", default="", help="Why.")
+@click.option("--beside", is_flag=True, help="With live: the versions that are live stay so.")
 @format_option
-def version_stage(model_name: str, name: str, stage: str, format_: str) -> None:
-    """Say where version NAME of MODEL stands. A retired one is judged no more, and its open alerts end."""
-    from app.services.catalogue import find, set_stage
+def version_stage(model_name: str, name: str, stage: str, author: str, reason: str, beside: bool, format_: str) -> None:
+    """Say where version NAME of MODEL stands.
 
+    One that becomes live takes the place of the one that was, which stays registered, to be gone back to. A retired
+    one is judged no more, and its open alerts end.
+    """
+    from app.services.catalogue import find
+    from app.services.deployments import set_stage
+
+    if beside and stage != Stage.LIVE:
+        raise click.UsageError("--beside goes with the stage live")
     with database() as engine:
-        changed = set_stage(engine, model_name, name, Stage(stage))
+        changed = set_stage(engine, model_name, name, Stage(stage), now(), author=author, reason=reason, beside=beside)
         show([_version_row(find(engine, model_name, name)[0], changed)], format_, columns=_VERSION_COLUMNS)
 
 

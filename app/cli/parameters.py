@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -41,3 +44,20 @@ class _Duration(click.ParamType[timedelta]):
 
 TIME = _Time()
 DURATION = _Duration()
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def author_option(command: _Command) -> _Command:
+    """`--author`: who does it, as it is written down beside what was done."""
+    return click.option("--author", default=_login, help="Who does it; without it, the name you are logged in by.")(
+        command
+    )
+
+
+def _login() -> str:
+    """The name of the account. A container may run under a number that no account has."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"

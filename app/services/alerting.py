@@ -81,7 +81,7 @@ def alert(
 def _alert_version(engine: Engine, version: MeasuredVersion, telling: _Telling) -> AlertSummary:
     with read(engine) as connection:
         oldest = version.newest_window - version.window * RECENT_WINDOWS
-        findings = [] if version.retired else alerts.newest_findings(connection, version.version_id, oldest)
+        findings = [] if version.unwatched else alerts.newest_findings(connection, version.version_id, oldest)
         known = alerts.stored_alerts(connection, version.version_id)
         gone = _gone(connection, version, findings, known.values())
     changes = _decide(version, findings, known)
@@ -119,8 +119,8 @@ def _gone(
 ) -> list[tuple[Finding, StoredAlert]]:
     """Alerts that fire about what the newest window does not measure, such as a feature that a new reference lacks.
 
-    While windows are judged anew, an alert waits until the window that it rests on has its turn. Of a retired version,
-    nothing is watched any more.
+    While windows are judged anew, an alert waits until the window that it rests on has its turn. Of a version that is
+    retired, or stands by, nothing is watched any more.
     """
     found = {finding.series for finding in findings}
     newest = version.newest_window
@@ -129,14 +129,14 @@ def _gone(
         for stored in known
         if stored.known.state is State.FIRING and stored.known.judged_window <= newest and stored.series not in found
     ]
-    asked = lost and not version.retired
+    asked = lost and not version.unwatched
     measured = alerts.measured_in(connection, version.version_id, newest) if asked else set()
     return [(_no_longer_watched(version, stored), stored) for stored in lost if stored.series not in measured]
 
 
 def _no_longer_watched(version: MeasuredVersion, stored: StoredAlert) -> Finding:
     window = Window(version.newest_window, version.newest_window + version.window)
-    why = "the version is retired" if version.retired else "the newest window has no such measurement"
+    why = version.unwatched or "the newest window has no such measurement"
     reason = f"no longer watched: {why}"
     return Finding(*stored.series, Outcome.NOT_EVALUATED, window, None, None, "", reason)
 

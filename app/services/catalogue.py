@@ -12,10 +12,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from app.core.budget import MOST_PER_MONTH
+from app.core.deployments import Change, Kind
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.model import Model, Stage, Task, Version
 from app.core.records import class_name
 from app.core.segments import LONGEST_ATTRIBUTE, MOST_ATTRIBUTES
+from app.services.stages import move
 from app.storage import catalogue, segments
 from app.storage.engine import read, write
 from app.storage.rebuilds import rebuilding, request_rebuild
@@ -43,24 +45,39 @@ def register_model(engine: Engine, new: Model, now: datetime) -> Model:
     return stored
 
 
-def register_version(engine: Engine, model_name: str, new: Version, now: datetime) -> Version:
+def register_version(
+    engine: Engine, model_name: str, new: Version, now: datetime, *, stage_open: bool = False, author: str = ""
+) -> Version:
     """Store a version of a model (`new.model_id` does not matter), or find it stored with the same values.
 
+    `stage_open`: nobody said where it stands. The first version of a model is live then, a later one only registered:
+    to be trained is not to be deployed. One that is registered as live takes the place of the one that was.
     Raises NotFoundError without the model, InvalidError for a value that is not allowed, ConflictError where a version
     of that name says otherwise.
     """
     _check_version(new)
+    _check_texts(author=author)
     try:
         with write(engine) as connection:
-            new = replace(new, model_id=catalogue.find_model(connection, model_name).id)
-            stored = _stored_version(connection, new) or catalogue.add_version(connection, new, now)
+            model = catalogue.lock_model(connection, model_name)
+            new = replace(new, model_id=model.id)
+            stored = _stored_version(connection, new) or _first_stored(connection, new, now, author, stage_open)
     except IntegrityError:
         with read(engine) as connection:
             stored = catalogue.find_version(connection, new.model_id, new.name)
-    wanted = replace(new, id=stored.id, created_at=stored.created_at)
+    wanted = replace(new, id=stored.id, created_at=stored.created_at, stage=stored.stage if stage_open else new.stage)
     # What was left open at registration may have been learnt from the reference since.
     wanted = wanted if new.newest_training_row else replace(wanted, newest_training_row=stored.newest_training_row)
     _agree(f"version {new.name!r} of model {model_name!r}", stored, wanted)
+    return stored
+
+
+def _first_stored(connection: Connection, new: Version, now: datetime, author: str, stage_open: bool) -> Version:
+    if stage_open:
+        new = replace(new, stage=Stage.REGISTERED if catalogue.list_versions(connection, new.model_id) else Stage.LIVE)
+    stored = catalogue.add_version(connection, new, now)
+    since = min(new.deployed_at or now, now) if new.stage is Stage.LIVE else now
+    move(connection, stored, new.stage, Change(since, author, "", Kind.REGISTERED), first=True)
     return stored
 
 
@@ -84,15 +101,6 @@ def change_model(engine: Engine, name: str, **changes: Any) -> Model:
         check_model(changed)
         catalogue.change_model(connection, changed)
     return changed
-
-
-def set_stage(engine: Engine, model_name: str, version_name: str, stage: Stage) -> Version:
-    """Say where a version stands; a retired one is judged no more. Raises NotFoundError on an unknown name."""
-    with write(engine) as connection:
-        model = catalogue.find_model(connection, model_name)
-        found = catalogue.find_version(connection, model.id, version_name)
-        catalogue.set_stage(connection, found.id, stage)
-    return replace(found, stage=stage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.core.alerting import AlertState, Finding, State
 from app.core.model import Outcome, Stage, Window, WindowLength
-from app.storage.tables import alert, alert_transition, measurement, model, version
+from app.storage.tables import alert, alert_transition, measurement, model, profile, version
 
 Series: TypeAlias = tuple[str, str, str]
 """What is followed through the windows of a version: check, subject and segment."""
+
+RETIRED = "the version is retired"
+STANDS_BY = "the version is not live, and gets no requests"
 
 _JUDGED = (Outcome.OK.value, Outcome.BREACH.value)
 
@@ -30,7 +33,7 @@ class MeasuredVersion:
     version: str
     newest_window: datetime
     window: timedelta
-    retired: bool = False
+    unwatched: str = ""  # why nothing about it is worth an alert: it is retired, or stands by without requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Transition:
 def measured_versions(connection: Connection) -> list[MeasuredVersion]:
     """Every version that has measurements. One look into the index per version, however long its history.
 
-    The newest window is that of the whole, which is stored after its segments.
+    The newest window is that of the whole, which is stored after its segments. A version that only stands by is
+    expected to be silent, and what was wrong while it served is no news any more; once it gets requests, it is watched.
     """
     newest = (
         select(func.max(measurement.c.window_start))
@@ -67,16 +71,22 @@ def measured_versions(connection: Connection) -> list[MeasuredVersion]:
         .correlate(version)
         .scalar_subquery()
     )
+    silent = ~exists().where(
+        profile.c.version_id == version.c.id, profile.c.segment == "", profile.c.window_start == newest
+    )
+    unwatched = case(
+        (version.c.stage == Stage.RETIRED.value, RETIRED),
+        (and_(version.c.stage == Stage.REGISTERED.value, silent), STANDS_BY),
+        else_="",
+    )
     rows = connection.execute(
-        select(version.c.id, model.c.project, model.c.name, version.c.name, newest, model.c.window, version.c.stage)
+        select(version.c.id, model.c.project, model.c.name, version.c.name, newest, model.c.window, unwatched)
         .join(model, model.c.id == version.c.model_id)
         .order_by(version.c.id)
     )
     return [
-        MeasuredVersion(
-            id_, project, model_, version_, window_start, WindowLength(length).delta, stage == Stage.RETIRED.value
-        )
-        for id_, project, model_, version_, window_start, length, stage in rows
+        MeasuredVersion(id_, project, model_, version_, window_start, WindowLength(length).delta, why)
+        for id_, project, model_, version_, window_start, length, why in rows
         if window_start is not None
     ]
 

@@ -57,6 +57,12 @@ def find_reference(connection: Connection, version_id: int) -> Reference | None:
     )
 
 
+def with_reference(connection: Connection, version_ids: Sequence[int]) -> set[int]:
+    """Those of the versions that have a reference."""
+    query = select(reference.c.version_id).where(reference.c.version_id.in_(version_ids))
+    return set(connection.scalars(query))
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceWindow:
     """What is known of a window of a reference before it is read; `position` orders and names it."""

@@ -330,6 +330,23 @@ api_key = Table(
     Column("revoked_at", UtcDateTime),
 )
 
+# Every change of a version's stage, written beside the change. Rows are never changed or deleted.
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _model_id(),
+    _version_id(),
+    Column("from_stage", String(20)),  # None: it had none, or none is known
+    Column("to_stage", String(20), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("author", String(200), nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("kind", String(20), nullable=False),
+    Index("ix_deployment_model_id_id", "model_id", "id"),
+    Index("ix_deployment_at", "at"),
+)
+
 import_progress = Table(
     "import_progress",
     metadata,

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, delete, event
 from app.core.messages import MOST_LINES, Kind, Message, from_json
 from app.core.model import Stage
 from app.services.alerting import RECENT_WINDOWS, AlertSummary, alert
-from app.services.catalogue import set_stage
 from app.services.checks import advice_for, all_checks
+from app.services.deployments import set_stage
 from app.storage import tables
 from app.storage.engine import write
 from tests.services.measured import DAY, START, add_channels, add_version, measure, rows_of
@@ -195,7 +195,7 @@ def test_an_alert_about_what_is_measured_no_more_ends_and_says_so(engine: Engine
 def test_the_alerts_of_a_retired_version_end_and_say_so(engine: Engine, version_id: int) -> None:
     measure(engine, version_id, "bb", subject="age")
     assert alert(engine, NOW).fired == 1
-    set_stage(engine, "delay", "1", Stage.RETIRED)
+    set_stage(engine, "delay", "1", Stage.RETIRED, START)
 
     assert alert(engine, NOW) == AlertSummary(resolved=1, notifications=1)
     assert messages(engine)[-1].lines[0].reason == "no longer watched: the version is retired"

@@ -10,13 +10,18 @@ import numpy as np
 
 from app.core.case import EVERY_TASK, Case
 from app.core.judgement import Harm, Readings, Rule, judge, learn, normal_windows
-from app.core.model import Measurement, Task
+from app.core.model import Measurement, Stage, Task
 from app.core.profile import FloatArray
+
+STANDS_BY = "the version is not live, so that no requests are expected"
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Predictions per window, against the model's own first windows in production; silence is a breach at once."""
+    """Predictions per window, against the model's own first windows in production; silence is a breach at once.
+
+    The silence of a version that is only registered, not live, in shadow or a canary, is expected.
+    """
 
     name: ClassVar[str] = "volume"
     question: ClassVar[str] = "Does the model get as many requests as usual?"
@@ -35,12 +40,14 @@ class Volume:
         # window does not: production hardly ever began at its beginning.
         windows = normal_windows(case, lambda series: np.arange(len(series)) > 0, production=True)
         usual = windows.series.outcomes.rows.astype(np.float64)[:, None]
+        expected = (case.rows == 0) & (case.version.stage is Stage.REGISTERED)
         readings = Readings(
             self.name,
             "predictions",
             [""],
             values=case.rows.astype(np.float64)[:, None],
-            why_not=lambda _window, _subject: "",
+            why_not=lambda window, _subject: STANDS_BY if expected[window] else "",
+            withheld=expected[:, None],
         )
         floor = self.floor_share * float(usual.mean()) if usual.size else np.nan
         silent = (case.rows == 0)[:, None] & bool(usual.size and usual.min() > 0)

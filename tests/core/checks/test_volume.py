@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from app.core.checks.volume import PLUGIN
-from app.core.model import Outcome
+from app.core.checks.volume import PLUGIN, STANDS_BY
+from app.core.model import Outcome, Stage
 from tests.core.checks.cases import LIVE, Given, by_day, days, learnt, two_of_three
 
 SILENCE = "silence: no predictions, where every window had some before"
@@ -51,6 +53,13 @@ def test_silence_between_full_windows_is_a_breach_at_once() -> None:
     found = by_day(PLUGIN, traffic(500, *normal_days(), 500, 0, 500).case())
     assert found.outcome[31:].tolist() == [Outcome.OK, Outcome.BREACH, Outcome.OK]
     assert found.reason[32] == SILENCE
+
+
+def test_of_a_version_that_stands_by_silence_is_expected() -> None:
+    case = traffic(500, *normal_days(), 500, 0, 500).case()
+    found = by_day(PLUGIN, replace(case, version=replace(case.version, stage=Stage.REGISTERED)))
+    assert found.outcome[31:].tolist() == [Outcome.OK, Outcome.NOT_EVALUATED, Outcome.OK]
+    assert (found.reason[32], found.value[32]) == (STANDS_BY, 0)
 
 
 def test_where_empty_windows_are_usual_silence_is_no_news() -> None:
