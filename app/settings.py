@@ -90,7 +90,9 @@ class Settings:
         parse=_flag,
     )
     work_interval_seconds: int = _setting("seconds between two rounds of the worker", 30, parse=_positive)
-    fold_interval_seconds: int = _setting("seconds between two folds of new records", 5, parse=_positive)
+    fold_interval_seconds: int = _setting(
+        "seconds between two folds of new records, and two looks for messages to send", 5, parse=_positive
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

@@ -18,7 +18,7 @@ from threading import Timer
 from typing import ClassVar
 
 from app.core import messages
-from app.core.delivery import Answer, Failed, Retry, Sent
+from app.core.delivery import Answer, Failed, Retry, Sent, Traits
 from app.core.errors import InvalidError
 from app.core.messages import Message
 from app.core.ports import Network, Resolve
@@ -36,6 +36,7 @@ class Email:
     """Mail through one SMTP server."""
 
     name: ClassVar[str] = "email"
+    traits: ClassVar[Traits] = Traits()
 
     host: str = field(metadata={"help": "name of the SMTP server"})
     sender: str = field(metadata={"help": "address that the mail comes from"})

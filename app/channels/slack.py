@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from app.core import messages
-from app.core.delivery import Answer, Failed, Retry, Sent, judge
+from app.core.delivery import JSON, Answer, Failed, Retry, Sent, Traits, judge
 from app.core.messages import Message
 from app.core.ports import Network, Resolve
 
@@ -29,13 +30,14 @@ class Slack:
     """An incoming webhook of a Slack workspace (or of a server that speaks the same, such as Mattermost)."""
 
     name: ClassVar[str] = "slack"
+    traits: ClassVar[Traits] = Traits(spacing=timedelta(seconds=1))
 
     url: str = field(metadata={"secret": True, "help": "address of the incoming webhook"})
 
     def send(self, message: Message, *, network: Network, resolve: Resolve, thread: str = "") -> Answer:
         """Send the message. Slack says `ok`: any other body, even with status 200, means that nobody was told."""
         body = json.dumps(payload(message)).encode()
-        answer = network.request("POST", resolve(self.url), body=body, headers={"Content-Type": "application/json"})
+        answer = network.request("POST", resolve(self.url), body=body, headers=JSON)
         verdict = judge(answer)
         code = f" ({answer.body.decode()})" if _SLACK_CODE.fullmatch(answer.body) else ""
         match verdict:

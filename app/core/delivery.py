@@ -65,6 +65,23 @@ class HttpAnswer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a service asks of those who send to it.
+
+    `spacing` is the least time between two messages. `resend` is how often it is told again what is still in breach,
+    where silence means that all is well. `keeps_open` says that an incident stays open there until its resolve comes.
+    """
+
+    spacing: timedelta = timedelta(0)
+    resend: timedelta | None = None
+    keeps_open: bool = False
+
+
+JSON = {"Content-Type": "application/json"}
+"""The headers of a request whose body is JSON."""
+
+
 def judge(answer: HttpAnswer) -> Answer:
     """2xx is sent; 408, 425, 429 and 5xx are worth another try; a redirect and every other 4xx are not."""
     if 200 <= answer.status < 300:

@@ -64,7 +64,8 @@ class Message:
     """One message: about one check of one version, or, where `model` and `version` are empty, about Watchkeeper itself.
 
     `id` is the same however often the message is sent; `thread` is the same for all messages of this check and
-    version, so that mail programs can show them together. `more` counts the subjects beyond `lines`.
+    version, so that mail programs can show them together. `more` counts the subjects beyond `lines`; `remaining` those
+    of the thread that are in breach after this change, which is what a resolve leaves open.
     """
 
     id: str
@@ -85,6 +86,17 @@ class Message:
     expected_rate: float | None = None
     causes: tuple[str, ...] = ()
     report: str = ""
+    remaining: int = 0
+
+    @property
+    def ends(self) -> bool:
+        """Whether the thread has nothing in breach any more, so that what stands open elsewhere can be closed."""
+        return self.kind is Kind.RESOLVED and not self.remaining
+
+    @property
+    def stands(self) -> bool:
+        """Whether the message is about a thread that has something in breach still."""
+        return self.kind not in {Kind.DIGEST, Kind.NEWS} and not self.ends
 
 
 def compose(
@@ -101,12 +113,13 @@ def compose(
     link: str = "",
     causes: Sequence[str] = (),
     report: str = "",
+    remaining: int = 0,
 ) -> Message:
     """One message about all `findings` (at least one, all of the same check), the worst first.
 
     Findings without a verdict end an alert about something that is not measured any more.
     `causes` are the likely ones in words, the likeliest first; the first MOST_CAUSES are told of what fires. `report`
-    is where a report about it is going to be.
+    is where a report about it is going to be, `remaining` how many subjects of the check are in breach now.
     """
     ordered = sorted(findings, key=lambda found: (-found.excess, found.subject, found.segment))
     newest = max(ordered, key=lambda found: found.window.start)
@@ -130,6 +143,7 @@ def compose(
         expected_rate=max(rates) if rates else None,
         causes=tuple(causes[:MOST_CAUSES]) if kind.alarms else (),
         report=report,
+        remaining=remaining,
     )
 
 
@@ -170,6 +184,8 @@ def facts(message: Message) -> list[tuple[str, str]]:
     rows = [("In breach since", utc_text(message.since))] if message.since else []
     if message.window:
         rows.append(("Window", f"{utc_text(message.window.start)} to {utc_text(message.window.end)}"))
+    if message.remaining and message.kind is Kind.RESOLVED:
+        rows.append(("Still in breach", f"{message.remaining} more of this check"))
     if message.causes:
         rows.append(("Likely causes", "; ".join(message.causes)))
     if message.report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol, TypeAlias
 
-from app.core.delivery import Answer, HttpAnswer
+from app.core.delivery import Answer, HttpAnswer, Traits
 from app.core.messages import Message
 
 Resolve: TypeAlias = Callable[[str], str]
@@ -33,6 +33,9 @@ class Channel(Protocol):
 
     name: ClassVar[str]
     """The kind of channel, which is the name of its module."""
+
+    traits: ClassVar[Traits]
+    """What its service asks of those who send to it."""
 
     def send(self, message: Message, *, network: Network, resolve: Resolve, thread: str = "") -> Answer:
         """Send the message once. Returns after the other side has answered.

@@ -26,11 +26,13 @@ from app.storage.lease import Lease
 
 GROUPS: tuple[tuple[Job, ...], ...] = (
     (Job.FOLD,),
-    (Job.EVALUATE, Job.ALERT, Job.DELIVER, Job.ACT),
+    (Job.EVALUATE, Job.ALERT, Job.ACT),
+    (Job.DELIVER,),
     (Job.REPORT,),
     (Job.ROLL_UP,),
 )
-"""Jobs that run one after the other. A fold of a long backlog does not hold up the messages that wait to be sent."""
+"""Jobs that run one after the other. Neither a long backlog to fold nor a long evaluation holds up the messages that
+wait to be sent, and a storm of messages to a slow channel holds up no evaluation."""
 LONGEST_TICK = timedelta(seconds=5)
 """How often at least it is asked who leads and which slots are due, and so how soon another worker takes over."""
 

@@ -94,7 +94,8 @@ def _alert_version(engine: Engine, version: MeasuredVersion, telling: _Telling) 
             alerts.refresh(connection, stored, finding)
         transitions = _change(connection, version, changes, now)
         asked = request_reports(connection, version.version_id, transitions, now) if telling.reports else {}
-        messages = _messages(version, transitions, known, telling, why, asked)
+        firing = alerts.firing_counts(connection, version.version_id)
+        messages = _messages(version, transitions, known, telling, why, asked, firing)
         for message, told in messages:
             notification_id = tell(connection, message, version_id=version.version_id)
             alerts.add_transitions(connection, notification_id, told, now)
@@ -169,6 +170,7 @@ def _messages(
     telling: _Telling,
     why: Mapping[str, Sequence[str]],
     asked: Mapping[str, int],
+    firing: Mapping[str, int],
 ) -> list[tuple[Message, list[Transition]]]:
     """One message per check and kind of change, with the transitions it tells."""
     groups: dict[tuple[str, State, bool], list[Transition]] = defaultdict(list)
@@ -190,6 +192,7 @@ def _messages(
                 link=_link(telling.public_url, version, check),
                 causes=why.get(check, ()),
                 report=_report(telling.public_url, asked.get(check) if kind is State.FIRING else None),
+                remaining=firing.get(check, 0),
             ),
             told,
         )

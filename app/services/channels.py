@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 import app.channels
-from app.core.delivery import Answer
+from app.core.delivery import Answer, Traits
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.messages import Kind, Line, Message
 from app.core.ports import Channel
@@ -46,6 +46,12 @@ class ChannelStatus:
 def kinds() -> dict[str, type[Channel]]:
     """Every kind of channel there is, by name."""
     return plugins(app.channels)
+
+
+def traits_of(kind: str) -> Traits:
+    """What the service behind that kind of channel asks of those who send to it; of a kind that is no more, nothing."""
+    known = kinds()
+    return known[kind].traits if kind in known else Traits()
 
 
 def configure(kind: str, config: Mapping[str, Any]) -> Channel:
@@ -107,6 +113,23 @@ def remove_channel(engine: Engine, name: str) -> None:
     """Remove a channel and what waits for it. Raises NotFoundError."""
     with write(engine) as connection:
         channels.remove_channel(connection, channels.find_channel(connection, name).id)
+
+
+@dataclass(frozen=True, slots=True)
+class Revival:
+    """How many messages that had been given up are sent again, and how many a newer one has overtaken meanwhile."""
+
+    pending: int
+    overtaken: int
+
+
+def retry_dead(engine: Engine, now: datetime, name: str) -> Revival:
+    """Let what was given up on a channel be sent again, from the first attempt on. Raises NotFoundError."""
+    with write(engine) as connection:
+        stored = channels.find_channel(connection, name)
+        pending = outbox.revive(connection, stored.id, now)
+        left = outbox.backlogs(connection).get(stored.id, Backlog())
+    return Revival(pending, left.dead)
 
 
 def send_test(

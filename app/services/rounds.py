@@ -29,7 +29,7 @@ from app.storage.engine import read, write
 from app.storage.jobs import RunState, finish_run, has_run, prune_runs, start_run
 
 KEEP_RUNS = timedelta(days=30)
-KEEP_DONE_FOLDS = timedelta(days=1)
+KEEP_DONE_FREQUENT = timedelta(days=1)
 """There is one every few seconds, and after a day nobody asks for those that went well."""
 LONGEST_DETAIL = 500
 
@@ -47,6 +47,8 @@ class Job(StrEnum):
 
 
 ALL = tuple(Job)
+FREQUENT = frozenset({Job.FOLD, Job.DELIVER})
+"""Jobs that look every few seconds for something to do."""
 JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
 AFTERWARDS = (Job.DELIVER, Job.ACT, Job.REPORT, Job.ROLL_UP)
 
@@ -108,7 +110,7 @@ def run_round(
 
 def interval(job: Job, settings: Settings) -> timedelta:
     """How often a job is to run."""
-    return timedelta(seconds=settings.fold_interval_seconds if job is Job.FOLD else settings.work_interval_seconds)
+    return timedelta(seconds=settings.fold_interval_seconds if job in FREQUENT else settings.work_interval_seconds)
 
 
 def _slot(job: Job, settings: Settings, now: datetime) -> datetime:
@@ -137,8 +139,8 @@ def _run(
     with write(engine) as connection:
         finish_run(connection, job, slot, state, detail, now + timedelta(seconds=seconds))
         prune_runs(connection, job, now - KEEP_RUNS)
-        if job is Job.FOLD:
-            prune_runs(connection, job, now - KEEP_DONE_FOLDS, RunState.DONE)
+        if job in FREQUENT:
+            prune_runs(connection, job, now - KEEP_DONE_FREQUENT, RunState.DONE)
     return JobRun(job, slot, state, detail, round(seconds, 3))
 
 

@@ -157,6 +157,13 @@ def stored_alerts(connection: Connection, version_id: int) -> dict[str, StoredAl
     }
 
 
+def firing_counts(connection: Connection, version_id: int) -> dict[str, int]:
+    """How many alerts of the version fire, by check."""
+    firing = (alert.c.version_id == version_id) & (alert.c.state == State.FIRING.value)
+    rows = connection.execute(select(alert.c.check, func.count().label("firing")).where(firing).group_by(alert.c.check))
+    return {row.check: row.firing for row in rows}
+
+
 def open_alert(
     connection: Connection, fingerprint: str, version_id: int, finding: Finding, now: datetime
 ) -> int | None:

@@ -31,12 +31,16 @@ class SendState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A message that is ours to send. `attempts` counts this one."""
+    """A message that is ours to send. `attempts` counts this one.
+
+    `thread` is the receipt of the newest message of its thread that the channel has taken; empty when there is none.
+    """
 
     id: int
     channel_id: int
     attempts: int
     message: Message
+    thread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,23 @@ def claim_delivery(connection: Connection, channel_id: int, now: datetime) -> Cl
     if row is None:
         return None
     _claim(connection, delivery, [row.id], now)
-    return ClaimedDelivery(row.id, channel_id, row.attempts + 1, from_json(row.message))
+    message = from_json(row.message)
+    return ClaimedDelivery(row.id, channel_id, row.attempts + 1, message, receipt(connection, channel_id, message))
+
+
+def receipt(connection: Connection, channel_id: int, message: Message) -> str:
+    """What the channel gave for the newest message of the thread that it has taken; empty when there is none."""
+    taken = (
+        select(delivery.c.receipt)
+        .join(notification, notification.c.id == delivery.c.notification_id)
+        .where(
+            delivery.c.channel_id == channel_id,
+            delivery.c.state == SendState.DELIVERED.value,
+            notification.c.thread == message.thread,
+        )
+        .order_by(delivery.c.id.desc())
+    )
+    return connection.scalar(taken.limit(1)) or ""
 
 
 def claim_actions(connection: Connection, now: datetime, most: int) -> list[ClaimedAction]:
@@ -141,6 +161,12 @@ def mark_delivered(connection: Connection, table: Table, row_id: int, now: datet
     connection.execute(update(table).where(table.c.id == row_id).values(values))
 
 
+def keep_receipt(connection: Connection, delivery_id: int, receipt: str, resend_at: datetime | None) -> None:
+    """What the channel wants back with the next message of the thread, and when it is to be told this one again."""
+    values = {"receipt": receipt, "resend_at": resend_at}
+    connection.execute(update(delivery).where(delivery.c.id == delivery_id).values(values))
+
+
 def mark_failed(
     connection: Connection, table: Table, row_id: int, attempts: int, error: str, next_attempt_at: datetime | None
 ) -> None:
@@ -159,6 +185,29 @@ def hold_channel(connection: Connection, channel_id: int, until: datetime) -> No
         & (delivery.c.next_attempt_at < until)
     )
     connection.execute(update(delivery).where(earlier).values(next_attempt_at=until))
+
+
+def revive(connection: Connection, channel_id: int, now: datetime) -> int:
+    """Let the channel's dead deliveries be tried again from the first attempt on; how many.
+
+    Those are left dead that a newer message of their thread has overtaken: an alert told after its resolve would stand
+    open for ever.
+    """
+    newer, newer_notification = delivery.alias(), notification.alias()
+    mine = select(notification.c.thread).where(notification.c.id == delivery.c.notification_id)
+    overtaken = exists(
+        select(newer.c.id)
+        .join(newer_notification, newer_notification.c.id == newer.c.notification_id)
+        .where(
+            newer.c.channel_id == channel_id,
+            newer.c.state == SendState.DELIVERED.value,
+            newer.c.id > delivery.c.id,
+            newer_notification.c.thread == mine.correlate(delivery).scalar_subquery(),
+        )
+    )
+    dead = (delivery.c.channel_id == channel_id) & (delivery.c.state == SendState.DEAD.value)
+    values = {"state": SendState.PENDING.value, "attempts": 0, "next_attempt_at": now}
+    return connection.execute(update(delivery).where(dead & ~overtaken).values(values)).rowcount
 
 
 @dataclass(frozen=True, slots=True)

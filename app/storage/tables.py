@@ -225,6 +225,8 @@ delivery = Table(
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("last_error", Text, nullable=False, server_default=""),
     Column("delivered_at", UtcDateTime),
+    Column("receipt", Text, nullable=False, server_default=""),  # what the channel is handed with the thread's next
+    Column("resend_at", UtcDateTime, index=True),  # delivered, and to be told again then; NULL: told once is enough
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("notification_id", "channel_id"),
     Index("ix_delivery_state_next_attempt_at", "state", "next_attempt_at"),

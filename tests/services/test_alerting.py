@@ -265,3 +265,20 @@ def test_the_callers_zone_does_not_matter(engine: Engine, version_id: int) -> No
 
     assert messages(engine)[0].at == NOW
     assert rows_of(engine, "alert")[0]["changed_at"] == NOW
+
+
+def test_a_resolve_says_what_is_still_in_breach(engine: Engine, version_id: int) -> None:
+    """Only the last one may close an incident that stands for the whole check."""
+    measure(engine, version_id, "b", subject="age")
+    measure(engine, version_id, "b", subject="fare")
+    alert(engine, NOW)
+    measure(engine, version_id, "o", subject="age", first_day=1)
+    alert(engine, NOW)
+    measure(engine, version_id, "oo", subject="fare", first_day=1)
+    alert(engine, NOW)
+
+    assert [(message.kind, message.remaining, message.ends) for message in messages(engine)] == [
+        (Kind.FIRING, 2, False),
+        (Kind.RESOLVED, 1, False),
+        (Kind.RESOLVED, 0, True),
+    ]

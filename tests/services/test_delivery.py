@@ -9,14 +9,19 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import pairwise
+from unittest.mock import create_autospec
 
 import pytest
 from sqlalchemy import Engine
 
-from app.core.delivery import RETRY_DELAYS
+from app.channels.slack import Slack
+from app.core.delivery import RETRY_DELAYS, Answer, Sent, Traits
+from app.core.messages import Message
+from app.core.ports import Network, Resolve
 from app.services import delivery as delivery_service
 from app.services.alerting import alert
-from app.services.channels import add_channel, list_channels, remove_channel
+from app.services.channels import Revival, add_channel, list_channels, remove_channel, retry_dead
 from app.services.delivery import deliver
 from app.services.sending import SendSummary
 from app.settings import Settings
@@ -27,6 +32,24 @@ from tests.services.measured import DAY, START, add_channels, add_version, measu
 NOW = START + 30 * DAY
 SETTINGS = Settings(allow_private_targets=True)
 TOKEN = "sEcReTtOkEn"
+
+
+class Clock:
+    """The monotonic clock of the delivery, and its sleep, which takes no time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(delivery_service, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(delivery_service, "sleep", clock.sleep)
+    return clock
 
 
 @pytest.fixture
@@ -306,3 +329,147 @@ def test_a_channel_that_is_removed_takes_its_messages_along(
 
     assert deliver(engine, NOW, SETTINGS, environment=environment) == SendSummary()
     assert receiver.received == []
+
+
+def test_a_storm_comes_in_order_and_no_faster_than_the_channel_takes_it(
+    engine: Engine, receiver: HttpReceiver, environment: dict[str, str], clock: Clock
+) -> None:
+    """200 messages to one channel; a Slack webhook takes one a second."""
+    arrived: list[float] = []
+
+    def reply(_: Received) -> Reply:
+        arrived.append(clock.now)
+        return Reply()
+
+    receiver.reply = reply
+    add_channels(engine, [("ops", "SLACK")])
+    checks = [f"check_{number}" for number in range(200)]
+    fire(engine, *checks)
+
+    rounds = 0
+    while rounds < 10 and len(arrived) < 200:
+        deliver(engine, NOW + timedelta(seconds=clock.now), SETTINGS, environment=environment)
+        rounds += 1
+
+    assert told(receiver) == [f"delay 1: {check} breached" for check in sorted(checks)]
+    assert min(after - before for before, after in pairwise(arrived)) >= 1.0
+    assert arrived[-1] <= 200.0
+    assert rounds == 4, "a round gives others their turn after a minute"
+
+
+def test_a_channel_is_handed_the_receipt_of_the_thread(
+    engine: Engine, receiver: HttpReceiver, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[tuple[str, str, str]] = []
+
+    def send(self: Slack, message: Message, *, network: Network, resolve: Resolve, thread: str = "") -> Answer:
+        handed.append((self.url, message.title, thread))
+        return Sent(receipt="" if message.ends else f"{message.check} told")
+
+    monkeypatch.setattr(Slack, "send", create_autospec(Slack.send, side_effect=send))
+    add_channels(engine, [("a", "A"), ("b", "B")])
+    version_id = fire(engine, "volume", "staleness")
+    deliver(engine, NOW, SETTINGS, environment=environment)
+    for first_day, outcome in [(1, "o"), (2, "b")]:
+        measure(engine, version_id, outcome, check="volume", subject="", first_day=first_day)
+        alert(engine, NOW)
+        deliver(engine, NOW, SETTINGS, environment=environment)
+
+    for channel in ("env:A", "env:B"):
+        assert [(title, thread) for url, title, thread in handed if url == channel and "volume" in title] == [
+            ("delay 1: volume breached", ""),
+            ("delay 1: volume back within its limit", "volume told"),
+            ("delay 1: volume breached", ""),
+        ]
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def resending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that has to be told every minute what is still in breach."""
+    monkeypatch.setattr(Slack, "traits", Traits(resend=MINUTE))
+
+
+@pytest.mark.usefixtures("resending")
+def test_what_stands_is_told_again_until_it_ends(
+    engine: Engine, receiver: HttpReceiver, environment: dict[str, str]
+) -> None:
+    add_channels(engine, [("ops", "SLACK")])
+    version_id = fire(engine, "volume", "staleness")
+    for second in (0, 59, 60, 70, 120):
+        deliver(engine, NOW + timedelta(seconds=second), SETTINGS, environment=environment)
+    fired = ["delay 1: staleness breached", "delay 1: volume breached"]
+    assert told(receiver) == fired * 3
+
+    measure(engine, version_id, "o", check="volume", subject="", first_day=1)
+    alert(engine, NOW)
+    for minute in (3, 4):
+        deliver(engine, NOW + minute * MINUTE, SETTINGS, environment=environment)
+    assert told(receiver)[6:] == [
+        "delay 1: volume back within its limit",
+        "delay 1: staleness breached",
+        "delay 1: staleness breached",
+    ]
+    assert {row["attempts"] for row in rows_of(engine, "delivery")} == {1}
+
+
+@pytest.mark.usefixtures("resending")
+def test_telling_again_goes_on_after_a_failure_and_says_it_once(
+    engine: Engine, receiver: HttpReceiver, environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    add_channels(engine, [("ops", "SLACK")])
+    fire(engine, "volume")
+    deliver(engine, NOW, SETTINGS, environment=environment)
+
+    receiver.reply = lambda _: Reply(404, b"no_service")
+    for minute in (1, 2):
+        assert deliver(engine, NOW + minute * MINUTE, SETTINGS, environment=environment) == SendSummary()
+    assert list_channels(engine)[0].backlog.last_error == "answered HTTP 404 (no_service)"
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1
+
+    receiver.reply = lambda _: Reply()
+    deliver(engine, NOW + 3 * MINUTE, SETTINGS, environment=environment)
+    assert list_channels(engine)[0].backlog.last_error == ""
+    assert len(receiver.received) == 4
+
+
+@pytest.mark.usefixtures("resending")
+def test_nothing_is_told_again_that_a_newer_message_denies_though_that_was_given_up(
+    engine: Engine, receiver: HttpReceiver, environment: dict[str, str]
+) -> None:
+    add_channels(engine, [("ops", "SLACK")])
+    version_id = fire(engine, "volume")
+    deliver(engine, NOW, SETTINGS, environment=environment)
+    measure(engine, version_id, "o", check="volume", subject="", first_day=1)
+    alert(engine, NOW)
+    receiver.reply = lambda _: Reply(404)
+    assert deliver(engine, NOW, SETTINGS, environment=environment) == SendSummary(dead=1)
+
+    receiver.reply = lambda _: Reply()
+    deliver(engine, NOW + MINUTE, SETTINGS, environment=environment)
+
+    assert told(receiver) == ["delay 1: volume breached", "delay 1: volume back within its limit"]
+
+
+def test_what_was_given_up_can_be_sent_again_unless_it_was_overtaken(
+    engine: Engine, receiver: HttpReceiver, environment: dict[str, str]
+) -> None:
+    """An alert that is told after its resolve would stand open for ever."""
+    add_channels(engine, [("ops", "SLACK"), ("other", "SLACK")])
+    version_id = fire(engine, "volume", "staleness")
+    receiver.reply = lambda _: Reply(404)
+    assert deliver(engine, NOW, SETTINGS, environment=environment) == SendSummary(dead=4)
+    receiver.reply = lambda _: Reply()
+    measure(engine, version_id, "o", check="volume", subject="", first_day=1)
+    alert(engine, NOW)
+    deliver(engine, NOW, SETTINGS, environment=environment)
+    receiver.received.clear()
+
+    assert retry_dead(engine, NOW, "ops") == Revival(pending=1, overtaken=1)
+    assert retry_dead(engine, NOW, "ops") == Revival(pending=0, overtaken=1)
+    assert deliver(engine, NOW, SETTINGS, environment=environment) == SendSummary(delivered=1)
+
+    assert told(receiver) == ["delay 1: staleness breached"]
+    assert [(status.name, status.backlog.dead) for status in list_channels(engine)] == [("ops", 1), ("other", 2)]

@@ -38,7 +38,7 @@ def test_jobs_run_in_order_and_are_recorded_under_their_slot(engine: Engine) -> 
         (Job.FOLD, 10, RunState.DONE),
         (Job.EVALUATE, 0, RunState.DONE),
         (Job.ALERT, 0, RunState.DONE),
-        (Job.DELIVER, 0, RunState.DONE),
+        (Job.DELIVER, 10, RunState.DONE),
         (Job.ACT, 0, RunState.DONE),
         (Job.REPORT, 0, RunState.DONE),
         (Job.ROLL_UP, 0, RunState.DONE),
@@ -55,7 +55,7 @@ def test_jobs_run_in_order_and_are_recorded_under_their_slot(engine: Engine) -> 
 def test_a_slot_is_worked_on_once_and_the_next_one_again(engine: Engine) -> None:
     run(engine)
     assert run(engine, NOW + timedelta(seconds=1)).jobs == ()
-    assert [one.job for one in run(engine, NOW + timedelta(seconds=2)).jobs] == [Job.FOLD]
+    assert [one.job for one in run(engine, NOW + timedelta(seconds=2)).jobs] == [Job.FOLD, Job.DELIVER]
     assert [one.job for one in run(engine, NOW + timedelta(seconds=17)).jobs] == list(ALL)
 
 
@@ -98,15 +98,15 @@ def test_a_job_that_fails_is_recorded_and_the_next_ones_run(engine: Engine, erro
     assert (row["job"], row["detail"]) == ("evaluate", summary.jobs[1].detail)
 
 
-def test_old_runs_are_forgotten_and_uneventful_folds_sooner(engine: Engine) -> None:
+def test_old_runs_are_forgotten_and_uneventful_frequent_ones_sooner(engine: Engine) -> None:
     run(engine)
     with patch.object(rounds, "fold", autospec=True, side_effect=ConflictError("no")):
         run(engine, NOW + timedelta(minutes=1), jobs=(Job.FOLD,))
     run(engine, NOW + timedelta(days=2))
     assert [row["outcome"] for row in rows_of(engine, "job_run") if row["job"] == "fold"] == ["failed", "done"]
-    assert len(rows_of(engine, "job_run")) == 2 + 2 * (len(ALL) - 1)
+    assert len(rows_of(engine, "job_run")) == 2 + 1 + 2 * (len(ALL) - 2)
     run(engine, NOW + timedelta(days=31, minutes=2))
-    assert len(rows_of(engine, "job_run")) == 2 * (len(ALL) - 1) + 1
+    assert len(rows_of(engine, "job_run")) == 2 + 2 * (len(ALL) - 2)
 
 
 LOST = OperationalError("SELECT secret", {"key": "value"}, Exception("connection to postgresql://me:word@db lost"))
