@@ -135,7 +135,8 @@ def fill(engine: Engine, rows: int, *, labelled: bool) -> int:
             for i in range(size)
         ]
         corrections = [
-            (model.id, None, key, START, Source.GROUND_TRUTH.value, "1", None, None, False, key[:32]) for key in keys
+            (model.id, None, key, START, Source.GROUND_TRUTH.value, "1", None, None, False, None, None, key[:32])
+            for key in keys
         ]
         with write(engine) as connection:
             batch = ingest.Rows(predictions, corrections if labelled else ())

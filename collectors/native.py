@@ -51,6 +51,7 @@ Features: TypeAlias = Annotated[dict[Text, float | FreeText | bool | Numbers | N
 ClassScores: TypeAlias = Annotated[dict[Text, Number], Meta(min_length=1, max_length=MOST_ENTRIES)]
 Attributes: TypeAlias = Annotated[dict[Text, Text], Meta(max_length=MOST_ENTRIES)]
 Milliseconds: TypeAlias = Annotated[float, Meta(ge=0)]
+Probability: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 
 Buffer: TypeAlias = bytes | msgspec.Raw
 Record = TypeVar("Record", PredictionRecord, CorrectionRecord, OfflineFeaturesRecord)
@@ -209,6 +210,7 @@ class WireCorrection(msgspec.Struct, gc=False):
     version: Text | None = None
     author: Text | None = None
     shown: bool = False
+    probability: Probability | None = None
 
 
 class WireOfflineFeatures(msgspec.Struct, gc=False):
@@ -263,6 +265,7 @@ def _to_correction(part: Buffer) -> CorrectionRecord:
         wire.version,
         wire.author,
         wire.shown,
+        wire.probability,
     )
 
 
@@ -329,6 +332,9 @@ CORRECTION: Mapping[str, Field] = {
     "version": Field(Text | None, _TEXT),
     "author": Field(Text | None, _TEXT),
     "shown": Field(bool, "true or false"),
+    "probability": Field(
+        Probability | None, "a number above 0, up to 1, with source audit: how likely the prediction was to be audited"
+    ),
 }
 
 OFFLINE_FEATURES: Mapping[str, Field] = {

@@ -40,7 +40,10 @@ class PredictionRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class CorrectionRecord(msgspec.Struct, frozen=True, gc=False):
-    """A value said later for a prediction. `label` is the class name or the number; None = shown, no verdict."""
+    """A value said later for a prediction. `label` is the class name or the number; None = shown, no verdict.
+
+    `probability`: with which an audit drew the prediction. `withdraws`: the id of a correction that this takes back.
+    """
 
     model: str
     prediction_id: str
@@ -50,6 +53,8 @@ class CorrectionRecord(msgspec.Struct, frozen=True, gc=False):
     version: str | None = None
     author: str | None = None
     shown: bool = False
+    probability: float | None = None
+    withdraws: int | None = None
 
 
 class OfflineFeaturesRecord(msgspec.Struct, frozen=True, gc=False):

@@ -17,7 +17,11 @@ _CODES = {source: source.strength for source in Source}
 
 
 class Correction(NamedTuple):
-    """One thing said about a prediction. `said_at` is in microseconds since 1970; no label: shown, but no verdict."""
+    """One thing said about a prediction. `said_at` is in microseconds since 1970; no label: shown, but no verdict.
+
+    `withdraws` is the id of an earlier one that this takes back; it says nothing else. `probability`: with which the
+    prediction was drawn for an audit, where that is known.
+    """
 
     id: int
     said_at: int
@@ -25,6 +29,9 @@ class Correction(NamedTuple):
     label_class: str | None = None
     label_value: float | None = None
     shown: bool = False
+    withdraws: int | None = None
+    author: str | None = None
+    probability: float | None = None
 
     @property
     def has_label(self) -> bool:
@@ -82,15 +89,24 @@ class Decision:
         return predicted_class != said.label_class
 
 
+def standing(corrections: Sequence[Correction]) -> Sequence[Correction]:
+    """Those that nobody took back: what was withdrawn counts as never said, and so does the withdrawal."""
+    withdrawn = {said.withdraws for said in corrections if said.withdraws is not None}
+    if not withdrawn:
+        return corrections
+    return [said for said in corrections if said.withdraws is None and said.id not in withdrawn]
+
+
 def effective_truth(corrections: Sequence[Correction]) -> EffectiveTruth:
     """The truth that corrections of one prediction amount to, in whatever order they are given.
 
     The strongest source that gives a label decides; of its labels the newest, and of two said at once the later stored.
+    Those that were withdrawn do not count.
     """
     label = user = labelled_at = None
     best = best_user = (-1, 0, 0)
     shown = audited = False
-    for said in corrections:
+    for said in standing(corrections):
         shown = shown or said.shown
         if not said.has_label:
             continue

@@ -18,7 +18,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from app.core.model import Model, Task, Version
+from app.core.model import Model, Source, Task, Version
 from app.core.records import (
     NON_FINITE,
     CorrectionRecord,
@@ -247,6 +247,9 @@ def resolve_corrections(
             rejected.append(_unknown(targets, place, record.model, record.version))
         elif not EARLIEST <= record.said_at <= latest:
             rejected.append(_out_of_time(place, record.said_at, latest))
+        elif record.probability is not None and record.source is not Source.AUDIT:
+            allowed = "only an audit draws predictions with a known probability"
+            rejected.append(Rejection(place, "probability", record.probability, allowed))
         else:
             try:
                 rows.append(_correction_row(model, version, record))
@@ -261,7 +264,13 @@ def _correction_row(model: Model, version: Version | None, record: CorrectionRec
         raise ValueError(f"a class may have at most {CLASS_LENGTH} characters")
     version_id = None if version is None else version.id
     said = (model.id, version_id, record.prediction_id, record.said_at, record.source.value, label, value)
-    return (*said, record.author, record.shown, _digest((*said, record.author, record.shown)))
+    digest = _digest((*said, record.author, record.shown, *_rarely_said(record)))
+    return (*said, record.author, record.shown, record.withdraws, record.probability, digest)
+
+
+def _rarely_said(record: CorrectionRecord) -> tuple[object, ...]:
+    """What few corrections say, and the others are told apart without."""
+    return tuple(part for part in (record.probability, record.withdraws) if part is not None)
 
 
 def _digest(said: tuple[object, ...]) -> str:

@@ -49,6 +49,8 @@ CorrectionRow: TypeAlias = tuple[
     float | None,  # label_value
     str | None,  # author
     bool,  # shown
+    int | None,  # withdraws
+    float | None,  # probability
     str,  # digest
 ]
 
@@ -276,7 +278,7 @@ _CORRECTIONS: _Target[CorrectionRow] = _Target(
     table=correction,
     columns=(
         *("model_id", "version_id", "prediction_id", "said_at", "source", "label_class", "label_value"),
-        *("author", "shown", "digest"),
+        *("author", "shown", "withdraws", "probability", "digest"),
     ),
     key=(correction.c.digest,),
     key_of=lambda row: row[-1:],

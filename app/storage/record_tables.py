@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -90,6 +91,8 @@ correction = Table(
     Column("label_value", Number),
     Column("author", String(200)),
     Column("shown", Boolean, nullable=False),
+    Column("withdraws", BigInteger),  # the id of the correction that this takes back; it says nothing else
+    Column("probability", Double),  # with which an audit drew the prediction; None: nobody said
     Column("digest", String(32), nullable=False, unique=True),  # of all the above: the same said twice is one
     Index("ix_correction_model_id_prediction_id", "model_id", "prediction_id"),
     Index("ix_correction_model_id_said_at", "model_id", "said_at"),

@@ -29,6 +29,7 @@ _TRUTH_WIDTH = 7
 _NOT_WAITING = "NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.id = p.batch_id AND b.folded_at IS NULL)"
 
 _SOURCES = {source.value: source for source in Source}
+NEWEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +129,10 @@ def folded_predictions(
 
 
 def corrections_of(
-    connection: Connection, model_id: int, version_id: int, prediction_ids: Sequence[int]
+    connection: Connection, model_id: int, version_id: int, prediction_ids: Sequence[int], *, up_to: int = NEWEST
 ) -> dict[int, list[Correction]]:
-    """Everything said about these predictions of the version, by the prediction's id."""
-    return _corrections(connection, model_id, version_id, "p.id", prediction_ids)
+    """Everything said about these predictions of the version, by the prediction's id; `up_to`: by which batch."""
+    return _corrections(connection, model_id, version_id, "p.id", prediction_ids, up_to)
 
 
 def corrections_of_batches(
@@ -142,20 +143,22 @@ def corrections_of_batches(
 
 
 def _corrections(
-    connection: Connection, model_id: int, version_id: int, column: str, ids: Sequence[int]
+    connection: Connection, model_id: int, version_id: int, column: str, ids: Sequence[int], up_to: int = NEWEST
 ) -> dict[int, list[Correction]]:
     # The plus keeps SQLite from reading the whole version by its index; CROSS JOIN, from going through all corrections.
     query = f"""
-        SELECT p.id, c.id, {_time(connection, "c.said_at")}, c.source, c.label_class, c.label_value, c.shown
+        SELECT p.id, c.id, {_time(connection, "c.said_at")}, c.source, c.label_class, c.label_value, c.shown,
+            c.withdraws, c.author, c.probability
         FROM prediction AS p CROSS JOIN correction AS c
         WHERE {among_sql(connection, column, "ids")} AND +p.version_id = :version_id
           AND c.model_id = :model_id AND c.prediction_id = p.prediction_id
-          AND (c.version_id IS NULL OR c.version_id = :version_id)
+          AND (c.version_id IS NULL OR c.version_id = :version_id) AND c.batch_id <= :up_to
     """  # noqa: S608
-    rows = _fetch(connection, query, ids=bound(connection, ids), model_id=model_id, version_id=version_id)
+    wanted = {"ids": bound(connection, ids), "model_id": model_id, "version_id": version_id, "up_to": up_to}
+    rows = _fetch(connection, query, **wanted)
     if not rows:
         return {}
-    about, ids, times, sources, classes, values, shown = zip(*rows, strict=True)
+    about, ids, times, sources, classes, values, shown, *others = zip(*rows, strict=True)
     columns = (
         ids,
         _microseconds(times).tolist(),
@@ -163,6 +166,7 @@ def _corrections(
         classes,
         map(number, values),  # SQLite holds NaN as a text
         map(bool, shown),
+        *others,
     )
     found: dict[int, list[Correction]] = defaultdict(list)
     for prediction_id, said in zip(about, map(Correction, *columns), strict=True):

@@ -158,16 +158,18 @@ class Client:
         version: str | None = None,
         author: str | None = None,
         shown: bool = False,
+        probability: float | None = None,
         timestamp: datetime | None = None,
     ) -> None:
         """Queue what turned out to be true for a prediction; it may be sent before the prediction is.
 
-        value      the true class or number; None if the prediction was shown and nobody said anything
-        source     "ground_truth", "audit" (a randomly drawn review) or "user"
-        version    without it, the correction counts for every version of the model that has this prediction
-        author     who said it
-        shown      the prediction was put before a person for review
-        timestamp  when it was said, with a time zone; now if not given
+        value        the true class or number; None if the prediction was shown and nobody said anything
+        source       "ground_truth", "audit" (a randomly drawn review) or "user"
+        version      without it, the correction counts for every version of the model that has this prediction
+        author       who said it
+        shown        the prediction was put before a person for review
+        probability  how likely the prediction was to be drawn for the audit, where that is known
+        timestamp    when it was said, with a time zone; now if not given
 
         Raises TypeError or ValueError naming the field, what it was and what is allowed.
         """
@@ -175,7 +177,15 @@ class Client:
             return
         said = datetime.now(UTC) if timestamp is None else timestamp
         body = records.correction(
-            model, prediction_id, said, value, source, version=version, author=author, shown=shown
+            model,
+            prediction_id,
+            said,
+            value,
+            source,
+            version=version,
+            author=author,
+            shown=shown,
+            probability=probability,
         )
         self._put(Kind.CORRECTION, body)
 

@@ -75,6 +75,7 @@ def correction(
     version: str | None = None,
     author: str | None = None,
     shown: bool = False,
+    probability: float | None = None,
 ) -> bytes:
     """Encode one correction as a JSON object; a value of None says that the prediction was shown and got no verdict.
 
@@ -84,6 +85,8 @@ def correction(
         raise ValueError(f"source: {_show(source)}; allowed is one of {', '.join(SOURCES)}")
     if not isinstance(shown, bool):
         _wrong_type("shown", shown, "True or False")
+    if probability is not None and (source != "audit" or not 0 < probability <= 1):
+        raise ValueError(f"probability: {_show(probability)}; allowed is a number above 0, up to 1, of an audit")
     record: dict[str, object] = {
         "model": _name("model", model),
         "prediction_id": _identifier("prediction_id", prediction_id),
@@ -94,6 +97,7 @@ def correction(
     }
     _add(record, "version", version, _name)
     _add(record, "author", author, _name)
+    _add(record, "probability", probability, lambda _, value: float(value))
     return _encode(record)
 
 

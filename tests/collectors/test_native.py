@@ -84,6 +84,11 @@ def test_offline_features_are_read_with_all_their_fields() -> None:
     assert decoded.rejected[0].field == "features.age"
 
 
+def test_an_audit_may_say_how_likely_it_was() -> None:
+    [record] = decode_corrections(body({**SAID, "source": "audit", "probability": 0.25}), lines=False).records
+    assert record.probability == 0.25
+
+
 def test_a_correction_without_a_verdict_says_only_that_it_was_shown() -> None:
     [record] = decode_corrections(body({**SAID, "value": None, "shown": True}), lines=False).records
 
@@ -200,6 +205,8 @@ def test_a_missing_field_is_named(field: str) -> None:
         ({"value": [1]}, "value"),
         ({"source": "rumour"}, "source"),
         ({"shown": "yes"}, "shown"),
+        ({"source": "audit", "probability": 0}, "probability"),
+        ({"source": "audit", "probability": 1.5}, "probability"),
         ({"author": ""}, "author"),
         ({"timestamp": None}, "timestamp"),
     ],

@@ -19,6 +19,10 @@ def said(source: Source, label: str | None, at: int = 0, id_: int = 0, *, shown:
     return Correction(id_, at, source, label, None, shown)
 
 
+def withdrawal(id_: int, of: int) -> Correction:
+    return Correction(id_, id_, USER, withdraws=of)
+
+
 CASES = [
     ("nothing was said", [], None, None),
     ("one label is the truth", [said(USER, "1")], "1", USER),
@@ -29,6 +33,15 @@ CASES = [
     ("a strong source without a verdict says nothing", [said(TRUTH, None, 9), said(USER, "1", 1)], "1", USER),
     ("shown without a verdict is no label", [said(USER, None, shown=True)], None, None),
     ("a number that is not finite is no label", [Correction(1, 1, TRUTH, None, math.nan)], None, None),
+    ("what is taken back was never said", [said(USER, "1", 1, 1), withdrawal(2, of=1)], None, None),
+    ("the word before it counts again", [said(USER, "0", 1, 1), said(USER, "1", 2, 2), withdrawal(3, of=2)], "0", USER),
+    ("and so does the weaker source", [said(USER, "0", 1, 1), said(AUDIT, "1", 2, 2), withdrawal(3, of=2)], "0", USER),
+    (
+        "to take back twice is to take back once",
+        [said(USER, "1", 1, 1), withdrawal(2, 1), withdrawal(3, 1)],
+        None,
+        None,
+    ),
     (
         "it leaves the older number",
         [Correction(1, 1, USER, None, 2.0), Correction(2, 2, USER, None, math.inf)],

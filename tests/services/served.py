@@ -112,12 +112,16 @@ def correction(
     version_id: int | None = None,
     at: int = 0,
     shown: bool = False,
+    author: str | None = None,
+    withdraws: int | None = None,
+    probability: float | None = None,
 ) -> ingest.CorrectionRow:
     """A correction row, said `at` seconds after the start; `label` is the class, the number or None."""
     answer = (None, label) if isinstance(label, float) else (label, None)
     said_at = START + timedelta(seconds=at)
-    digest = blake2b(repr((model.id, version_id, key, at, source, label, shown)).encode(), digest_size=16).hexdigest()
-    return (model.id, version_id, key, said_at, source.value, *answer, None, shown, digest)
+    said = (model.id, version_id, key, at, source, label, shown, author, withdraws)
+    digest = blake2b(repr(said).encode(), digest_size=16).hexdigest()
+    return (model.id, version_id, key, said_at, source.value, *answer, author, shown, withdraws, probability, digest)
 
 
 def offline(version_id: int, key: str, features: dict[str, object] | None = None) -> ingest.OfflineRow:
@@ -128,14 +132,15 @@ def offline(version_id: int, key: str, features: dict[str, object] | None = None
 def store(engine: Engine, rows: Iterable[tuple[Any, ...]]) -> None:
     """Store the rows as one batch, as the collector does."""
     rows = list(rows)
-    predictions = [row for row in rows if len(row) == len(PREDICTION)]
     computed = [row for row in rows if len(row) == len(OFFLINE)]
-    corrections = [row for row in rows if len(row) not in (len(PREDICTION), len(OFFLINE))]
+    predictions = [row for row in rows if len(row) != len(OFFLINE) and isinstance(row[FEATURES], str)]
+    corrections = [row for row in rows if len(row) != len(OFFLINE) and not isinstance(row[FEATURES], str)]
     with write(engine) as connection:
         ingest.insert_rows(connection, [ingest.Rows(predictions, corrections, computed)], NOW)
 
 
-PREDICTION = prediction(0, "")
+FEATURES = 3
+"""Their place in a prediction row; a correction has its time there."""
 OFFLINE = offline(0, "")
 
 
@@ -169,7 +174,9 @@ def expected_profiles(
     if not rows:
         return {}
     about = [
-        [one for one in said if one.prediction_id == row.prediction_id and one.version_id in (None, version_id)]
+        _standing(
+            [one for one in said if one.prediction_id == row.prediction_id and one.version_id in (None, version_id)]
+        )
         for row in rows
     ]
     features = [json.loads(row.features) for row in rows]
@@ -230,6 +237,11 @@ def _microseconds(time: datetime) -> int:
 def _judging(said: list[Row[Any]]) -> list[Row[Any]]:
     """The labels that quality is measured by."""
     return [one for one in _labels(said) if one.source != "user"]
+
+
+def _standing(said: list[Row[Any]]) -> list[Row[Any]]:
+    """Without what was taken back, and without the taking back."""
+    return [one for one in said if one.withdraws is None and one.id not in {other.withdraws for other in said}]
 
 
 def _labels(said: list[Row[Any]]) -> list[Row[Any]]:

@@ -86,7 +86,7 @@ def labels_of(version: Version, frame: pd.DataFrame) -> ingest.Rows:
     for key, row in frame.iterrows():
         digest = blake2b(f"{version.id} {key} {row['label']}".encode(), digest_size=16).hexdigest()
         said = row["time"].to_pydatetime() + timedelta(seconds=row.get("delay", 0))
-        answer = (row["source"], row["label"], None, None, False, digest)
+        answer = (row["source"], row["label"], None, None, False, None, None, digest)
         found.append((version.model_id, version.id, str(key), said, *answer))
     return ingest.Rows([], found)
 

@@ -15,7 +15,7 @@ from unittest.mock import create_autospec, patch
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Engine, event, func, select, update
 
 from app.core.model import Source, Task
 from app.services import counting
@@ -59,8 +59,10 @@ SCORES = st.one_of(st.none(), st.floats(-0.1, 1.1), st.just(float("nan")))
 
 
 @st.composite
-def histories(draw: st.DrawFn, served: Served) -> list[list[tuple[Any, ...]]]:
-    """Predictions and corrections in any order, some of them twice, cut into batches anywhere."""
+def histories(draw: st.DrawFn, served: Served, newest: int = 0) -> list[list[tuple[Any, ...]]]:
+    """Predictions and corrections in any order, some of them twice, cut into batches anywhere. `newest`: the id of the
+    last correction before them, some of which are taken back.
+    """
     labels = LABELS[served.model.task]
     version_ids = st.sampled_from(served.version_ids)
     predictions = st.builds(
@@ -82,6 +84,7 @@ def histories(draw: st.DrawFn, served: Served) -> list[list[tuple[Any, ...]]]:
         version_id=st.one_of(st.none(), version_ids),
         at=st.integers(0, 2),
         shown=st.booleans(),
+        withdraws=st.one_of(st.none(), st.none(), st.integers(1, 20).map(lambda n: newest + n)),
     )
     computed = st.builds(offline, version_ids, KEYS, FEATURES)
     rows = draw(st.lists(st.one_of(predictions, corrections, computed), max_size=25))
@@ -96,7 +99,9 @@ def test_any_history_folded_in_any_way_equals_a_rebuild_and_one_fold_of_the_end(
     engine: Engine, data: st.DataObject
 ) -> None:
     served = serve(engine, data.draw(st.sampled_from(Task)))
-    for batch in data.draw(histories(served)):
+    with read(engine) as connection:
+        newest = connection.scalar(select(func.max(tables.correction.c.id))) or 0
+    for batch in data.draw(histories(served, newest)):
         store(engine, batch)
         if data.draw(st.booleans(), "fold now"):
             fold(engine, NOW, slice_rows=data.draw(st.sampled_from([1, 4, 20_000]), "slice"))
@@ -158,6 +163,24 @@ def test_a_label_that_says_the_same_again_leaves_the_profiles_alone(engine: Engi
     store(engine, [correction(served.model, "p", "no", at=2)])
     assert fold(engine, NOW) == FoldSummary(batches=1, corrections=1)
     assert revisions(engine) == before
+
+
+def test_a_withdrawn_label_disappears_from_the_profiles_and_the_one_before_it_counts_again(engine: Engine) -> None:
+    served = serve(engine, Task.BINARY)
+    one, _ = served.version_ids
+    store(engine, [prediction(one, "p"), correction(served.model, "p", "yes", Source.USER)])
+    fold(engine, NOW)
+    before, kept = stored_profiles(engine, one), truths(engine)
+    store(engine, [correction(served.model, "p", "no", Source.AUDIT)])
+    fold(engine, NOW)
+    assert truths(engine) != kept
+    with read(engine) as connection:
+        newest = connection.scalar(select(func.max(tables.correction.c.id)))
+    store(engine, [correction(served.model, "p", None, Source.AUDIT, withdraws=newest)])
+    fold(engine, NOW)
+    assert_same(stored_profiles(engine, one), before)
+    assert truths(engine) == kept
+    assert_counted(engine, served)
 
 
 def test_a_late_label_neither_reads_nor_writes_the_features(engine: Engine) -> None:

@@ -152,6 +152,7 @@ def test_a_correction_is_canonical(values: dict[str, Any], label_class: str | No
         ({"model": "regression", "label": "high"}, "value"),
         ({"model": "regression", "label": True}, "value"),
         ({"label": "x" * 201}, "value"),
+        ({"source": Source.USER, "probability": 0.5}, "probability"),
     ],
 )
 def test_a_correction_that_the_model_cannot_take_is_rejected(values: dict[str, Any], field: str) -> None:
@@ -170,6 +171,8 @@ def test_the_same_thing_said_again_has_the_same_digest_and_anything_else_another
         {"shown": True},
         {"version": "1"},
         {"source": Source.AUDIT},
+        {"source": Source.AUDIT, "probability": 0.5},
+        {"withdraws": 7},
         {"prediction_id": "q"},
         {"said_at": NOW - timedelta(microseconds=1)},
     ]

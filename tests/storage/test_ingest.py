@@ -32,7 +32,7 @@ def prediction(version: Version, key: str, *, score: float | None = 0.5, at: dat
 
 
 def correction(version: Version, key: str, digest: str) -> CorrectionRow:
-    return (version.model_id, None, key, NOW, "user", "1", None, "ann", True, digest)
+    return (version.model_id, None, key, NOW, "user", "1", None, "ann", True, None, None, digest)
 
 
 def stored_ids(engine: Engine) -> list[str]:
@@ -43,7 +43,7 @@ def stored_ids(engine: Engine) -> list[str]:
 def test_what_is_read_is_what_was_stored(engine: Engine, version: Version) -> None:
     berlin = datetime.fromisoformat("2026-11-20T11:30:00.25+01:00")
     row = (version.id, "p", berlin, '{"a": "NaN"}', None, -math.inf, math.nan, '{"x": 1}', 4.5, "r", "u", '{"k": "v"}')
-    said = (version.model_id, version.id, "p", berlin, "audit", None, math.nan, None, False, "d")
+    said = (version.model_id, version.id, "p", berlin, "audit", None, math.nan, None, False, None, 0.25, "d")
 
     with write(engine) as connection:
         insert_rows(connection, [Rows([row], [said])], NOW)
@@ -55,6 +55,7 @@ def test_what_is_read_is_what_was_stored(engine: Engine, version: Version) -> No
     assert stored.event_time.utcoffset() == timedelta(0)
     assert math.isnan(stored.score)
     assert math.isnan(kept.label_value)
+    assert (kept.withdraws, kept.probability) == (None, 0.25)
     assert (stored.features, stored.predicted_class, stored.predicted_value) == ('{"a": "NaN"}', None, -math.inf)
     assert (stored.class_scores, stored.latency_ms, stored.request_id) == ('{"x": 1}', 4.5, "r")
     assert (stored.unit_id, stored.attributes) == ("u", '{"k": "v"}')
