@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -93,6 +94,19 @@ class Settings:
     fold_interval_seconds: int = _setting(
         "seconds between two folds of new records, and two looks for messages to send", 5, parse=_positive
     )
+    heartbeat_url: str = _setting(
+        "address that is called about once a minute while all jobs go well, for a dead man's switch; a secret",
+        "",
+        secret=True,
+    )
+    heartbeat_fail_url: str = _setting(
+        "address that is called instead when a job does not go well; empty: none is", "", secret=True
+    )
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether the collector takes requests with a good API key only."""
+        return self.require_keys or not is_loopback(self.host)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -109,6 +123,14 @@ class Settings:
         if problems:
             raise SettingsError("wrong settings:\n  " + "\n  ".join(problems))
         return cls(**values)
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and every loopback address; a name that needs a resolver is none."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _lookup(environment: Mapping[str, str], name: str) -> str | None:

@@ -26,6 +26,7 @@ class Received:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,13 @@ def http_receiver(tls: ssl.SSLContext | None = None) -> Iterator[HttpReceiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            request = Received(self.path, {key.lower(): value for key, value in self.headers.items()}, body)
+            request = Received(
+                self.path, {key.lower(): value for key, value in self.headers.items()}, body, self.command
+            )
             receiver.received.append(request)
             self.answer(receiver.reply(request))
+
+        do_GET = do_POST  # noqa: N815  the base class names it
 
         def answer(self, reply: Reply) -> None:
             time.sleep(reply.delay)

@@ -6,7 +6,6 @@ browser of this machine: it is told by its Origin, or by the Host it had to name
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from starlette.types import Scope as AsgiScope
 
 from app.api.context import Context
 from app.services.keys import Scope, digest
+from app.settings import is_loopback
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 INGEST_PATHS = re.compile(r"/v1/(predictions|corrections|features|profiles|models/[^/]+/versions/[^/]+/layout)")
@@ -31,7 +31,7 @@ class Guard:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app, self._context = app, context
         settings = context.settings
-        self._needs_keys = settings.require_keys or not is_loopback(settings.host)
+        self._needs_keys = settings.asks_for_keys
         self._own_host = settings.host
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -87,14 +87,6 @@ _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 def _refusal(status: int, error: str) -> JSONResponse:
     return JSONResponse({"error": error}, status, _HEADERS.get(status))
-
-
-def is_loopback(host: str) -> bool:
-    """True for localhost and every loopback address; a name that needs a resolver is none."""
-    try:
-        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host_name(host: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.output import format_option, show
 from app.cli.session import database, now, settings
 from app.settings import SettingsError
+
+if TYPE_CHECKING:
+    from app.core.self_watch import Diagnosis
 
 
 @click.group()
@@ -70,21 +75,36 @@ def rebuild(model_name: str | None, version_name: str | None) -> None:
     show([asdict(summary)], "text")
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  watchkeeper doctor
+  watchkeeper doctor --json | jq '.[] | select(.level == "bad")'"""
+)
 @format_option
 def doctor(format_: str) -> None:
-    """Say what is wrong and how to mend it. Exit code 0 when nothing is, 1 when something is."""
-    from app.services.doctor import Finding, Level, diagnose
+    """Say what is wrong, why that matters and how to mend it. Exit code 0 when nothing is wrong, 1 when something is.
+
+    Run it where the worker runs, with the same environment: it looks for the same secrets and the same folder.
+    """
+    from app.core.self_watch import Diagnosis, Level
+    from app.services.doctor import diagnose
 
     try:
-        findings = diagnose(settings(), now())
+        found = diagnose(settings(), now(), os.environ)
     except SettingsError as error:
-        findings = [Finding("settings", Level.BAD, str(error), "correct the environment variables named here")]
+        why, mend = "no service starts", "correct the environment variables named here"
+        found = [Diagnosis("settings", Level.BAD, str(error), why, mend)]
     if format_ == "json":
-        show([asdict(finding) for finding in findings], format_)
+        show([asdict(one) for one in found], format_)
     else:
-        for finding in findings:
-            click.echo(f"{finding.level:4}  {finding.subject}: {finding.what}")
-            if finding.mend:
-                click.echo(f"      mend: {finding.mend}")
-    sys.exit(1 if any(finding.level is Level.BAD for finding in findings) else 0)
+        for one in found:
+            _tell(one)
+    sys.exit(1 if any(one.level is Level.BAD for one in found) else 0)
+
+
+def _tell(one: Diagnosis) -> None:
+    click.echo(f"{one.level:4}  {one.subject}: {one.what}")
+    for name, text in (("why", one.why), ("mend", one.mend)):
+        if text:
+            click.echo(f"      {name}: {text}")

@@ -71,8 +71,9 @@ Examples:
 @click.option("--until", type=TIME, help="Judge only windows that had closed by then; not in the future.")
 @format_option
 def run(until: datetime | None, format_: str) -> None:
-    """Fold, evaluate, alert, deliver, act, make reports and roll up once, then exit. Exit code 1 when a job failed."""
-    from app.services.rounds import AFTERWARDS, JUDGING, run_round
+    """Do every job of the worker once, then exit. Exit code 1 when a job failed."""
+    from app.services.rounds import run_round
+    from app.services.schedule import AFTERWARDS, JUDGING
 
     if until is not None and until > now():
         raise click.BadParameter(f"{until:%Y-%m-%d %H:%M} UTC is in the future", param_hint="--until")

@@ -17,22 +17,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.core.errors import WatchkeeperError
-from app.services.rounds import Job, JobRun, described, interval, run_round, this_process
+from app.services.rounds import JobRun, described, run_round, this_process
+from app.services.schedule import GROUPS, Job, interval
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.engine import open_engine
 from app.storage.jobs import RunState
 from app.storage.lease import Lease
 
-GROUPS: tuple[tuple[Job, ...], ...] = (
-    (Job.FOLD,),
-    (Job.EVALUATE, Job.ALERT, Job.ACT),
-    (Job.DELIVER,),
-    (Job.REPORT,),
-    (Job.ROLL_UP,),
-)
-"""Jobs that run one after the other. Neither a long backlog to fold nor a long evaluation holds up the messages that
-wait to be sent, and a storm of messages to a slow channel holds up no evaluation."""
 LONGEST_TICK = timedelta(seconds=5)
 """How often at least it is asked who leads and which slots are due, and so how soon another worker takes over."""
 
@@ -129,7 +121,8 @@ def _scheduler(worker: Worker, settings: Settings) -> BlockingScheduler:
             worker.tick,
             trigger,
             args=[jobs],
-            next_run_time=datetime.now(UTC),
+            # Whoever looks at the other jobs lets them begin first: after a long stop all of them are late.
+            next_run_time=datetime.now(UTC) + (LONGEST_TICK if Job.HEARTBEAT in jobs else timedelta(0)),
             coalesce=True,
             max_instances=1,
             misfire_grace_time=int(tick.total_seconds()) + 1,

@@ -9,8 +9,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -21,36 +20,20 @@ from app.services.alerting import alert
 from app.services.delivery import deliver
 from app.services.evaluate import evaluate
 from app.services.fold import fold
+from app.services.heartbeat import beat
 from app.services.report_runs import make_reports
 from app.services.retraining import act
 from app.services.rollup import roll_up
+from app.services.schedule import ALL, FREQUENT, Job, slot_of
 from app.settings import Settings
 from app.storage.engine import read, write
 from app.storage.jobs import RunState, finish_run, has_run, prune_runs, start_run
+from app.storage.unfolded import batches_waiting
 
 KEEP_RUNS = timedelta(days=30)
 KEEP_DONE_FREQUENT = timedelta(days=1)
 """There is one every few seconds, and after a day nobody asks for those that went well."""
 LONGEST_DETAIL = 500
-
-
-class Job(StrEnum):
-    """The jobs, in the order in which they build on each other."""
-
-    FOLD = "fold"
-    EVALUATE = "evaluate"
-    ALERT = "alert"
-    DELIVER = "deliver"
-    ACT = "act"
-    REPORT = "report"
-    ROLL_UP = "roll_up"
-
-
-ALL = tuple(Job)
-FREQUENT = frozenset({Job.FOLD, Job.DELIVER})
-"""Jobs that look every few seconds for something to do."""
-JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
-AFTERWARDS = (Job.DELIVER, Job.ACT, Job.REPORT, Job.ROLL_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +83,12 @@ def run_round(
     began = time.monotonic()
     runs = []
     for job in jobs:
-        slot = now if force else _slot(job, settings, now)
+        slot = now if force else slot_of(job, settings, now)
         if _claim(engine, job, slot, worker, now, force=force):
             # After a long evaluation the round's beginning is long past, and a claim dated then has run out already.
             present = now + timedelta(seconds=time.monotonic() - began)
             runs.append(_run(engine, settings, job, slot, present, environment))
     return RoundSummary(tuple(runs))
-
-
-def interval(job: Job, settings: Settings) -> timedelta:
-    """How often a job is to run."""
-    return timedelta(seconds=settings.fold_interval_seconds if job in FREQUENT else settings.work_interval_seconds)
-
-
-def _slot(job: Job, settings: Settings, now: datetime) -> datetime:
-    zero = datetime(1970, 1, 1, tzinfo=UTC)
-    return now - (now - zero) % interval(job, settings)
 
 
 def _claim(engine: Engine, job: Job, slot: datetime, worker: str, now: datetime, *, force: bool) -> bool:
@@ -137,7 +110,8 @@ def _run(
         detail, state = described(error), RunState.FAILED
     seconds = time.monotonic() - began
     with write(engine) as connection:
-        finish_run(connection, job, slot, state, detail, now + timedelta(seconds=seconds))
+        waiting = batches_waiting(connection) if job is Job.FOLD else None
+        finish_run(connection, job, slot, state, detail, now + timedelta(seconds=seconds), waiting)
         prune_runs(connection, job, now - KEEP_RUNS)
         if job in FREQUENT:
             prune_runs(connection, job, now - KEEP_DONE_FREQUENT, RunState.DONE)
@@ -160,6 +134,8 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
             return make_reports(engine, now, environment=environment)
         case Job.ROLL_UP:
             return roll_up(engine, now)
+        case Job.HEARTBEAT:
+            return beat(engine, now, settings, environment=environment)
 
 
 def _counts(summary: object) -> str:

@@ -15,10 +15,20 @@ from app.settings import Settings
 BUSY_TIMEOUT_SECONDS = 30
 
 
+def _embedded(settings: Settings) -> Path:
+    return settings.data_dir / "watchkeeper.sqlite3"
+
+
+def unused_sqlite(settings: Settings) -> str:
+    """The path of a SQLite database in the data folder while the settings name another one; empty without any."""
+    path = _embedded(settings)
+    return str(path) if path.exists() and database_url(settings).database != str(path) else ""
+
+
 def database_url(settings: Settings) -> URL:
     """The database the settings name; without one, SQLite in the data folder."""
     if not settings.database_url:
-        return URL.create("sqlite", database=str(settings.data_dir / "watchkeeper.sqlite3"))
+        return URL.create("sqlite", database=str(_embedded(settings)))
     url = make_url(settings.database_url)
     if url.get_backend_name() == "postgresql" and url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")

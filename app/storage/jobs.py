@@ -37,11 +37,18 @@ def start_run(
 
 
 def finish_run(
-    connection: Connection, job: str, slot: datetime, state: RunState, detail: str, finished_at: datetime
+    connection: Connection,
+    job: str,
+    slot: datetime,
+    state: RunState,
+    detail: str,
+    finished_at: datetime,
+    waiting: int | None = None,
 ) -> None:
-    """Record how a run ended."""
+    """Record how a run ended, and of a fold how many batches it left behind."""
     mine = (job_run.c.job == job) & (job_run.c.slot == slot)
-    connection.execute(update(job_run).where(mine).values(outcome=state.value, detail=detail, finished_at=finished_at))
+    values = {"outcome": state.value, "detail": detail, "finished_at": finished_at, "waiting": waiting}
+    connection.execute(update(job_run).where(mine).values(values))
 
 
 def prune_runs(connection: Connection, job: str, before: datetime, state: RunState | None = None) -> None:

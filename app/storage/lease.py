@@ -14,6 +14,34 @@ from sqlalchemy.exc import DBAPIError
 LEADER, FOLD = "leader", "fold"
 
 
+def _key(name: str) -> int:
+    return int.from_bytes(blake2b(f"watchkeeper:{name}".encode(), digest_size=7).digest())
+
+
+def is_held(connection: Connection, name: str = LEADER) -> bool:
+    """Whether anybody, this process included, holds the lease now."""
+    if connection.dialect.name == "sqlite":
+        return _file_is_locked(Path(f"{connection.engine.url.database}.{name}"))
+    key = _key(name)
+    query = text(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks "
+        "JOIN pg_database known ON known.oid = pg_locks.database AND known.datname = current_database() "
+        "WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND classid = :high AND objid = :low)"
+    )
+    return bool(connection.scalar(query, {"high": key >> 32, "low": key & 0xFFFFFFFF}))
+
+
+def _file_is_locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 class Lease:
     """Held by at most one process: a PostgreSQL session lock, or a file lock beside a SQLite database.
 
@@ -28,7 +56,7 @@ class Lease:
 
     @property
     def _key(self) -> int:
-        return int.from_bytes(blake2b(f"watchkeeper:{self._name}".encode(), digest_size=7).digest())
+        return _key(self._name)
 
     def acquire(self) -> bool:
         """Try to take it, or check that it is still held. Never waits."""

@@ -33,6 +33,11 @@ def head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_known(revision: str) -> bool:
+    """Whether this program has the revision; one that it has not belongs to a newer program."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def is_current(engine: Engine) -> bool:
     """True when the database is at the newest revision."""
     return current(engine) == head()

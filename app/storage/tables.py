@@ -317,7 +317,35 @@ job_run = Table(
     Column("finished_at", UtcDateTime),
     Column("outcome", String(20), nullable=False),  # running | done | failed
     Column("detail", Text, nullable=False, server_default=""),
+    Column("waiting", BigInteger),  # batches that still waited to be counted when a fold ended
     UniqueConstraint("job", "slot"),
+)
+
+# What each client (an object in a process) last said of itself, counted since its start: said twice, it is said once.
+client_report = Table(
+    "client_report",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("host", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("reported_at", UtcDateTime, nullable=False),
+    Column("logged", BigInteger, nullable=False),
+    Column("predictions", BigInteger, nullable=False),  # of those logged
+    Column("served", BigInteger),  # None: the service does not tell
+    Column("sent", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("dropped", Json, nullable=False),  # reason -> records
+    Column("dropped_at", UtcDateTime),  # when it last reported more of them than before
+    Index("ix_client_report_reported_at", "reported_at"),
+)
+
+# Requests that collectors turned away, by reason and hour.
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("reason", String(50), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
 )
 
 api_key = Table(

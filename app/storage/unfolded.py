@@ -29,6 +29,11 @@ def newest_batch(connection: Connection) -> int:
     return connection.scalar(select(func.max(batch.c.id))) or 0
 
 
+def batches_waiting(connection: Connection) -> int:
+    """How many batches no fold has counted."""
+    return connection.scalar(select(func.count()).select_from(batch).where(batch.c.folded_at.is_(None))) or 0
+
+
 def rows_waiting(connection: Connection) -> int:
     """Predictions, corrections and offline values that no fold has counted."""
     total = select(func.sum(batch.c.predictions + batch.c.corrections + batch.c.offline_features)).where(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import fields
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from app.settings import PREFIX, Settings
+from app.settings import PREFIX, Settings, is_loopback
 from app.ui import theme
 
 MAIN = Path(__file__).with_name("main.py")
@@ -59,17 +58,10 @@ def _allowed_hosts(settings: Settings) -> list[str]:
     Elsewhere every name is answered, since only the proxy in front knows them.
     """
     host = settings.dashboard_host
-    if host != "localhost" and not _is_loopback(host):
+    if not is_loopback(host):
         return []
     public = urlsplit(settings.public_url).hostname
     return sorted({"localhost", "127.0.0.1", "[::1]", host} | ({public} if public else set()))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _healthz(_request: Request) -> PlainTextResponse:

@@ -12,9 +12,8 @@ from sqlalchemy import URL, Engine, text
 
 from app.api.app import create_app
 from app.api.context import Context
-from app.api.security import is_loopback
 from app.services.keys import MAX_AGE_SECONDS, create_key, revoke_key
-from app.settings import Settings
+from app.settings import Settings, is_loopback
 from app.storage.engine import write
 from tests.api.conftest import ADDRESS
 

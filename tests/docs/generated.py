@@ -15,6 +15,7 @@ import click
 import app.channels
 import app.core.checks
 from app.cli import cli
+from app.core.looks import LOOKS
 from app.core.registry import plugins
 from app.settings import PREFIX, Settings
 
@@ -75,8 +76,16 @@ def channels_table() -> str:
     return "\n".join(rows)
 
 
+def looks_table() -> str:
+    """Every look of doctor, with what is at stake."""
+    rows = ["| subject | asks | if not |", "|---|---|---|"]
+    rows += [f"| `{look.subject}` | {look.question} | {look.why} |" for look in LOOKS]
+    return "\n".join(rows)
+
+
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     ("operating.md", "settings"): settings_table,
+    ("operating.md", "looks"): looks_table,
     ("checks.md", "checks"): checks_table,
     ("alerts.md", "channels"): channels_table,
 }

@@ -22,7 +22,7 @@ from app.core.errors import WatchkeeperError
 from app.jobs.worker import Worker, work
 from app.services import rounds
 from app.services.policies import set_policy
-from app.services.rounds import Job
+from app.services.schedule import Job
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.engine import engine_for, write
@@ -215,7 +215,7 @@ def test_an_error_is_logged_once_until_it_changes_or_goes(
         return rounds.RoundSummary(())
 
     monkeypatch.setattr(rounds, "fold", fold)
-    monkeypatch.setattr(rounds, "_slot", lambda job, settings, now: now)
+    monkeypatch.setattr(rounds, "slot_of", lambda job, settings, now: now)
     for _ in range(4):
         worker.tick([Job.FOLD])
     messages = [record.getMessage() for record in caplog.records if "job=fold" in record.getMessage()]

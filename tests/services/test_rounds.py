@@ -15,7 +15,8 @@ from app.core.errors import ConflictError
 from app.core.model import Task
 from app.services import rounds
 from app.services.evaluate import EvaluationSummary
-from app.services.rounds import ALL, Job, RoundSummary, described, run_round
+from app.services.rounds import RoundSummary, described, run_round
+from app.services.schedule import ALL, Job
 from app.services.sending import SendSummary
 from app.settings import Settings
 from app.storage.jobs import RunState
@@ -42,6 +43,7 @@ def test_jobs_run_in_order_and_are_recorded_under_their_slot(engine: Engine) -> 
         (Job.ACT, 0, RunState.DONE),
         (Job.REPORT, 0, RunState.DONE),
         (Job.ROLL_UP, 0, RunState.DONE),
+        (Job.HEARTBEAT, 0, RunState.DONE),
     ]
     assert summary.jobs[0].detail == "batches=1 predictions=1 windows=1"
     assert not summary.failed
@@ -56,7 +58,10 @@ def test_a_slot_is_worked_on_once_and_the_next_one_again(engine: Engine) -> None
     run(engine)
     assert run(engine, NOW + timedelta(seconds=1)).jobs == ()
     assert [one.job for one in run(engine, NOW + timedelta(seconds=2)).jobs] == [Job.FOLD, Job.DELIVER]
-    assert [one.job for one in run(engine, NOW + timedelta(seconds=17)).jobs] == list(ALL)
+    seldom = {Job.HEARTBEAT}  # once a minute, whatever the interval of the others
+    half_a_minute = [one.job for one in run(engine, NOW + timedelta(seconds=17)).jobs]
+    assert half_a_minute == [job for job in ALL if job not in seldom]
+    assert [one.job for one in run(engine, NOW + timedelta(seconds=47)).jobs] == list(ALL)
 
 
 def test_forced_it_runs_whatever_the_slots_say(engine: Engine) -> None:

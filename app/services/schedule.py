@@ -1,0 +1,61 @@
+"""The jobs of the worker, and how often each is to run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from app.settings import Settings
+
+HEARTBEAT_SECONDS = 60
+"""Services that wait for a heartbeat count minutes."""
+
+
+class Job(StrEnum):
+    """The jobs, in the order in which they build on each other."""
+
+    FOLD = "fold"
+    EVALUATE = "evaluate"
+    ALERT = "alert"
+    DELIVER = "deliver"
+    ACT = "act"
+    REPORT = "report"
+    ROLL_UP = "roll_up"
+    HEARTBEAT = "heartbeat"
+
+
+ALL = tuple(Job)
+FREQUENT = frozenset({Job.FOLD, Job.DELIVER})
+"""Jobs that look every few seconds for something to do."""
+JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
+AFTERWARDS = tuple(job for job in Job if job not in JUDGING)
+GROUPS: tuple[tuple[Job, ...], ...] = (
+    (Job.FOLD,),
+    (Job.EVALUATE, Job.ALERT, Job.ACT),
+    (Job.DELIVER,),
+    (Job.REPORT,),
+    (Job.ROLL_UP,),
+    (Job.HEARTBEAT,),
+)
+"""Jobs that run one after the other. Neither a long backlog to fold nor a long evaluation holds up the messages that
+wait to be sent, and a storm of messages to a slow channel holds up no evaluation."""
+
+
+def interval(job: Job, settings: Settings) -> timedelta:
+    """How often a job is to run."""
+    if job in FREQUENT:
+        return timedelta(seconds=settings.fold_interval_seconds)
+    if job is Job.HEARTBEAT:
+        return timedelta(seconds=max(HEARTBEAT_SECONDS, settings.work_interval_seconds))
+    return timedelta(seconds=settings.work_interval_seconds)
+
+
+def slot_of(job: Job, settings: Settings, now: datetime) -> datetime:
+    """`now`, rounded down to a multiple of the job's interval: what is done once in each of them."""
+    zero = datetime(1970, 1, 1, tzinfo=UTC)
+    return now - (now - zero) % interval(job, settings)
+
+
+def beside(job: Job) -> frozenset[Job]:
+    """The other jobs of its group, for which it may have to wait."""
+    return frozenset(other for jobs in GROUPS if job in jobs for other in jobs if other is not job)
