@@ -21,8 +21,24 @@ from app.services.keys import Scope, digest
 from app.settings import is_loopback
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
-INGEST_PATHS = re.compile(r"/v1/(predictions|corrections|features|profiles|models/[^/]+/versions/[^/]+/layout)")
-"""Where records go, and the bins by which who sends profiles has to count."""
+ALLOWED = {
+    # Where records go, and the bins by which who sends profiles has to count.
+    Scope.INGEST: re.compile(
+        r"[A-Z]+ /v1/(predictions|corrections|features|profiles|models/[^/]+/versions/[^/]+/layout)"
+    ),
+    # What a pipeline does that trains a new version: fetch the rows, register what came of them, report.
+    Scope.TRAIN: re.compile(
+        r"GET /v1/models/[^/]+/training-set|POST /v1/models/[^/]+/versions"
+        r"|PUT /v1/models/[^/]+/versions/[^/]+/reference"
+        r"|GET /v1/retraining|(GET|POST) /v1/retraining/[^/]+"
+    ),
+}
+"""Method and path of what a key of each scope may ask for; one of scope admin may ask for anything."""
+
+_MAY = {
+    Scope.INGEST: "send records",
+    Scope.TRAIN: "fetch training sets, register versions with their references, and report on retraining",
+}
 
 
 class Guard:
@@ -67,10 +83,9 @@ class Guard:
             return _refusal(503, "the database does not answer, so no key can be checked")
         if granted is None:
             return _refusal(401, "the API key is unknown or revoked")
-        if granted is Scope.INGEST and not INGEST_PATHS.fullmatch(path):
-            return _refusal(
-                403, f"a key of scope {granted} may only send records; this needs one of scope {Scope.ADMIN}"
-            )
+        if granted in ALLOWED and not ALLOWED[granted].fullmatch(f"{scope['method']} {path}"):
+            may = _MAY[granted]
+            return _refusal(403, f"a key of scope {granted} may only {may}; this needs one of scope {Scope.ADMIN}")
         return None
 
     async def _granted(self, secret: str) -> Scope | None:

@@ -19,10 +19,11 @@ def key() -> None:
 @click.argument("name")
 @click.option(
     "--scope",
-    type=click.Choice(["ingest", "admin"]),
+    type=click.Choice(["ingest", "train", "admin"]),
     default="ingest",
     show_default=True,
-    help="ingest: send predictions and corrections; admin: everything.",
+    help="ingest: send predictions and corrections; train: fetch training sets, register versions with their "
+    "references, and report on retraining; admin: everything.",
 )
 @format_option
 def key_create(name: str, scope: str, format_: str) -> None:

@@ -1,11 +1,11 @@
-"""Parameter types: times with a zone, and durations as people write them."""
+"""Parameter types: times with a zone, durations as people write them, and fields with their values."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -61,3 +61,14 @@ def _login() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return f"uid {os.getuid()}"
+
+
+def fields(values: Sequence[str]) -> dict[str, str]:
+    """The FIELD=VALUE of a repeated `--set`, each field once. Raises click.BadParameter."""
+    found: dict[str, str] = {}
+    for text in values:
+        name, separator, value = text.partition("=")
+        if not separator or name in found:
+            raise click.BadParameter(f"{name!r}: write FIELD=VALUE, each field once", param_hint="--set")
+        found[name] = value
+    return found

@@ -8,7 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
 
 _PREFIX = "whsec_"
 
@@ -30,3 +34,8 @@ def signed_headers(key: bytes, webhook_id: str, at: datetime, body: bytes) -> di
     content = b".".join((webhook_id.encode(), timestamp.encode(), body))
     signature = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
     return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
+
+
+def envelope(type_: str, at: datetime, data: Mapping[str, Any]) -> str:
+    """The body of a webhook: what happened, when, and its data."""
+    return msgspec.json.encode({"type": type_, "timestamp": at.astimezone(UTC), "data": data}).decode()

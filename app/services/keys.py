@@ -24,9 +24,10 @@ MAX_AGE_SECONDS = 5.0
 
 
 class Scope(StrEnum):
-    """What a key is good for: sending records, or everything."""
+    """What a key is good for: sending records, training new versions, or everything."""
 
     INGEST = "ingest"
+    TRAIN = "train"
     ADMIN = "admin"
 
 

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import msgspec
 from sqlalchemy import Engine
 
-from app.core.delivery import Answer, Failed, judge
 from app.core.messages import storable
-from app.core.ports import Network
 from app.core.retraining import Decision, Facts, should_request
-from app.core.webhooks import signed_headers, signing_key
-from app.outbound import OutboundClient
-from app.services.secrets import SecretError, Secrets
-from app.services.sending import SendSummary, attempt, counted, settle
+from app.core.webhooks import envelope
+from app.services.actions import send_due
+from app.services.sending import SendSummary
 from app.settings import Settings
 from app.storage import outbox, policies
 from app.storage.engine import read, write
-from app.storage.outbox import ClaimedAction, SendState
+from app.storage.outbox import NewAction
 from app.storage.policies import Firing, Request, StoredPolicy
-from app.storage.tables import action
 
 EVENT = "model.retrain_requested"
-MOST_AT_ONCE = 8
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +53,7 @@ def act(engine: Engine, now: datetime, settings: Settings, *, environment: Mappi
     cases = [case for policy in stored if (case := _case(engine, policy, now))]
     requested = [case.stored.model for case in cases if case.decision.request and _request(engine, case, now)]
     declined = {case.stored.model: case.decision.reason for case in cases if not case.decision.request}
-    return ActionSummary(tuple(requested), declined, _send_due(engine, now, settings, environment))
+    return ActionSummary(tuple(requested), declined, send_due(engine, now, settings, environment))
 
 
 def _case(engine: Engine, stored: StoredPolicy, now: datetime) -> _Case | None:
@@ -85,13 +75,15 @@ def _case(engine: Engine, stored: StoredPolicy, now: datetime) -> _Case | None:
 def _request(engine: Engine, case: _Case, now: datetime) -> bool:
     """Store the request; False when another process has been quicker, or the policy is gone."""
     newest = case.firing[0]
-    request = Request(
+    request = NewAction(
+        kind=policies.RETRAINING,
+        target_id=case.stored.target.id,
+        model_id=case.stored.model_id,
         version_id=newest.version_id,
         webhook_id=f"msg_{uuid.uuid4().hex}",
-        transition_id=newest.transition_id,
         payload=_payload(case, now),
         reason=case.decision.reason,
-        created_at=now,
+        transition_id=newest.transition_id,
     )
     with write(engine) as connection:
         if not policies.lock_policy(connection, case.stored.model_id):
@@ -99,7 +91,7 @@ def _request(engine: Engine, case: _Case, now: datetime) -> bool:
         last = policies.last_request(connection, case.stored.model_id)
         if (last and last.webhook_id) != (case.last and case.last.webhook_id):
             return False
-        policies.add_request(connection, case.stored.model_id, request)
+        outbox.add_action(connection, request, now)
     return True
 
 
@@ -114,7 +106,7 @@ def _payload(case: _Case, now: datetime) -> str:
         "new_labels": case.new_labels,
         "requested_at": at,
     }
-    return msgspec.json.encode({"type": EVENT, "timestamp": at, "data": data}).decode()
+    return envelope(EVENT, at, data)
 
 
 def _measurement(firing: Firing) -> dict[str, object]:
@@ -128,45 +120,3 @@ def _measurement(firing: Firing) -> dict[str, object]:
         "statistic": firing.statistic,
         "reason": firing.reason,
     }
-
-
-def _send_due(engine: Engine, now: datetime, settings: Settings, environment: Mapping[str, str]) -> SendSummary:
-    with read(engine) as connection:
-        if not outbox.has_due_actions(connection, now):
-            return SendSummary()
-    network = OutboundClient(allow_private=settings.allow_private_targets)
-    with write(engine) as connection:
-        claimed = outbox.claim_actions(connection, now, MOST_AT_ONCE)
-    with ThreadPoolExecutor(MOST_AT_ONCE, "act") as pool:
-        settled = pool.map(lambda mine: _settle(engine, mine, _send(mine, network, environment), now), claimed)
-        return sum(settled, SendSummary())
-
-
-def _send(claimed: ClaimedAction, network: Network, environment: Mapping[str, str]) -> Answer:
-    secrets = Secrets(environment)
-    return attempt(lambda: _post(claimed, network, secrets), secrets)
-
-
-def _post(claimed: ClaimedAction, network: Network, secrets: Secrets) -> Answer:
-    if claimed.url is None or claimed.secret is None:
-        return Failed("the model's retraining policy has been removed")
-    body = claimed.payload.encode()
-    try:
-        key = signing_key(secrets.resolve(claimed.secret))
-    except ValueError as error:
-        raise SecretError(f"the secret {claimed.secret} {error}") from None
-    # The wall clock whatever the worker's is: receivers refuse what was signed minutes ago, against replays.
-    signed = signed_headers(key, claimed.webhook_id, datetime.now(UTC), body)
-    return judge(
-        network.request("POST", claimed.url, body=body, headers={"Content-Type": "application/json", **signed})
-    )
-
-
-def _settle(engine: Engine, claimed: ClaimedAction, answer: Answer, now: datetime) -> SendSummary:
-    with write(engine) as connection:
-        state = settle(connection, action, claimed.id, claimed.attempts, answer, now)
-    if state is not SendState.DELIVERED:
-        level = logging.ERROR if state is SendState.DEAD else logging.WARNING
-        text = "retraining request %s, attempt %d: %s"
-        _log.log(level, text, claimed.webhook_id, claimed.attempts, getattr(answer, "why", ""))
-    return counted(state)

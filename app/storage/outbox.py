@@ -7,15 +7,16 @@ and nobody else sends it meanwhile. It is marked only after the other side has a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, case, exists, func, insert, select, update
 
 from app.core.messages import Message, from_json
-from app.storage.tables import action, delivery, notification, retraining_policy
+from app.storage.tables import action, delivery, notification, target
+from app.storage.targets import StoredTarget
 
 CLAIM = timedelta(minutes=5)
 """How long a claimed row belongs to its sender; far longer than the slowest attempt."""
@@ -45,14 +46,38 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedAction:
-    """A request that is ours to send, with the target its model's policy names now (None: the policy is gone)."""
+    """A request that is ours to send. `attempts` counts this one; `target` None: it has been removed."""
 
     id: int
+    kind: str
     attempts: int
     webhook_id: str
     payload: str
-    url: str | None
-    secret: str | None
+    target: StoredTarget | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAction:
+    """A request to a target about a version of a model. `webhook_id` is what its receiver knows it by.
+
+    `payload` is an envelope of `app.core.webhooks`. At most one action of a kind is made of one `transition_id`.
+    """
+
+    kind: str
+    target_id: int
+    model_id: int
+    version_id: int
+    webhook_id: str
+    payload: str
+    reason: str
+    transition_id: int | None = None
+
+
+def add_action(connection: Connection, new: NewAction, now: datetime) -> int:
+    """Put a request into the outbox, due at once; its id."""
+    values = {**asdict(new), "state": SendState.PENDING.value, "next_attempt_at": now, "created_at": now}
+    made: int = connection.execute(insert(action).values(values).returning(action.c.id)).scalar_one()
+    return made
 
 
 def add_deliveries(connection: Connection, notification_id: int, channel_ids: Sequence[int], now: datetime) -> None:
@@ -130,18 +155,20 @@ def receipt(connection: Connection, channel_id: int, message: Message) -> str:
 def claim_actions(connection: Connection, now: datetime, most: int) -> list[ClaimedAction]:
     """Up to `most` due actions, oldest first."""
     rows = connection.execute(
-        select(action, retraining_policy.c.webhook_url, retraining_policy.c.secret)
-        .outerjoin(retraining_policy, retraining_policy.c.model_id == action.c.model_id)
+        select(action, target.c.name, target.c.preset, target.c.config)
+        .outerjoin(target, target.c.id == action.c.target_id)
         .where(action.c.state == SendState.PENDING.value, action.c.next_attempt_at <= now)
         .order_by(action.c.id)
         .limit(most)
         .with_for_update(of=action, skip_locked=True)
     ).all()
     _claim(connection, action, [row.id for row in rows], now)
-    return [
-        ClaimedAction(row.id, row.attempts + 1, row.webhook_id, row.payload, row.webhook_url, row.secret)
-        for row in rows
-    ]
+    return [_claimed(row) for row in rows]
+
+
+def _claimed(row: Row[Any]) -> ClaimedAction:
+    known = None if row.target_id is None else StoredTarget(row.target_id, row.name, row.preset, row.config)
+    return ClaimedAction(row.id, row.kind, row.attempts + 1, row.webhook_id, row.payload, known)
 
 
 def has_due_actions(connection: Connection, now: datetime) -> bool:

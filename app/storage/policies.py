@@ -11,31 +11,30 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 
 from app.core.alerting import State
 from app.core.retraining import Policy
+from app.storage.acting_tables import action, retraining_policy, target
 from app.storage.outbox import SendState
 from app.storage.tables import (
-    action,
     alert,
     alert_transition,
     correction,
     measurement,
     model,
-    retraining_policy,
     version,
 )
+from app.storage.targets import StoredTarget
 
 RETRAINING = "retraining"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPolicy:
-    """A model's policy, and the target of its requests. `secret` is a reference."""
+    """A model's policy, and the target of its requests."""
 
     model_id: int
     project: str
     model: str
     policy: Policy
-    webhook_url: str
-    secret: str
+    target: StoredTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +69,13 @@ class Firing:
     window_start: datetime
 
 
-def set_policy(
-    connection: Connection, model_id: int, policy: Policy, webhook_url: str, secret: str, now: datetime
-) -> None:
+def set_policy(connection: Connection, model_id: int, policy: Policy, target_id: int, now: datetime) -> None:
     """Store the model's policy in the place of the one it had."""
     values = {
         "checks": list(policy.checks),
         "cooldown_seconds": int(policy.cooldown.total_seconds()),
         "minimum_new_labels": policy.minimum_new_labels,
-        "webhook_url": webhook_url,
-        "secret": secret,
+        "target_id": target_id,
         "created_at": now,
     }
     changed = connection.execute(
@@ -102,7 +98,11 @@ def find_policy(connection: Connection, model_id: int) -> StoredPolicy | None:
 
 
 def remove_policy(connection: Connection, model_id: int) -> bool:
-    """Remove the model's policy; whether there was one."""
+    """Remove the model's policy, and send no more what it asked for; whether there was one."""
+    a = action.c
+    waiting = (a.model_id == model_id) & (a.kind == RETRAINING) & (a.state == SendState.PENDING.value)
+    given_up = {"state": SendState.DEAD.value, "last_error": "the model's retraining policy has been removed"}
+    connection.execute(update(action).where(waiting).values(given_up))
     return connection.execute(delete(retraining_policy).where(retraining_policy.c.model_id == model_id)).rowcount == 1
 
 
@@ -133,23 +133,6 @@ def last_request(connection: Connection, model_id: int) -> Request | None:
         row.attempts,
         row.last_error,
     )
-
-
-def add_request(connection: Connection, model_id: int, request: Request) -> None:
-    """Store a request for retraining, due at once."""
-    values = {
-        "model_id": model_id,
-        "version_id": request.version_id,
-        "kind": RETRAINING,
-        "webhook_id": request.webhook_id,
-        "transition_id": request.transition_id,
-        "payload": request.payload,
-        "reason": request.reason,
-        "state": request.state.value,
-        "next_attempt_at": request.created_at,
-        "created_at": request.created_at,
-    }
-    connection.execute(insert(action).values(values))
 
 
 def firing(connection: Connection, model_id: int, checks: Sequence[str], after: int) -> list[Firing]:
@@ -190,14 +173,19 @@ def new_labels(connection: Connection, model_id: int, since: datetime | None) ->
 
 
 def _policies() -> Any:
-    return select(retraining_policy, model.c.project, model.c.name).join(
-        model, model.c.id == retraining_policy.c.model_id
+    t = target.c
+    columns = (t.name.label("target"), t.preset, t.config)
+    return (
+        select(retraining_policy, model.c.project, model.c.name, *columns)
+        .join(model, model.c.id == retraining_policy.c.model_id)
+        .join(target, t.id == retraining_policy.c.target_id)
     )
 
 
 def _policy(row: Row[Any]) -> StoredPolicy:
     policy = Policy(tuple(row.checks), timedelta(seconds=row.cooldown_seconds), row.minimum_new_labels)
-    return StoredPolicy(row.model_id, row.project, row.name, policy, row.webhook_url, row.secret)
+    asked = StoredTarget(row.target_id, row.target, row.preset, row.config)
+    return StoredPolicy(row.model_id, row.project, row.name, policy, asked)
 
 
 def _firing(row: Row[Any]) -> Firing:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from app.storage import acting_tables as acting
 from app.storage import record_tables as records
 from app.storage import schema
 from app.storage.schema import Json
@@ -26,6 +27,10 @@ from app.storage.schema import version_id as _version_id
 from app.storage.types import BigId, Number, UtcDateTime
 
 metadata = schema.metadata
+
+action = acting.action
+retraining_policy = acting.retraining_policy
+target = acting.target
 
 batch = records.batch
 correction = records.correction
@@ -232,38 +237,6 @@ delivery = Table(
     Index("ix_delivery_state_next_attempt_at", "state", "next_attempt_at"),
 )
 
-retraining_policy = Table(
-    "retraining_policy",
-    metadata,
-    Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
-    Column("checks", Json, nullable=False),
-    Column("cooldown_seconds", BigInteger, nullable=False),
-    Column("minimum_new_labels", Integer, nullable=False),
-    Column("webhook_url", Text, nullable=False),
-    Column("secret", Text, nullable=False),  # a reference: env:NAME or file:PATH
-    Column("created_at", UtcDateTime, nullable=False),
-)
-
-action = Table(
-    "action",
-    metadata,
-    Column("id", BigId, primary_key=True),
-    _model_id(),
-    _version_id(),
-    Column("kind", String(50), nullable=False),  # retraining
-    Column("webhook_id", String(64), nullable=False, unique=True),
-    Column("transition_id", ForeignKey("alert_transition.id", ondelete="SET NULL"), unique=True),
-    Column("payload", Text, nullable=False),  # the exact body, so that every retry signs the same bytes
-    Column("reason", Text, nullable=False),
-    Column("state", String(20), nullable=False),  # pending | delivered | dead
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("next_attempt_at", UtcDateTime, nullable=False),
-    Column("last_error", Text, nullable=False, server_default=""),
-    Column("delivered_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
-    Index("ix_action_state_next_attempt_at", "state", "next_attempt_at"),
-)
-
 report = Table(
     "report",
     metadata,
@@ -353,7 +326,7 @@ api_key = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(100), nullable=False),
-    Column("scope", String(20), nullable=False),  # ingest | admin
+    Column("scope", String(20), nullable=False),  # ingest | train | admin
     Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of a 256-bit random key
     Column("hint", String(12), nullable=False),  # the first characters, to recognise it by
     Column("created_at", UtcDateTime, nullable=False),

@@ -72,6 +72,29 @@ def test_an_ingest_key_sends_records_and_does_nothing_else(guarded: TestClient, 
     assert "admin" in refused.json()["error"]
 
 
+def test_a_training_key_does_what_a_pipeline_needs_and_nothing_else(guarded: TestClient, engine: Engine) -> None:
+    headers = bearer(create_key(engine, "pipeline", "train", NOW).secret)
+
+    for method, path in (
+        ("POST", "/v1/models/fraud/versions"),
+        ("PUT", "/v1/models/fraud/versions/4/reference"),
+        ("GET", "/v1/models/fraud/training-set"),
+        ("GET", "/v1/retraining"),
+        ("POST", "/v1/retraining/msg_1"),
+    ):
+        assert guarded.request(method, path, headers=headers, json={}).status_code not in {401, 403}, path
+    for method, path in (
+        ("POST", "/v1/models"),
+        ("PATCH", "/v1/models/fraud/versions/4"),
+        ("POST", "/v1/predictions"),
+        ("GET", "/v1/models/fraud/versions"),
+        ("DELETE", "/v1/retraining/msg_1"),
+    ):
+        refused = guarded.request(method, path, headers=headers, json={})
+        assert refused.status_code == 403, path
+        assert "may only fetch training sets" in refused.json()["error"]
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer  ", "Basic d2s6", "Bearer wk_wrong", "Bearer \xff"])
 def test_anything_else_is_no_key(guarded: TestClient, engine: Engine, header: str) -> None:
     create_key(engine, "service", "admin", NOW)

@@ -63,6 +63,45 @@ def test_messages_that_were_stored_before_threads_had_a_column_know_theirs(engin
         assert connection.execute(select(notification.c.thread, notification.c.kind)).all() == [("feed", "firing")]
 
 
+def test_the_webhooks_of_policies_become_targets_and_webhooks_again(engine: Engine) -> None:
+    migrate.downgrade(engine, _before("targets"))
+    at = "2026-01-01 00:00:00+00:00"
+    add_model = """INSERT INTO model (id, project, name, task, "window", confident_threshold, created_at)
+        VALUES (:id, :project, 'fraud', 'binary', 'day', 0.9, :at)"""
+    add_policy = """INSERT INTO retraining_policy
+        (model_id, checks, cooldown_seconds, minimum_new_labels, webhook_url, secret, created_at)
+        VALUES (:id, '["volume"]', 60, 0, 'https://ci.example.org/' || :project, 'env:S' || :id, :at)"""
+    rows = [{"id": number, "project": project, "at": at} for number, project in ((1, "default"), (2, "other"))]
+    with write(engine) as connection:
+        connection.execute(text(add_model), rows)
+        connection.execute(text(add_policy), rows)
+    migrate.upgrade(engine)
+
+    query = text(
+        "SELECT model_id, t.name, t.preset FROM retraining_policy JOIN target t ON t.id = target_id ORDER BY 1"
+    )
+    with write(engine) as connection:
+        assert [tuple(row) for row in connection.execute(query)] == [
+            (1, "fraud", "webhook"),
+            (2, "fraud (2)", "webhook"),
+        ]
+    migrate.downgrade(engine, _before("targets"))
+    query = text("SELECT webhook_url, secret FROM retraining_policy ORDER BY model_id")
+    with write(engine) as connection:
+        assert [tuple(row) for row in connection.execute(query)] == [
+            ("https://ci.example.org/default", "env:S1"),
+            ("https://ci.example.org/other", "env:S2"),
+        ]
+    migrate.upgrade(engine)
+    migrate.check(engine)
+
+
+def _before(name: str) -> str:
+    """The revision before the one whose file is named so."""
+    scripts = ScriptDirectory.from_config(migrate._config()).walk_revisions()
+    return next(str(script.down_revision) for script in scripts if script.path.endswith(f"_{name}.py"))
+
+
 def test_upgrading_what_is_current_keeps_the_data(engine: Engine) -> None:
     row = {"name": "m", "task": "binary", "window": "day", "confident_threshold": 0.9, "created_at": datetime.now(UTC)}
     with write(engine) as connection:

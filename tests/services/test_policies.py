@@ -30,7 +30,8 @@ def test_set_show_replace_remove(engine: Engine) -> None:
     set_policy(engine, START, "delay", **RIGHT)
     shown = show_policy(engine, "delay")
     assert shown.policy.policy == Policy(("performance", "volume"), timedelta(days=7), 500)
-    assert (shown.policy.webhook_url, shown.policy.secret) == (RIGHT["webhook_url"], "env:RETRAIN")
+    assert (shown.policy.target.name, shown.policy.target.preset) == ("delay", "webhook")
+    assert shown.policy.target.config == {"url": RIGHT["webhook_url"], "secret": "env:RETRAIN"}
     assert shown.last_request is None
 
     set_policy(engine, START, "delay", **{**RIGHT, "checks": ["staleness"]})
@@ -54,8 +55,8 @@ def test_an_unknown_model_is_named(engine: Engine) -> None:
         ({"checks": ["performnace"]}, "checks"),
         ({"cooldown": timedelta(seconds=-1)}, "cooldown"),
         ({"minimum_new_labels": -1}, "minimum_new_labels"),
-        ({"webhook_url": "ftp://ci.example.org/hunter2"}, "webhook_url"),
-        ({"webhook_url": "https://me:hunter2@ci.example.org"}, "webhook_url"),
+        ({"webhook_url": "ftp://ci.example.org/hunter2"}, "url"),
+        ({"webhook_url": "https://me:hunter2@ci.example.org"}, "url"),
         ({"secret": "whsec_hunter2"}, "secret"),
     ],
 )

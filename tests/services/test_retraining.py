@@ -15,7 +15,7 @@ from sqlalchemy import Engine, insert
 from standardwebhooks import Webhook
 
 from app.core.delivery import RETRY_DELAYS
-from app.services import retraining
+from app.services import actions
 from app.services.alerting import alert
 from app.services.policies import remove_policy, set_policy, show_policy
 from app.services.retraining import ActionSummary, act
@@ -261,7 +261,7 @@ def test_who_dies_between_sending_and_marking_leaves_it_to_be_sent_again_as_the_
 
     measure(engine, version_id, "b")
     with monkeypatch.context() as patch:
-        patch.setattr(retraining, "settle", die)
+        patch.setattr(actions, "settle", die)
         with pytest.raises(Killed):
             run(engine)
 
@@ -312,8 +312,9 @@ def test_without_the_policy_nobody_is_asked_any_more(engine: Engine, version_id:
     run(engine)
     remove_policy(engine, "delay")
 
-    assert run(engine, NOW + timedelta(seconds=6)).sent == SendSummary(dead=1)
-    assert rows_of(engine, "action")[0]["last_error"] == "the model's retraining policy has been removed"
+    assert run(engine, NOW + timedelta(seconds=6)).sent == SendSummary()
+    action = rows_of(engine, "action")[0]
+    assert (action["state"], action["last_error"]) == ("dead", "the model's retraining policy has been removed")
     assert len(receiver.received) == 1
 
 
