@@ -14,11 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.looks import RECENTLY
 from app.core.self_watch import Database, Disk, Facts, Installed, JobFacts, MissingSecret
+from app.core.targets import is_reference
 from app.services.channels import kinds
 from app.services.schedule import Job, beside, interval
 from app.services.secrets import SecretError, Secrets
 from app.settings import Settings, is_loopback
-from app.storage import channels, migrate, policies, self_watch
+from app.storage import channels, migrate, self_watch, targets
 from app.storage.engine import read, unused_sqlite
 from app.storage.lease import is_held
 
@@ -124,5 +125,7 @@ def _references(connection: Connection) -> Iterator[tuple[str, str]]:
         for spec in fields(plugin) if plugin else ():  # type: ignore[arg-type]  # every plugin is a dataclass
             if spec.metadata.get("secret") and channel.config.get(spec.name):
                 yield f"channel {channel.name}", str(channel.config[spec.name])
-    for policy in policies.list_policies(connection):
-        yield f"policy of {policy.model}", policy.secret
+    for target in targets.list_targets(connection):
+        for value in target.config.values():
+            if is_reference(value):
+                yield f"target {target.name}", value
