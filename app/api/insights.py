@@ -14,6 +14,8 @@ from app.api.queries import Time
 from app.services.causes import explain, nothing_to_explain
 from app.services.read_models.labels import model_labels
 from app.services.read_models.segments import model_segments
+from app.services.read_models.timeline import USUAL_SPAN
+from app.services.read_models.timeline import timeline as events_of
 from app.services.scorecards import model_scorecard
 
 router = APIRouter(prefix="/v1/models", tags=["results"])
@@ -62,3 +64,20 @@ def labels(context: Shared, model: str, version: Version = None) -> Response:
     newest windows, the oldest first. Times are in seconds; `measured` is null while too few labels are known.
     """
     return json_answer(model_labels(context.engine, model, version, datetime.now(UTC)).as_dict())
+
+
+@router.get("/{model}/timeline", summary="What changed around a time")
+def timeline(
+    context: Shared,
+    model: str,
+    since: Time = None,
+    until: Time = None,
+    kind: Annotated[list[str] | None, Query(description="events of this kind alone; may be repeated")] = None,
+) -> Response:
+    """What happened to the model in [since, until), the oldest first: deployments, dependencies that changed,
+    references, arrivals of labels, limits that were set, alerts, retraining. A row has at, kind, version, what, author,
+    why and alert_id. Without `until`, up to now; without `since`, the fortnight before.
+    """
+    end = until or datetime.now(UTC)
+    found = events_of(context.engine, model, since or end - USUAL_SPAN, end, kind or ())
+    return json_answer([asdict(event) for event in found])

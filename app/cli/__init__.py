@@ -31,6 +31,7 @@ COMMANDS = {
     "limit": "limits:limit",
     "backtest": "limits:backtest",
     "why": "insights:why",
+    "timeline": "timeline:timeline",
     "segments": "segments:segments",
     "scorecard": "insights:scorecard",
     "labels": "labels:labels",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from app.services.alerting import alert
 from tests.services.measured import DAY, START, add_version, measure
 
 
@@ -63,3 +64,21 @@ def test_labels_are_told_with_their_delay(client: TestClient, engine: Engine) ->
     assert (found["measured"], found["declared_delay_seconds"], found["windows"]) == (None, 0.0, [])
     assert found["advice"].startswith("not known yet")
     assert client.get("/v1/models/delay/labels", params={"version": "9"}).status_code == 404
+
+
+def test_the_timeline_is_rows_by_time_and_kind(client: TestClient, engine: Engine) -> None:
+    measure(engine, add_version(engine), "ob")
+    alert(engine, START + 9 * DAY)
+    span = {"since": START.isoformat(), "until": (START + 10 * DAY).isoformat()}
+
+    (row,) = client.get("/v1/models/delay/timeline", params=span).json()
+
+    assert (row["at"], row["kind"], row["what"]) == (
+        "2026-03-10T00:00:00Z",
+        "alert",
+        "training_serving_skew fired for age",
+    )
+    assert client.get("/v1/models/delay/timeline", params={**span, "kind": "limit"}).json() == []
+    wrong = client.get("/v1/models/delay/timeline", params={"kind": "weather"})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "kind")
+    assert client.get("/v1/models/nobody/timeline").status_code == 404

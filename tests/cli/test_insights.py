@@ -118,3 +118,15 @@ def test_a_report_from_the_order_to_the_file(judged: Run, tmp_path: Path) -> Non
     assert "all 500 labelled predictions of 2026-04-10" in (tmp_path / "report.html").read_text()
     assert figures["watchkeeper"]["reference_rows"] == {"sampled": 4000, "of": 4000}
     assert " done " in judged("report", "list", "--model", "m").output
+
+
+def test_the_timeline_says_what_happened_and_where_to_look_when_nothing_did(judged: Run) -> None:
+    since = ("--since", "2026-01-01")
+    rows = json.loads(judged("timeline", "--model", "m", *since, "--kind", "reference", "--json").stdout)
+
+    assert [(row["kind"], row["version"], row["what"]) for row in rows] == [
+        ("reference", "1", "a reference of 4000 rows was stored")
+    ]
+    assert "a reference of 4000 rows was stored" in judged("timeline", "--model", "m", *since).output
+    nothing = judged("timeline", "--model", "m", *since, "--until", "2026-01-02").output
+    assert "nothing happened from 2026-01-01 00:00 to 2026-01-02 00:00 UTC; look further back" in nothing

@@ -1,0 +1,181 @@
+"""What happened to a model in a span of time: events of every kind in one list, each kind from one query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Engine, or_, select
+
+from app.core.alerting import State
+from app.core.codec import decode_counts
+from app.core.errors import InvalidError
+from app.core.fold import WHOLE
+from app.core.label_arrivals import Arrival, Labels, arrivals
+from app.core.messages import subject_text
+from app.core.model import Model, Version
+from app.core.profile import OutcomeCounts
+from app.core.timeline import Event, EventKind, deployment_text, difference, in_order, names_text
+from app.storage import tables
+from app.storage.catalogue import find_model, list_versions
+from app.storage.deployments import deployments_between
+from app.storage.engine import read
+
+USUAL_SPAN = timedelta(days=14)
+"""What is shown where nobody says since when."""
+MOST_LABEL_WINDOWS = 500
+"""Windows of a version whose labels are looked at, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The model, its versions (oldest first), and the time [since, until) that is asked about."""
+
+    model: Model
+    versions: tuple[Version, ...]
+    since: datetime
+    until: datetime
+
+    @property
+    def names(self) -> dict[int, str]:
+        return {version.id: version.name for version in self.versions}
+
+    def holds(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        return (column >= self.since) & (column < self.until)
+
+
+Source: TypeAlias = Callable[[Connection, Span], Iterable[Event]]
+"""A small query that gives the events of its kind; those outside of the span are left out by who asks."""
+
+
+def timeline(engine: Engine, model: str, since: datetime, until: datetime, kinds: Collection[str] = ()) -> list[Event]:
+    """The events of the model in [since, until), the oldest first; of these kinds alone where any are given.
+
+    Raises NotFoundError for the model, InvalidError for a kind that there is not or a span that is empty.
+    """
+    if since >= until:
+        raise InvalidError("since", since.isoformat(), f"allowed is a time before {until.isoformat()}")
+    for kind in kinds:
+        if kind not in set(EventKind):
+            raise InvalidError("kind", kind, f"allowed are {', '.join(EventKind)}")
+    with read(engine) as connection:
+        found = find_model(connection, model)
+        span = Span(found, tuple(list_versions(connection, found.id)), since, until)
+        events = [event for source in SOURCES for event in source(connection, span)]
+    return in_order(event for event in events if since <= event.at < until and (not kinds or event.kind in kinds))
+
+
+def _deployments(connection: Connection, span: Span) -> Iterator[Event]:
+    for found in deployments_between(connection, span.model.id, span.since, span.until):
+        one, change = found.deployment, found.deployment.change
+        kind = EventKind.ROLLBACK if change.kind.goes_back else EventKind.DEPLOYMENT
+        yield Event(change.at, kind, deployment_text(one), one.version, change.author, change.reason)
+
+
+def _dependencies(_connection: Connection, span: Span) -> Iterator[Event]:
+    """How what each version runs on differs from the one before it, as of its deployment."""
+    for before, version in pairwise(span.versions):
+        at, changed = version.deployed_at or version.created_at, difference(before, version)
+        if at is not None and changed:
+            what = f"version {version.name} differs from {before.name}: {changed}"
+            yield Event(at, EventKind.DEPENDENCIES, what, version.name)
+
+
+def _references(connection: Connection, span: Span) -> Iterator[Event]:
+    reference = tables.reference.c
+    query = select(reference.version_id, reference.rows, reference.created_at).where(
+        reference.version_id.in_(span.names), span.holds(reference.created_at)
+    )
+    for row in connection.execute(query):
+        name = span.names[row.version_id]
+        yield Event(row.created_at, EventKind.REFERENCE, f"a reference of {row.rows} rows was stored", name)
+
+
+def _labels(connection: Connection, span: Span) -> Iterator[Event]:
+    """From the delays that profiles count: no raw row is read."""
+    profile = tables.profile.c
+    lookback = max(span.until - span.since, 2 * span.model.label_delay, timedelta(days=30))
+    query = (
+        select(profile.version_id, profile.window_start, profile.outcomes)
+        .where(
+            profile.version_id.in_(span.names),
+            profile.segment == WHOLE,
+            profile.window_start >= span.since - lookback,
+            profile.window_start < span.until,
+        )
+        .order_by(profile.window_start.desc())
+        .limit(MOST_LABEL_WINDOWS)
+    )
+    rows = connection.execute(query).all()
+    for version_id in {row.version_id for row in rows}:
+        mine = [row for row in rows if row.version_id == version_id]
+        delays = np.array([decode_counts(OutcomeCounts, row.outcomes).label_delays for row in mine])
+        starts, length = [row.window_start for row in mine], span.model.window.delta
+        complete = len(rows) < MOST_LABEL_WINDOWS
+        for labels in arrivals(starts, delays, length, span.until, from_the_first=complete):
+            yield Event(labels.at, EventKind.LABELS, _labels_text(labels, span.model), span.names[version_id])
+
+
+def _labels_text(labels: Labels, model: Model) -> str:
+    usual = f"usually about {labels.usual:.0f} per {model.window.value}"
+    match labels.what:
+        case Arrival.BEGAN:
+            return f"labels began to come: {labels.count}"
+        case Arrival.STOPPED:
+            return f"labels stopped: the last {labels.count} came about then, {usual}"
+        case Arrival.BULK:
+            return f"many labels came: about {labels.count}, {usual}"
+
+
+def _limits(connection: Connection, span: Span) -> Iterator[Event]:
+    limit = tables.limit_override.c
+    query = select(tables.limit_override).where(
+        limit.model_id == span.model.id, or_(span.holds(limit.set_at), span.holds(limit.removed_at))
+    )
+    for row in connection.execute(query).mappings():
+        where = subject_text(row["subject"] or "", row["segment"])
+        whose = row["check"] + (f" of {where}" if where else "")
+        set_to = f"the limit of {whose} was set to {row['limit']:g}"
+        yield Event(row["set_at"], EventKind.LIMIT, set_to, "", row["author"], row["reason"])
+        if row["removed_at"] is not None:
+            removed = f"the limit of {whose} is learnt again"
+            yield Event(row["removed_at"], EventKind.LIMIT, removed, "", row["removed_by"], row["removal_reason"])
+
+
+_VERBS = {State.FIRING.value: "fired", State.RESOLVED.value: "resolved"}
+
+
+def _alerts(connection: Connection, span: Span) -> Iterator[Event]:
+    """One event for what changed together: of one check and version, in one round."""
+    alert, change = tables.alert.c, tables.alert_transition.c
+    query = (
+        select(change.at, change.new_state, change.reason, alert.id, alert.version_id, alert.check)
+        .add_columns(alert.subject, alert.segment)
+        .join_from(tables.alert_transition, tables.alert)
+        .where(alert.version_id.in_(span.names), span.holds(change.at))
+        .order_by(change.id)
+    )
+    together: dict[tuple[Any, ...], list[Any]] = {}
+    for row in connection.execute(query):
+        together.setdefault((row.at, row.version_id, row.check, row.new_state), []).append(row)
+    for (at, version_id, check, state), rows in together.items():
+        whom = names_text(name for name in (subject_text(row.subject, row.segment) for row in rows) if name)
+        what = f"{check} {_VERBS.get(state, state)}" + (f" for {whom}" if whom else "")
+        yield Event(at, EventKind.ALERT, what, span.names[version_id], "", rows[0].reason, rows[0].id)
+
+
+def _retraining(connection: Connection, span: Span) -> Iterator[Event]:
+    action = tables.action.c
+    query = select(action.version_id, action.created_at, action.reason, action.state).where(
+        action.model_id == span.model.id, action.kind == "retraining", span.holds(action.created_at)
+    )
+    for row in connection.execute(query):
+        what = f"retraining was asked for ({row.state})"
+        yield Event(row.created_at, EventKind.RETRAINING, what, span.names[row.version_id], "", row.reason)
+
+
+SOURCES: tuple[Source, ...] = (_deployments, _dependencies, _references, _labels, _limits, _alerts, _retraining)
