@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
 
@@ -15,17 +17,32 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from app.api import catalogue, health, insights, limits, openapi, profiles, queries, records, references, reports
+from app.api import (
+    catalogue,
+    client_reports,
+    health,
+    insights,
+    limits,
+    openapi,
+    profiles,
+    queries,
+    records,
+    references,
+    reports,
+)
 from app.api.context import Context
 from app.api.security import Guard
 from app.api.timing import Timing
 from app.core.errors import ConflictError, InvalidError, NotFoundError, WatchkeeperError
 from app.services.commit import NotStoredError, QueueFullError, StoppedError
+from app.services.refusals import Refusals
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = "1"
+REFUSALS_SECONDS = 60.0
+"""However many strangers knock, one transaction a minute says so."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,7 +58,18 @@ def create_app(settings: Settings) -> FastAPI:
     )
     context = app.state.context = Context.open(settings)
     app.router.routes.extend(records.ROUTES)
-    for module in (catalogue, references, profiles, queries, insights, limits, reports, health, openapi):
+    for module in (
+        client_reports,
+        catalogue,
+        references,
+        profiles,
+        queries,
+        insights,
+        limits,
+        reports,
+        health,
+        openapi,
+    ):
         app.include_router(module.router)
     app.add_middleware(Guard, context=context)
     app.add_middleware(Timing, metrics=context.metrics, plain={route.path for route in records.ROUTES})
@@ -55,11 +83,20 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.committer.start()
+    bookkeeping = asyncio.create_task(_store_refusals(context.refusals))
     try:
         yield
     finally:
+        bookkeeping.cancel()
+        await run_in_threadpool(context.refusals.store, datetime.now(UTC))
         await run_in_threadpool(context.committer.close)
         context.engine.dispose()
+
+
+async def _store_refusals(refusals: Refusals) -> None:
+    while True:
+        await asyncio.sleep(REFUSALS_SECONDS)
+        await run_in_threadpool(refusals.store, datetime.now(UTC))
 
 
 # --- Errors on the wire -----------------------------------------------------------------------------------------------

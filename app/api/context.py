@@ -13,6 +13,7 @@ from app.services import ingest
 from app.services.commit import Committer
 from app.services.ingest import Targets
 from app.services.keys import Scope, scopes
+from app.services.refusals import Refusals
 from app.services.snapshot import Snapshot
 from app.settings import Settings
 from app.storage.engine import open_engine
@@ -28,6 +29,7 @@ class Context:
     targets: Snapshot[Targets]
     keys: Snapshot[dict[str, Scope]]
     committer: Committer
+    refusals: Refusals
 
     @classmethod
     def open(cls, settings: Settings) -> Context:
@@ -36,7 +38,7 @@ class Context:
         metrics = Metrics()
         committer = Committer(engine, capacity=settings.queue_records, committed=metrics.committed)
         metrics.queue_depth.set_function(lambda: committer.waiting)
-        return cls(settings, engine, metrics, ingest.known_targets(engine), scopes(engine), committer)
+        return cls(settings, engine, metrics, ingest.known_targets(engine), scopes(engine), committer, Refusals(engine))
 
 
 def context_of(request: Request) -> Context:

@@ -22,9 +22,9 @@ from app.settings import is_loopback
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 ALLOWED = {
-    # Where records go, and the bins by which who sends profiles has to count.
+    # Where records go, what is said of them, and the bins by which who sends profiles has to count.
     Scope.INGEST: re.compile(
-        r"[A-Z]+ /v1/(predictions|corrections|features|profiles|models/[^/]+/versions/[^/]+/layout)"
+        r"[A-Z]+ /v1/(predictions|corrections|features|profiles|client-reports|models/[^/]+/versions/[^/]+/layout)"
     ),
     # What a pipeline does that trains a new version: fetch the rows, register what came of them, report.
     Scope.TRAIN: re.compile(
@@ -39,6 +39,15 @@ _MAY = {
     Scope.INGEST: "send records",
     Scope.TRAIN: "fetch training sets, register versions with their references, and report on retraining",
 }
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+
+
+class Refusal(JSONResponse):
+    """The answer to somebody who may not pass; `reason` is by what refusals are counted."""
+
+    def __init__(self, status: int, reason: str, error: str) -> None:
+        super().__init__({"error": error}, status, _HEADERS.get(status))
+        self.reason = reason
 
 
 class Guard:
@@ -55,37 +64,39 @@ class Guard:
             headers = Headers(scope=scope)
             refusal = await self._check_key(scope, headers) if self._needs_keys else self._check_stranger(headers)
             if refusal is not None:
+                self._context.refusals.count(refusal.reason)
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _check_stranger(self, headers: Headers) -> JSONResponse | None:
+    def _check_stranger(self, headers: Headers) -> Refusal | None:
         host = _host_name(headers.get("host", ""))
         if not is_loopback(host) and host != self._own_host:
-            return _refusal(
-                421, f"Host: {host!r} is not this collector; without keys it answers to loopback names only"
-            )
+            said = f"Host: {host!r} is not this collector; without keys it answers to loopback names only"
+            return Refusal(421, "with another host name", said)
         origin = headers.get("origin")
         if origin is not None and not is_loopback(_host_name(origin.partition("//")[2])):
-            return _refusal(403, f"Origin: {origin!r} is not allowed; without keys no web page may use the collector")
+            said = f"Origin: {origin!r} is not allowed; without keys no web page may use the collector"
+            return Refusal(403, "from web pages", said)
         return None
 
-    async def _check_key(self, scope: AsgiScope, headers: Headers) -> JSONResponse | None:
+    async def _check_key(self, scope: AsgiScope, headers: Headers) -> Refusal | None:
         path = scope["path"]
         if path in OPEN_PATHS:
             return None
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not secret.strip():
-            return _refusal(401, "an API key is needed: Authorization: Bearer wk_...")
+            return Refusal(401, "without a key", "an API key is needed: Authorization: Bearer wk_...")
         try:
             granted = await self._granted(secret.strip())
         except SQLAlchemyError:
-            return _refusal(503, "the database does not answer, so no key can be checked")
+            said = "the database does not answer, so no key can be checked"
+            return Refusal(503, "while the database did not answer", said)
         if granted is None:
-            return _refusal(401, "the API key is unknown or revoked")
+            return Refusal(401, "with an unknown or revoked key", "the API key is unknown or revoked")
         if granted in ALLOWED and not ALLOWED[granted].fullmatch(f"{scope['method']} {path}"):
-            may = _MAY[granted]
-            return _refusal(403, f"a key of scope {granted} may only {may}; this needs one of scope {Scope.ADMIN}")
+            said = f"a key of scope {granted} may only {_MAY[granted]}; this needs one of scope {Scope.ADMIN}"
+            return Refusal(403, "with a key of another scope", said)
         return None
 
     async def _granted(self, secret: str) -> Scope | None:
@@ -95,13 +106,6 @@ class Guard:
         if held is None or wanted not in held:
             held = await run_in_threadpool(keys.reload)
         return held.get(wanted)
-
-
-_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
-
-
-def _refusal(status: int, error: str) -> JSONResponse:
-    return JSONResponse({"error": error}, status, _HEADERS.get(status))
 
 
 def _host_name(host: str) -> str:

@@ -283,9 +283,9 @@ def _keys(facts: Facts) -> Sequence[Diagnosis]:
 def _refused(facts: Facts) -> Sequence[Diagnosis]:
     said = ", ".join(f"{count} {reason}" for reason, count in sorted(facts.refused.items()))
     if sum(facts.refused.values()) < LEAST_REFUSED:
-        return _well("refused", f"requests refused in the last hour: {said or 'none'}")
+        return _well("refused", f"requests refused in the last two hours: {said or 'none'}")
     mend = "see who sends them in the collector's log; `watchkeeper key list` says which keys are good"
-    return _bad("refused", f"requests refused in the last hour: {said}", mend)
+    return _bad("refused", f"requests refused in the last two hours: {said}", mend)
 
 
 def _clients(facts: Facts) -> Iterator[Diagnosis]:
@@ -418,7 +418,7 @@ LOOKS: tuple[Look, ...] = (
     ),
     Look(
         "refused",
-        "Were fewer than 10 requests refused in the last hour?",
+        "Were fewer than 10 requests refused in the last two hours?",
         "records of a service may be lost, or somebody tries keys",
         _refused,
     ),

@@ -48,7 +48,7 @@ def _with_database(connection: Connection, known: Facts, settings: Settings, env
         retraining=self_watch.retraining_facts(connection, now),
         missing_secrets=tuple(_missing_secrets(connection, environment)),
         clients=self_watch.client_facts(connection, now - RECENTLY),
-        refused=self_watch.refusals(connection, now - RECENTLY),
+        refused=self_watch.refusals(connection, now - 2 * RECENTLY),
         good_keys=self_watch.good_keys(connection),
         bare_versions=tuple(self_watch.bare_versions(connection)),
         versions=self_watch.versions(connection),

@@ -72,6 +72,20 @@ class Stats:
     last_error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is told to the collector, counted since the start: the records logged, how many of them were predictions, of
+    how many that were served (None: the service does not tell), and what became of them.
+    """
+
+    logged: int
+    predictions: int
+    served: int | None
+    sent: int
+    rejected: int
+    dropped: Mapping[str, int]
+
+
 class Buffer:
     """A bounded queue between many writers and one sender; every method may be called from any thread.
 
@@ -101,10 +115,13 @@ class Buffer:
         self._closed = False
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
+        self._logged: Counter[Kind] = Counter()
+        self._served: int | None = None
 
     def put(self, kind: Kind, body: bytes) -> Reason | None:
         """Take one record in; the answer is the reason why a record, this one or an older one, had to be dropped."""
         with self._changed:
+            self._logged[kind] += 1
             if self._closed:
                 self._dropped["closed"] += 1
                 return "closed"
@@ -146,6 +163,11 @@ class Buffer:
             self._changed.notify_all()
             return self._changed.wait_for(lambda: self._oldest_unsettled() >= target, timeout)
 
+    def serve(self, predictions: int) -> None:
+        """The service has answered with so many predictions, logged or not."""
+        with self._changed:
+            self._served = (self._served or 0) + predictions
+
     def close(self) -> None:
         """Take nothing more in; what waits is due at once."""
         with self._changed:
@@ -173,6 +195,18 @@ class Buffer:
                 queued=self._queued(),
                 dropped={reason: number for reason, number in self._dropped.items() if number},
                 last_error=last_error,
+            )
+
+    def account(self) -> Account:
+        """What is told to the collector at this moment."""
+        with self._changed:
+            return Account(
+                logged=self._logged.total(),
+                predictions=self._logged[Kind.PREDICTION],
+                served=self._served,
+                sent=self._counts["sent"] + self._counts["duplicates"],
+                rejected=self._counts["rejected"],
+                dropped={reason: number for reason, number in self._dropped.items() if number},
             )
 
     # What follows expects the lock to be held.

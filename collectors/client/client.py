@@ -58,6 +58,7 @@ class Client:
         max_attempts: int = 8,
         exit_timeout: float = 2.0,
         retry_delay: RetryDelay = full_jitter,
+        report_interval: float = 60.0,
     ) -> None:
         """Check the settings; the connection and the thread come with the first record.
 
@@ -73,6 +74,7 @@ class Client:
         max_attempts     attempts for a batch that the collector fails on; its absence is waited out
         exit_timeout     seconds for which the end of the process waits for what is unsent
         retry_delay      seconds to wait after so many failed attempts, the first being 1
+        report_interval  seconds between two reports of its counts to the collector
 
         Raises ValueError for a setting that could not work.
         """
@@ -89,10 +91,17 @@ class Client:
             request_timeout=request_timeout,
             max_attempts=max_attempts,
             exit_timeout=exit_timeout,
+            report_interval=report_interval,
         )
         self._endpoint = Endpoint(url or os.environ.get("WATCHKEEPER_URL") or DEFAULT_URL, _key(key), request_timeout)
         self._new_buffer = partial(Buffer, max_records, max_bytes, on_full, batch_size, batch_interval)
-        self._new_delivery = partial(Delivery, self._endpoint, max_attempts=max_attempts, retry_delay=retry_delay)
+        self._new_delivery = partial(
+            Delivery,
+            self._endpoint,
+            max_attempts=max_attempts,
+            retry_delay=retry_delay,
+            report_interval=report_interval,
+        )
         self._closed = False
         self._start_afresh()
         atexit.register(self.close, exit_timeout)
@@ -201,6 +210,18 @@ class Client:
         """
         if self._enabled:
             self._put(Kind.OFFLINE_FEATURES, records.offline_features(model, prediction_id, features, version=version))
+
+    def served(self, predictions: int = 1) -> None:
+        """Count predictions that the service answered with, logged or not, so that Watchkeeper sees whether all arrive.
+
+        predictions  how many; 0 or more
+
+        Call it where an answer leaves the service, apart from `log`. Raises ValueError for a negative number.
+        """
+        if predictions < 0:
+            raise ValueError(f"predictions: {predictions!r}; allowed is 0 or more")
+        if self._enabled:
+            self._buffer.serve(predictions)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Send what waits; True when the collector has answered for all of it, False after timeout seconds."""

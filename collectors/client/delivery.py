@@ -1,5 +1,6 @@
 """The background thread: takes batches from the buffer, posts them, and tries again where that can help."""
 
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from collectors.client.answers import Drop, Retry, Settled, TooLarge, Verdict, j
 from collectors.client.buffer import Batch, Buffer
 from collectors.client.complaints import Complaints
 from collectors.client.endpoint import THREAD_NAME, Endpoint, Parcel
+from collectors.client.reports import Reporter
 
 RetryDelay = Callable[[int], float]
 """Seconds to wait after so many failed attempts in a row, the first being 1."""
@@ -36,18 +38,27 @@ class Delivery:
     """
 
     def __init__(
-        self, endpoint: Endpoint, buffer: Buffer, complaints: Complaints, max_attempts: int, retry_delay: RetryDelay
+        self,
+        endpoint: Endpoint,
+        buffer: Buffer,
+        complaints: Complaints,
+        max_attempts: int,
+        retry_delay: RetryDelay,
+        report_interval: float = math.inf,
     ) -> None:
+        """report_interval is in seconds; without one, only the last report is sent."""
         self._endpoint = endpoint
         self._buffer = buffer
         self._complaints = complaints
         self._max_attempts = max_attempts
         self._retry_delay = retry_delay
+        self._reporter = Reporter(buffer, report_interval)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._last_chance = threading.Event()
         self._chance_taken = False
         self._stopped = threading.Event()
+        self._unheard = False  # the newest batch was given up without an answer
 
     def ensure_running(self) -> None:
         """Start the thread unless it runs; where none can be started, the records wait for a later call."""
@@ -78,6 +89,10 @@ class Delivery:
         with self._endpoint.connect() as http:
             while (batch := self._buffer.next_batch()) is not None:
                 self._deliver(http, batch)
+                if not self._unheard:
+                    self._reporter.tell(http)
+            if not self._unheard:
+                self._reporter.tell(http, last=True)
 
     def _deliver(self, http: httpx.Client, batch: Batch) -> None:
         parts = [batch]
@@ -130,6 +145,7 @@ class Delivery:
         self._buffer.settle(batch, sent=settled.sent, duplicates=settled.duplicates, rejected=settled.rejected)
 
     def _drop(self, batch: Batch, drop: Drop) -> None:
+        self._unheard = drop.reason == "closed"
         if drop.reason != "closed":  # close() says itself how much was left
             self._complaints.say(drop.why, f"{len(batch)} records dropped: {drop.why}")
         self._buffer.drop(batch, drop.reason)

@@ -48,6 +48,7 @@ class Collector:
         self.connections = 0
         self.most_rows = 10**9
         self.fault: Callable[[dict[str, Any]], str | None] = lambda row: None
+        self.refuse: dict[str, Step] = {}
         self.lock = threading.Lock()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.collector = self
@@ -66,6 +67,8 @@ class Collector:
     def answer(self, request: Request) -> Step:
         with self.lock:
             self.requests.append(request)
+            if request.path not in self.stored:  # a report of the client, which is no record
+                return self.refuse.get(request.path, Step(200))
             step = self.script.popleft() if self.script else Step(200, store=True)
             if not step.store:
                 return step
