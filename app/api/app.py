@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from importlib.metadata import version
 
@@ -30,12 +30,11 @@ from app.api import (
     references,
     reports,
 )
-from app.api.context import Context
+from app.api.context import Context, wall_clock
 from app.api.security import Guard
 from app.api.timing import Timing
 from app.core.errors import ConflictError, InvalidError, NotFoundError, WatchkeeperError
 from app.services.commit import NotStoredError, QueueFullError, StoppedError
-from app.services.refusals import Refusals
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -45,8 +44,11 @@ REFUSALS_SECONDS = 60.0
 """However many strangers knock, one transaction a minute says so."""
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application. It opens the database when it starts to serve, and answers what waits before it ends."""
+def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -> FastAPI:
+    """The application. It opens the database when it starts to serve, and answers what waits before it ends.
+
+    `clock` is another than this machine's where times are replayed.
+    """
     app = FastAPI(
         title="Watchkeeper collector",
         version=version("watchkeeper"),
@@ -56,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_tags=[{"name": name} for name in ("records", "models", "results", "health")],
     )
-    context = app.state.context = Context.open(settings)
+    context = app.state.context = Context.open(settings, clock)
     app.router.routes.extend(records.ROUTES)
     for module in (
         client_reports,
@@ -83,20 +85,20 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.committer.start()
-    bookkeeping = asyncio.create_task(_store_refusals(context.refusals))
+    bookkeeping = asyncio.create_task(_store_refusals(context))
     try:
         yield
     finally:
         bookkeeping.cancel()
-        await run_in_threadpool(context.refusals.store, datetime.now(UTC))
+        await run_in_threadpool(context.refusals.store, context.clock())
         await run_in_threadpool(context.committer.close)
         context.engine.dispose()
 
 
-async def _store_refusals(refusals: Refusals) -> None:
+async def _store_refusals(context: Context) -> None:
     while True:
         await asyncio.sleep(REFUSALS_SECONDS)
-        await run_in_threadpool(refusals.store, datetime.now(UTC))
+        await run_in_threadpool(context.refusals.store, context.clock())
 
 
 # --- Errors on the wire -----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
@@ -94,7 +94,7 @@ class StoredModel(ModelBody):
 @router.post("", summary="Register a model")
 def register_model(body: ModelBody, context: Shared) -> StoredModel:
     """Registering a model again with the same values changes nothing; with other values it is a conflict (409)."""
-    model = catalogue.register_model(context.engine, body.to_model(), datetime.now(UTC))
+    model = catalogue.register_model(context.engine, body.to_model(), context.clock())
     context.targets.forget()
     return StoredModel.of(model, [])
 
@@ -141,7 +141,7 @@ class StageBody(BaseModel):
 def set_stage(model: str, version: str, body: StageBody, context: Shared) -> StoredVersion:
     """A version that becomes live takes the place of the one that was; a retired one is judged no more."""
     said = body.model_dump()
-    changed = deployments.set_stage(context.engine, model, version, said.pop("stage"), datetime.now(UTC), **said)
+    changed = deployments.set_stage(context.engine, model, version, said.pop("stage"), context.clock(), **said)
     context.targets.forget()
     return StoredVersion.of(changed)
 
@@ -183,7 +183,7 @@ def register_version(model: str, body: VersionBody, context: Shared) -> StoredVe
     """Registering a version again with the same values changes nothing; with other values it is a conflict (409)."""
     values = body.model_dump() | {"stage": body.stage or Stage.REGISTERED}
     new, stage_open = Version(model_id=0, **values), body.stage is None
-    version = catalogue.register_version(context.engine, model, new, datetime.now(UTC), stage_open=stage_open)
+    version = catalogue.register_version(context.engine, model, new, context.clock(), stage_open=stage_open)
     context.targets.forget()
     return StoredVersion.of(version)
 

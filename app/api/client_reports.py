@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -46,4 +45,4 @@ class Kept(BaseModel):
 def post_client_report(context: Shared, body: ClientReportBody) -> Kept:
     """Sent by the client library once a minute; sending it again changes nothing."""
     report = ClientReport(**body.model_dump())
-    return Kept(kept=take_report(context.engine, report, datetime.now(UTC)))
+    return Kept(kept=take_report(context.engine, report, context.clock()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -19,9 +21,14 @@ from app.settings import Settings
 from app.storage.engine import open_engine
 
 
+def wall_clock() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database, and what is held in memory of it."""
+    """The database, what is held in memory of it, and the clock that says when something was asked for."""
 
     settings: Settings
     engine: Engine
@@ -30,15 +37,17 @@ class Context:
     keys: Snapshot[dict[str, Scope]]
     committer: Committer
     refusals: Refusals
+    clock: Callable[[], datetime]
 
     @classmethod
-    def open(cls, settings: Settings) -> Context:
+    def open(cls, settings: Settings, clock: Callable[[], datetime] = wall_clock) -> Context:
         """Everything made, nothing started: no connection is opened yet."""
         engine = open_engine(settings)
         metrics = Metrics()
         committer = Committer(engine, capacity=settings.queue_records, committed=metrics.committed)
         metrics.queue_depth.set_function(lambda: committer.waiting)
-        return cls(settings, engine, metrics, ingest.known_targets(engine), scopes(engine), committer, Refusals(engine))
+        refusals = Refusals(engine)
+        return cls(settings, engine, metrics, ingest.known_targets(engine), scopes(engine), committer, refusals, clock)
 
 
 def context_of(request: Request) -> Context:

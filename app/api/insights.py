@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -47,7 +46,7 @@ def scorecard(context: Shared, model: str, version: Version = None) -> Response:
     """Which tests of the ML Test Score (Breck et al. 2017) run on the model, with the evidence for each. `score` is the
     sum over the monitoring section, of at most 7.
     """
-    return json_answer(model_scorecard(context.engine, model, version, datetime.now(UTC)).as_dict())
+    return json_answer(model_scorecard(context.engine, model, version, context.clock()).as_dict())
 
 
 @router.get("/{model}/segments", summary="Where a model is worse than on the whole")
@@ -63,7 +62,7 @@ def labels(context: Shared, model: str, version: Version = None) -> Response:
     """The declared label delay beside the measured one, what to do where they do not fit, and the labelled share of the
     newest windows, the oldest first. Times are in seconds; `measured` is null while too few labels are known.
     """
-    return json_answer(model_labels(context.engine, model, version, datetime.now(UTC)).as_dict())
+    return json_answer(model_labels(context.engine, model, version, context.clock()).as_dict())
 
 
 @router.get("/{model}/timeline", summary="What changed around a time")
@@ -78,6 +77,6 @@ def timeline(
     references, arrivals of labels, limits that were set, alerts, retraining. A row has at, kind, version, what, author,
     why and alert_id. Without `until`, up to now; without `since`, the fortnight before.
     """
-    end = until or datetime.now(UTC)
+    end = until or context.clock()
     found = events_of(context.engine, model, since or end - USUAL_SPAN, end, kind or ())
     return json_answer([asdict(event) for event in found])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -65,12 +64,12 @@ def set_override(model: str, body: LimitBody, context: Shared) -> Response:
     """It holds for windows that end from now on, in place of the learnt limit; nothing of the past is judged anew.
     Answers with the limits that are set.
     """
-    overrides.set_override(context.engine, datetime.now(UTC), model, **body.model_dump())
+    overrides.set_override(context.engine, context.clock(), model, **body.model_dump())
     return json_answer(overrides.list_overrides(context.engine, model))
 
 
 @router.post("/{model}/limits/remove", summary="Remove a limit that was set")
 def remove_override(model: str, body: Target, context: Shared) -> Response:
     """The learnt limit holds again for windows that end from now on. Answers with the limits that are still set."""
-    overrides.remove_override(context.engine, datetime.now(UTC), model, **body.model_dump())
+    overrides.remove_override(context.engine, context.clock(), model, **body.model_dump())
     return json_answer(overrides.list_overrides(context.engine, model))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -50,7 +49,7 @@ async def post_profile(
     if encoding_of(request) != "identity":
         raise HTTPException(415, "Content-Encoding: a profile must be sent as it is; it is compressed already")
     packed = await read_body(request, context.settings.max_body_mb * MIB)
-    summary = await run_in_threadpool(uploads.store_upload, context.engine, model, version, packed, datetime.now(UTC))
+    summary = await run_in_threadpool(uploads.store_upload, context.engine, model, version, packed, context.clock())
     return StoredUpload(upload=summary.upload, windows=summary.windows, rows=summary.rows, duplicate=summary.duplicate)
 
 

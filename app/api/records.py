@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import msgspec
@@ -90,7 +90,7 @@ async def _receive(request: Request, kind: Kind[Record, Row]) -> Response:
     context = context_of(request)
     decoded = await _decoded(request, kind, context.settings.max_body_mb * MIB)
     targets = await _targets(context, decoded.records)
-    resolved = kind.resolve(targets, decoded.records, datetime.now(UTC), decoded.indexes)
+    resolved = kind.resolve(targets, decoded.records, context.clock(), decoded.indexes)
     accepted = 0
     if resolved.rows:
         inserted = await asyncio.wrap_future(context.committer.submit(kind.rows(resolved.rows)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -117,7 +116,7 @@ async def put_reference(
             format=file_format,
             timezone=timezone,
             out_of_sample=out_of_sample,
-            now=datetime.now(UTC),
+            now=context.clock(),
         )
     return StoredReference.of(summary)
 

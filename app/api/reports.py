@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -35,7 +33,7 @@ def request_report(body: ReportBody, context: Shared) -> Response:
     """The worker makes it in its next round; `state` says requested, running, done or failed. It rests on a random
     sample of at most 10,000 rows of either side. `quality` is a classification or regression report, and needs labels.
     """
-    asked = reports.request_report(context.engine, datetime.now(UTC), **body.model_dump())
+    asked = reports.request_report(context.engine, context.clock(), **body.model_dump())
     return json_answer(asked, 202)
 
 
