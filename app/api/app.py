@@ -23,6 +23,7 @@ from app.api import (
     health,
     insights,
     limits,
+    live,
     openapi,
     profiles,
     queries,
@@ -68,6 +69,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         queries,
         insights,
         limits,
+        live,
         reports,
         health,
         openapi,
@@ -89,6 +91,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        context.waiting.close()
         bookkeeping.cancel()
         await run_in_threadpool(context.refusals.store, context.clock())
         await run_in_threadpool(context.committer.close)

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 
 from app.api.context import Shared
 from app.core.model import Model, Stage, Task, Version, WindowLength
 from app.services import catalogue, deployments
+from app.services.keys import Scope
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -95,7 +97,7 @@ class StoredModel(ModelBody):
 def register_model(body: ModelBody, context: Shared) -> StoredModel:
     """Registering a model again with the same values changes nothing; with other values it is a conflict (409)."""
     model = catalogue.register_model(context.engine, body.to_model(), context.clock())
-    context.targets.forget()
+    context.models_changed()
     return StoredModel.of(model, [])
 
 
@@ -122,7 +124,7 @@ class ModelChanges(BaseModel):
 def change_model(model: str, body: ModelChanges, context: Shared) -> StoredModel:
     """Windows that are judged from now on, or again, are judged by the new values."""
     changed = catalogue.change_model(context.engine, model, **body.given())
-    context.targets.forget()
+    context.models_changed()
     return StoredModel.of(changed, [])
 
 
@@ -142,7 +144,7 @@ def set_stage(model: str, version: str, body: StageBody, context: Shared) -> Sto
     """A version that becomes live takes the place of the one that was; a retired one is judged no more."""
     said = body.model_dump()
     changed = deployments.set_stage(context.engine, model, version, said.pop("stage"), context.clock(), **said)
-    context.targets.forget()
+    context.models_changed()
     return StoredVersion.of(changed)
 
 
@@ -168,7 +170,7 @@ def declare_segments(model: str, body: Attributes, context: Shared) -> list[Segm
     Rows counted already stay as they are until a rebuild.
     """
     found = catalogue.declare_segments(context.engine, model, body.segment_by)
-    context.targets.forget()
+    context.models_changed()
     return [SegmentedVersion(version=one.version, since=one.since) for one in found]
 
 
@@ -179,12 +181,17 @@ def list_models(context: Shared) -> list[StoredModel]:
 
 
 @router.post("/{model}/versions", summary="Register a version of a model")
-def register_version(model: str, body: VersionBody, context: Shared) -> StoredVersion:
-    """Registering a version again with the same values changes nothing; with other values it is a conflict (409)."""
+def register_version(model: str, body: VersionBody, context: Shared, request: Request) -> StoredVersion:
+    """Registering a version again with the same values changes nothing; with other values it is a conflict (409).
+
+    A key of scope train may not say that the version is live: to train is not to deploy.
+    """
+    if body.stage is Stage.LIVE and request.state.granted is Scope.TRAIN:
+        raise HTTPException(403, f"stage: a key of scope {Scope.TRAIN} may register no version as live; leave it out")
     values = body.model_dump() | {"stage": body.stage or Stage.REGISTERED}
     new, stage_open = Version(model_id=0, **values), body.stage is None
     version = catalogue.register_version(context.engine, model, new, context.clock(), stage_open=stage_open)
-    context.targets.forget()
+    context.models_changed()
     return StoredVersion.of(version)
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from app.api.metrics import Metrics
+from app.api.waiting import Waiting
 from app.services import ingest
 from app.services.commit import Committer
 from app.services.ingest import Targets
 from app.services.keys import Scope, scopes
+from app.services.live import live_states
 from app.services.refusals import Refusals
 from app.services.snapshot import Snapshot
 from app.settings import Settings
@@ -37,6 +40,7 @@ class Context:
     keys: Snapshot[dict[str, Scope]]
     committer: Committer
     refusals: Refusals
+    waiting: Waiting
     clock: Callable[[], datetime]
 
     @classmethod
@@ -46,8 +50,15 @@ class Context:
         metrics = Metrics()
         committer = Committer(engine, capacity=settings.queue_records, committed=metrics.committed)
         metrics.queue_depth.set_function(lambda: committer.waiting)
-        refusals = Refusals(engine)
-        return cls(settings, engine, metrics, ingest.known_targets(engine), scopes(engine), committer, refusals, clock)
+        waiting = Waiting(partial(live_states, engine))
+        metrics.waiting.set_function(lambda: waiting.number)
+        targets, keys, refusals = ingest.known_targets(engine), scopes(engine), Refusals(engine)
+        return cls(settings, engine, metrics, targets, keys, committer, refusals, waiting, clock)
+
+    def models_changed(self) -> None:
+        """Forget what is known of models and versions, and answer those who wait for a change of what is live."""
+        self.targets.forget()
+        self.waiting.changed()
 
 
 def context_of(request: Request) -> Context:

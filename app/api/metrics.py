@@ -29,6 +29,9 @@ class Metrics:
             registry=self._registry,
         )
         self.queue_depth = Gauge("watchkeeper_queue_records", "Records that wait for a commit", registry=self._registry)
+        self.waiting = Gauge(
+            "watchkeeper_live_waiting", "Requests that wait for a change of what is live", registry=self._registry
+        )
         self._commit_seconds = Histogram(
             "watchkeeper_commit_seconds", "Duration of a commit", buckets=_SECONDS, registry=self._registry
         )

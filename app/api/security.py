@@ -22,9 +22,10 @@ from app.settings import is_loopback
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
 ALLOWED = {
-    # Where records go, what is said of them, and the bins by which who sends profiles has to count.
+    # Where records go, what is said of them, the bins by which who sends profiles has to count, and what to serve.
     Scope.INGEST: re.compile(
         r"[A-Z]+ /v1/(predictions|corrections|features|profiles|client-reports|models/[^/]+/versions/[^/]+/layout)"
+        r"|GET /v1/models/[^/]+/live"
     ),
     # What a pipeline does that trains a new version: fetch the rows, register what came of them, report.
     Scope.TRAIN: re.compile(
@@ -36,7 +37,7 @@ ALLOWED = {
 """Method and path of what a key of each scope may ask for; one of scope admin may ask for anything."""
 
 _MAY = {
-    Scope.INGEST: "send records",
+    Scope.INGEST: "send records and ask which version is live",
     Scope.TRAIN: "fetch training sets, register versions with their references, and report on retraining",
 }
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
@@ -62,6 +63,7 @@ class Guard:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
+            scope.setdefault("state", {})["granted"] = Scope.ADMIN  # unless a key says less
             refusal = await self._check_key(scope, headers) if self._needs_keys else self._check_stranger(headers)
             if refusal is not None:
                 self._context.refusals.count(refusal.reason)
@@ -94,6 +96,7 @@ class Guard:
             return Refusal(503, "while the database did not answer", said)
         if granted is None:
             return Refusal(401, "with an unknown or revoked key", "the API key is unknown or revoked")
+        scope["state"]["granted"] = granted
         if granted in ALLOWED and not ALLOWED[granted].fullmatch(f"{scope['method']} {path}"):
             said = f"a key of scope {granted} may only {_MAY[granted]}; this needs one of scope {Scope.ADMIN}"
             return Refusal(403, "with a key of another scope", said)

@@ -64,6 +64,23 @@ def last_live_changes(connection: Connection, names: Iterable[str], project: str
     return {row.name: row.change for row in rows}
 
 
+def live_versions(
+    connection: Connection, names: Iterable[str], project: str = "default"
+) -> dict[str, dict[str, datetime | None]]:
+    """The live versions of each of these models, the one that became so last first, with the time when it did."""
+    rows = connection.execute(
+        select(model.c.name, version.c.name.label("version"), _d.at)
+        .join_from(version, model, model.c.id == version.c.model_id)
+        .outerjoin(deployment, (_d.version_id == version.c.id) & (_d.to_stage == Stage.LIVE.value))
+        .where(model.c.project == project, model.c.name.in_(list(names)), version.c.stage == Stage.LIVE.value)
+        .order_by(func.coalesce(_d.id, 0).desc(), version.c.id.desc())
+    )
+    found: dict[str, dict[str, datetime | None]] = {}
+    for row in rows:
+        found.setdefault(row.name, {}).setdefault(row.version, row.at)
+    return found
+
+
 def deployments_between(
     connection: Connection, model_id: int | None, since: datetime | None, until: datetime | None
 ) -> list[ModelDeployment]:

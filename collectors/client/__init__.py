@@ -2,5 +2,6 @@
 
 from collectors.client.buffer import Stats
 from collectors.client.client import Client
+from collectors.client.live import LiveVersion
 
-__all__ = ["Client", "Stats"]
+__all__ = ["Client", "LiveVersion", "Stats"]

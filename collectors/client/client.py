@@ -2,13 +2,11 @@
 
 import atexit
 import logging
-import os
 import uuid
 import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, get_args
 
@@ -16,10 +14,8 @@ from collectors.client import records
 from collectors.client.buffer import Buffer, Kind, OnFull, Reason, Stats
 from collectors.client.complaints import Complaints
 from collectors.client.delivery import Delivery, RetryDelay, full_jitter
-from collectors.client.endpoint import Endpoint
+from collectors.client.environment import after_fork, find_endpoint
 from collectors.client.records import Source
-
-DEFAULT_URL = "http://127.0.0.1:8600"
 
 _logger = logging.getLogger("watchkeeper.client")
 
@@ -93,7 +89,7 @@ class Client:
             exit_timeout=exit_timeout,
             report_interval=report_interval,
         )
-        self._endpoint = Endpoint(url or os.environ.get("WATCHKEEPER_URL") or DEFAULT_URL, _key(key), request_timeout)
+        self._endpoint = find_endpoint(url, key, request_timeout)
         self._new_buffer = partial(Buffer, max_records, max_bytes, on_full, batch_size, batch_interval)
         self._new_delivery = partial(
             Delivery,
@@ -105,7 +101,7 @@ class Client:
         self._closed = False
         self._start_afresh()
         atexit.register(self.close, exit_timeout)
-        _after_fork(weakref.WeakMethod(self._start_afresh))
+        after_fork(weakref.WeakMethod(self._start_afresh))
 
     def log(
         self,
@@ -282,32 +278,7 @@ class Client:
             self._delivery.ensure_running()
 
 
-def _key(given: str | None) -> str | None:
-    if given is not None:
-        return given.strip() or None
-    value, path = os.environ.get("WATCHKEEPER_KEY", ""), os.environ.get("WATCHKEEPER_KEY_FILE", "")
-    if value and path:
-        raise ValueError("WATCHKEEPER_KEY and WATCHKEEPER_KEY_FILE are both set; allowed is one of them")
-    if path:
-        try:
-            value = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"WATCHKEEPER_KEY_FILE: {path!r} cannot be read: {error}") from error
-    return value.strip() or None
-
-
 def _check_positive(**settings: float) -> None:
     for name, value in settings.items():
         if not value > 0:
             raise ValueError(f"{name}: {value!r}; allowed is a number above 0")
-
-
-def _after_fork(start_afresh: "weakref.WeakMethod[Any]") -> None:
-    """Have a client that still lives in a forked child start afresh there (systems without fork have nothing to do)."""
-
-    def in_child() -> None:
-        if (method := start_afresh()) is not None:
-            method()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=in_child)

@@ -15,7 +15,7 @@ import pytest
 
 from collectors.client import Client, Stats
 from collectors.client.answers import LONGEST_RETRY_AFTER
-from collectors.client.client import DEFAULT_URL
+from collectors.client.environment import DEFAULT_URL
 from tests.collectors.client.collector import Collector
 
 ROOT = Path(__file__).parents[3]
