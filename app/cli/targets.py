@@ -65,16 +65,23 @@ def target_show(name: str, format_: str) -> None:
 
 @target.command("test")
 @click.argument("name")
-def target_test(name: str) -> None:
+@click.option("--yes", is_flag=True, help="Send it even where it starts a real run.")
+def target_test(name: str, yes: bool) -> None:
     """Send a real request that says it is a test to target NAME, and say what the other side answered."""
     from app.core.delivery import Sent
     from app.services.targets import send_test
 
     with database() as engine:
-        answer = send_test(engine, now(), settings(), name, environment=os.environ)
+        answer = send_test(engine, now(), settings(), name, environment=os.environ, may_start=yes)
     if not isinstance(answer, Sent):
         raise click.ClickException(f"{name} did not take it: {answer.why}")
-    click.echo(f"{name} took the request" + (f"; {answer.note}" if answer.note else ""))
+    click.echo(
+        f"{name} took the request" + "".join(f"; {said}" for said in (answer.note, _run(answer.receipt)) if said)
+    )
+
+
+def _run(receipt: str) -> str:
+    return f"it started run {receipt}" if receipt else ""
 
 
 @target.command("remove")

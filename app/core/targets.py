@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.errors import InvalidError
+from app.core.retraining_run import RunState
 
 EVENT_VALUES = (
     "id",
@@ -59,14 +60,61 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """By what an answer shows that the service has taken the request. Paths are keys and indices with dots between.
+
+    `success` are the statuses of an answer that does (none named: every 2xx), `already` those which say that an earlier
+    attempt arrived. At `proof` = (path, value) the answer must hold the value. At `run_id` it names what it started,
+    which is `needed` or not. At one of `errors` it says what is wrong.
+    """
+
+    success: tuple[int, ...] = ()
+    already: tuple[int, ...] = ()
+    proof: tuple[str, str] | None = None
+    run_id: str = ""
+    needed: bool = True
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """How the service is asked what became of a run, and what its words for it mean.
+
+    The first of the paths `state` that holds a key of `states` counts. `call` may name `{run_id}`.
+    """
+
+    call: Call
+    state: tuple[str, ...]
+    states: Mapping[str, RunState]
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A request that fetches a token, where none is given: its answer's `token` becomes the value `token`."""
+
+    call: Call
+    needs: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
-    """How one kind of service is asked. `signing_field` names the field whose secret signs the request."""
+    """How one kind of service is asked. `signing_field` names the field whose secret signs the request.
+
+    `starts_run`: whatever is sent starts something, a test too. `once`: a request that comes twice does so only once.
+    """
 
     name: str
     title: str
     fields: tuple[Field, ...]
     call: Call
+    taken: Taken = field(default_factory=Taken)
+    poll: Poll | None = None
+    login: Login | None = None
     signing_field: str = ""
+    starts_run: bool = False
+    once: bool = False
 
 
 def names_in(template: Any) -> set[str]:
@@ -74,7 +122,7 @@ def names_in(template: Any) -> set[str]:
     if isinstance(template, str):
         return set(_NAME.findall(template))
     if isinstance(template, Mapping):
-        return names_in(list(template.values()))
+        return names_in([*template, *template.values()])
     return set().union(*map(names_in, template)) if isinstance(template, list | tuple) else set()
 
 
@@ -84,7 +132,7 @@ def render(template: Any, values: Mapping[str, Any]) -> Any:
         alone = _NAME.fullmatch(template)
         return values[alone[1]] if alone else render_text(template, values)
     if isinstance(template, Mapping):
-        return {key: render(item, values) for key, item in template.items()}
+        return {render_text(key, values): render(item, values) for key, item in template.items()}
     return [render(item, values) for item in template] if isinstance(template, list | tuple) else template
 
 
@@ -128,7 +176,7 @@ def event_values(webhook_id: str, payload: str) -> dict[str, Any]:
 def configured(preset: Preset, config: Mapping[str, str]) -> dict[str, str]:
     """The target's values with the preset's defaults.
 
-    Raises InvalidError for a value that is unknown, missing, or a secret that is given itself instead of by reference.
+    Raises InvalidError for a value that is unknown or missing.
     """
     names = [one.name for one in preset.fields]
     for name in config:
@@ -145,9 +193,9 @@ def is_reference(value: str) -> bool:
     return _REFERENCE.fullmatch(value) is not None
 
 
-def check_names(call: Call, fields: Iterable[str]) -> None:
+def check_names(call: Call, fields: Iterable[str], *more: str) -> None:
     """Raise InvalidError when a template names something that there is not."""
-    known = {*EVENT_VALUES, *fields}
+    known = {*EVENT_VALUES, *fields, *more}
     for where, template in (("url", call.url), ("headers", call.headers), ("body", call.body)):
         for name in sorted(names_in(template) - known):
             raise InvalidError(where, f"{{{name}}}", f"known are {', '.join(sorted(known))}")

@@ -42,8 +42,13 @@ class Secrets:
         self._known.add(secret)
         return secret
 
+    def keep(self, secret: str) -> str:
+        """A secret that was handed out elsewhere, such as by a login; it is taken out of texts like the others."""
+        self._known.add(secret)
+        return secret
+
     def redact(self, text: str) -> str:
-        """`text` without the secrets handed out so far: neither whole, nor in base64, nor the parts of an address."""
+        """`text` without the secrets handed out so far: neither whole, nor in base64, nor a part of it."""
         for part in sorted({part for secret in self._known for part in _spellings(secret)}, key=len, reverse=True):
             text = text.replace(part, "[secret]")
         return text
@@ -58,5 +63,10 @@ def _read(path: str) -> str:
 
 def _spellings(secret: str) -> list[str]:
     address = re.fullmatch(r"https?://[^/?]*(.*)", secret)
-    parts = [part for part in re.split(r"[/?&=]+", address[1]) if len(part) >= _SHORTEST_PART] if address else []
-    return [secret, base64.b64encode(secret.encode()).decode(), *parts]
+    # Of an address what follows the host, of `Bearer abc` each word.
+    parts = re.split(r"[/?&=]+", address[1]) if address else secret.split()
+    return [
+        secret,
+        base64.b64encode(secret.encode()).decode(),
+        *(part for part in parts if len(part) >= _SHORTEST_PART and part != "Bearer"),
+    ]

@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.delivery import Answer
 from app.core.errors import ConflictError, InvalidError
-from app.core.presets import find_preset
-from app.core.targets import HIDDEN, Preset, configured, is_reference
+from app.core.presets import check_description, preset_of
+from app.core.targets import HIDDEN, configured, is_reference
 from app.core.webhooks import envelope
 from app.outbound import OutboundClient, OutboundError, check_url
 from app.services.requests import send
@@ -43,7 +43,7 @@ def add_target(engine: Engine, now: datetime, name: str, preset: str, config: Ma
     """Add a target. Raises NotFoundError for the preset, InvalidError for a field, ConflictError for a taken name."""
     if not 0 < len(name) <= NAME_LENGTH or not name.isprintable():
         raise InvalidError("name", name, f"1 to {NAME_LENGTH} printable characters")
-    values = checked(find_preset(preset), config)
+    values = checked(preset, config)
     try:
         with write(engine) as connection:
             targets.add_target(connection, name, preset, values, now)
@@ -56,20 +56,22 @@ def put_webhook(connection: Connection, now: datetime, name: str, url: str, secr
 
     Raises ConflictError when the name belongs to a target of another preset.
     """
-    preset = find_preset("webhook")
+    preset = "webhook"
     values = checked(preset, {"url": url, "secret": secret})
     known = targets.target_named(connection, name)
     if known is None:
-        return targets.add_target(connection, name, preset.name, values, now)
-    if known.preset != preset.name:
+        return targets.add_target(connection, name, preset, values, now)
+    if known.preset != preset:
         raise ConflictError(f"there is a target {name!r} already, a {known.preset}; name it with --target")
     targets.configure_target(connection, known.id, values)
     return known.id
 
 
-def checked(preset: Preset, config: Mapping[str, str]) -> dict[str, str]:
+def checked(name: str, config: Mapping[str, str]) -> dict[str, str]:
     """The values of a target of that preset. Raises InvalidError that names the field and repeats no secret."""
+    preset = preset_of(name, config)
     values = configured(preset, config)
+    check_description(preset, values)
     for one in preset.fields:
         value = values[one.name]
         if value and (one.secret or is_reference(value)):
@@ -116,13 +118,24 @@ def remove_target(engine: Engine, name: str) -> None:
 
 
 def send_test(
-    engine: Engine, now: datetime, settings: Settings, name: str, *, environment: Mapping[str, str]
+    engine: Engine,
+    now: datetime,
+    settings: Settings,
+    name: str,
+    *,
+    environment: Mapping[str, str],
+    may_start: bool = False,
 ) -> Answer:
-    """Send a real request that says it is a test; what the other side said. Raises NotFoundError."""
+    """Send a real request that says it is a test; what the other side said.
+
+    Raises NotFoundError, and ConflictError where a test would start a run and nobody said that it `may_start` one.
+    """
     with read(engine) as connection:
         stored = targets.find_target(connection, name)
+    if preset_of(stored.preset, stored.config).starts_run and not may_start:
+        raise ConflictError(f"a test of {name} starts a real run of whatever it leads to; say --yes to do so")
     network = OutboundClient(allow_private=settings.allow_private_targets)
     secrets = Secrets(environment)
     reason = f"somebody tried the target {name} out; nothing is to be done"
-    payload = envelope(TEST, now, {"test": True, "reason": reason})
+    payload = envelope(TEST, now, {"test": True, "model": "", "version": "", "reason": reason})
     return attempt(lambda: send(stored, f"msg_{uuid.uuid4().hex}", payload, network, secrets), secrets)

@@ -24,7 +24,7 @@ VALUES: dict[str, Any] = {"model": "fraud", "new_labels": 812, "measurements": [
         ("a name within a text becomes text", "retrain-{model}-{new_labels}", "retrain-fraud-812"),
         ("a list within a text becomes JSON", "m={measurements}", 'm=[{"value":0.61}]'),
         ("what is no text stays as it is", {"a": [1, None, True, 2.5]}, {"a": [1, None, True, 2.5]}),
-        ("keys are no templates", {"{model}": 1}, {"{model}": 1}),
+        ("a key may name a value", {"{model}": {"n": "{new_labels}"}}, {"fraud": {"n": 812}}),
         (
             "braces around anything but a name are text",
             "{ launchRun { runId } } {Model}",
