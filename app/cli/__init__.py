@@ -27,6 +27,7 @@ COMMANDS = {
     "profile": "profiles:profile",
     "compare": "profiles:compare",
     "alert": "findings:alert",
+    "runbook": "runbooks:runbook",
     "limits": "limits:limits",
     "limit": "limits:limit",
     "backtest": "limits:backtest",

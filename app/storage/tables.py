@@ -279,6 +279,18 @@ limit_override = Table(
     Index("ix_limit_override_model_id", "model_id"),
 )
 
+# What to do about an alert, by names: '' is every model, or every check.
+runbook = Table(
+    "runbook",
+    metadata,
+    Column("project", String(100), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("check", String(50), primary_key=True),
+    Column("content", Text, nullable=False),  # an address or a text
+    Column("author", String(200), nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+)
+
 job_run = Table(
     "job_run",
     metadata,

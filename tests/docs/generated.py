@@ -17,6 +17,7 @@ import app.core.checks
 from app.cli import cli
 from app.core.looks import LOOKS
 from app.core.registry import plugins
+from app.services.runbooks import built_in
 from app.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -83,11 +84,17 @@ def looks_table() -> str:
     return "\n".join(rows)
 
 
+def runbooks() -> str:
+    """What comes with each check, as sections."""
+    return "\n".join(f"## {name}\n\n{built_in(name)}" for name in plugins(app.core.checks)).rstrip()
+
+
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     ("operating.md", "settings"): settings_table,
     ("operating.md", "looks"): looks_table,
     ("checks.md", "checks"): checks_table,
     ("alerts.md", "channels"): channels_table,
+    ("runbooks.md", "runbooks"): runbooks,
 }
 """(document, marker) -> what stands between `<!-- marker -->` and `<!-- /marker -->`."""
 

@@ -7,6 +7,6 @@ import pytest
 from tests.docs.generated import DOCS, expected
 
 
-@pytest.mark.parametrize("name", ["commands.md", "operating.md", "checks.md", "alerts.md"])
+@pytest.mark.parametrize("name", ["commands.md", "operating.md", "checks.md", "alerts.md", "runbooks.md"])
 def test_the_generated_parts_are_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text() == expected()[DOCS / name], "run `make docs`"
