@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from app.core.errors import InvalidError
 
 LONGEST = 20_000
 """Characters of a runbook."""
+_HOST = re.compile(r"https?://([^/@]*@)?[\w.\[-]")
 _PLAIN_NAME = re.compile(r"[\w.-]+")
 
 
@@ -55,7 +55,7 @@ def checked(content: str) -> str:
     text = content.strip()
     if not text or len(text) > LONGEST:
         raise InvalidError("runbook", text[:60], f"allowed is an address or a text of 1 to {LONGEST} characters")
-    if address(text) and (not urlsplit(text).hostname or not text.isprintable()):
+    if address(text) and (not _HOST.match(text) or not text.isprintable()):
         raise InvalidError(
             "runbook", text[:200], "allowed is an address with a host, such as https://wiki.example.org/x"
         )
