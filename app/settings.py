@@ -81,6 +81,7 @@ class Settings:
     max_body_mb: int = _setting("largest request body, after decompression, in MiB", 32, parse=_positive)
     max_reference_mb: int = _setting("largest reference upload, in MiB", 2048, parse=_positive)
     queue_records: int = _setting("records that may wait for a commit before 429 is answered", 50_000, parse=_positive)
+    queue_mb: int = _setting("the same by the size they were sent with, unpacked, in MiB", 256, parse=_positive)
     allow_private_targets: bool = _setting(
         "let alerts and webhooks go to private, loopback and link-local addresses", False, parse=_flag
     )

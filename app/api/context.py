@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.metrics import Metrics
 from app.api.waiting import Waiting
@@ -19,9 +20,12 @@ from app.services.ingest import Targets
 from app.services.keys import Scope, scopes
 from app.services.live import live_states
 from app.services.refusals import Refusals
+from app.services.self_watch import Work, read_work
 from app.services.snapshot import Snapshot
 from app.settings import Settings
-from app.storage.engine import open_engine
+from app.storage.engine import open_engine, read
+
+WORK_SECONDS = 15.0
 
 
 def wall_clock() -> datetime:
@@ -48,8 +52,15 @@ class Context:
         """Everything made, nothing started: no connection is opened yet."""
         engine = open_engine(settings)
         metrics = Metrics()
-        committer = Committer(engine, capacity=settings.queue_records, committed=metrics.committed)
+        committer = Committer(
+            engine,
+            capacity=settings.queue_records,
+            capacity_bytes=settings.queue_mb << 20,
+            committed=metrics.committed,
+        )
         metrics.queue_depth.set_function(lambda: committer.waiting)
+        metrics.queue_bytes.set_function(lambda: committer.waiting_bytes)
+        metrics.watch_work(_work_of(engine, settings))
         waiting = Waiting(partial(live_states, engine))
         metrics.waiting.set_function(lambda: waiting.number)
         targets, keys, refusals = ingest.known_targets(engine), scopes(engine), Refusals(engine)
@@ -59,6 +70,20 @@ class Context:
         """Forget what is known of models and versions, and answer those who wait for a change of what is live."""
         self.targets.forget()
         self.waiting.changed()
+
+
+def _work_of(engine: Engine, settings: Settings) -> Callable[[], Work | None]:
+    """How the work goes on, asked of the database every WORK_SECONDS at most, whoever scrapes how often."""
+
+    def ask() -> Work | None:
+        try:
+            with read(engine) as connection:
+                return read_work(connection, settings, datetime.now(UTC))
+        except SQLAlchemyError:
+            return None
+
+    held = Snapshot(ask, max_age=WORK_SECONDS, pause=WORK_SECONDS)
+    return lambda: held.fresh() or held.reload()
 
 
 def context_of(request: Request) -> Context:

@@ -88,12 +88,12 @@ ROUTES = [
 
 async def _receive(request: Request, kind: Kind[Record, Row]) -> Response:
     context = context_of(request)
-    decoded = await _decoded(request, kind, context.settings.max_body_mb * MIB)
+    decoded, size = await _decoded(request, kind, context.settings.max_body_mb * MIB)
     targets = await _targets(context, decoded.records)
     resolved = kind.resolve(targets, decoded.records, context.clock(), decoded.indexes)
     accepted = 0
     if resolved.rows:
-        inserted = await asyncio.wrap_future(context.committer.submit(kind.rows(resolved.rows)))
+        inserted = await asyncio.wrap_future(context.committer.submit(kind.rows(resolved.rows), size))
         accepted = inserted.total
     rejected = sorted(decoded.rejected + resolved.rejected, key=lambda rejection: rejection.index)
     receipt = Receipt(accepted, len(resolved.rows) - accepted, rejected)
@@ -102,13 +102,15 @@ async def _receive(request: Request, kind: Kind[Record, Row]) -> Response:
     return Response(msgspec.json.encode(receipt), 422 if nothing_left else 200, media_type=JSON)
 
 
-async def _decoded(request: Request, kind: Kind[Record, Row], limit: int) -> Decoded[Record]:
+async def _decoded(request: Request, kind: Kind[Record, Row], limit: int) -> tuple[Decoded[Record], int]:
+    """What the body holds, and its size in bytes, unpacked."""
     lines = _is_lines(request)
     packed = encoding_of(request) == "gzip"
     body = await read_body(request, limit)
 
-    def decode() -> Decoded[Record]:
-        return kind.decode(gunzip(body, limit) if packed else body, lines=lines)
+    def decode() -> tuple[Decoded[Record], int]:
+        unpacked = gunzip(body, limit) if packed else body
+        return kind.decode(unpacked, lines=lines), len(unpacked)
 
     try:
         return decode() if len(body) <= _SMALL and not packed else await run_in_threadpool(decode)

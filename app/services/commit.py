@@ -41,6 +41,7 @@ class NotStoredError(Exception):
 
 class _Waiting(NamedTuple):
     rows: Rows
+    size: int
     done: Future[Inserted]
 
 
@@ -52,16 +53,25 @@ class Committer:
         engine: Engine,
         *,
         capacity: int,
+        capacity_bytes: int = 1 << 28,
         committed: Callable[[int, float], None] = lambda _records, _seconds: None,
     ) -> None:
-        """`capacity`: rows that may wait. `committed(rows, seconds)` is called after each commit."""
-        self._engine, self._capacity, self._committed = engine, capacity, committed
+        """`capacity`: rows that may wait, and `capacity_bytes` the bytes that they were sent as. `committed(rows,
+        seconds)` is called after each commit.
+        """
+        self._engine, self._capacity, self._capacity_bytes, self._committed = (
+            engine,
+            capacity,
+            capacity_bytes,
+            committed,
+        )
         self._queue: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._open = False
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self.waiting = 0
         """Rows in the queue, without those that are being committed."""
+        self.waiting_bytes = 0
 
     def start(self) -> None:
         """Take rows from now on."""
@@ -80,8 +90,8 @@ class Committer:
         """False when rows would wait for ever."""
         return self._thread.is_alive()
 
-    def submit(self, rows: Rows) -> Future[Inserted]:
-        """Queue rows; the future gives how many were new, or NotStoredError.
+    def submit(self, rows: Rows, size: int = 0) -> Future[Inserted]:
+        """Queue rows that came as `size` bytes, unpacked; the future gives how many were new, or NotStoredError.
 
         Raises QueueFullError or StoppedError. A sender larger than the whole queue is let in when nobody else waits.
         """
@@ -92,8 +102,12 @@ class Committer:
                 raise StoppedError("the collector is shutting down")
             if self.waiting and self.waiting + len(rows) > self._capacity:
                 raise QueueFullError(f"{self.waiting} records wait to be stored, and at most {self._capacity} may")
-            self._queue.append(_Waiting(rows, done))
+            if self.waiting and self.waiting_bytes + size > self._capacity_bytes:
+                said = f"{self.waiting_bytes >> 20} MiB of records wait to be stored"
+                raise QueueFullError(f"{said}, and at most {self._capacity_bytes >> 20} may")
+            self._queue.append(_Waiting(rows, size, done))
             self.waiting += len(rows)
+            self.waiting_bytes += size
             self._changed.notify()
         return done
 
@@ -117,6 +131,7 @@ class Committer:
                 group.append(self._queue.popleft())
                 size += len(group[-1].rows)
             self.waiting -= size
+            self.waiting_bytes -= sum(one.size for one in group)
         return group
 
     def _commit(self, group: list[_Waiting]) -> None:

@@ -334,7 +334,8 @@ def _store(
     """Keep what was found; False when a rebuild or a new reference came meanwhile: what we looked at is no more."""
     version_id = subject.version.id
     with write(engine) as connection:
-        if not unchanged(connection, {version_id: subject.recipe.stamp}):
+        # Who judges the same version at the same moment replaces what we found, in place of inserting beside it.
+        if not unchanged(connection, {version_id: subject.recipe.stamp}, alone=True):
             return False
         evaluations.replace_measurements(
             connection, version_id, found, windows[0].start, windows[-1].end, subject.now, segments=segments

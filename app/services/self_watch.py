@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.looks import RECENTLY
-from app.core.self_watch import Database, Disk, Facts, Installed, JobFacts, MissingSecret
+from app.core.self_watch import Backlog, Database, Disk, Facts, Installed, JobFacts, MissingSecret, Outbox
 from app.core.targets import is_reference
 from app.services.channels import kinds
 from app.services.schedule import Job, beside, interval
@@ -35,23 +36,36 @@ def read_facts(engine: Engine, settings: Settings, now: datetime, environment: M
 
 
 def _with_database(connection: Connection, known: Facts, settings: Settings, environment: Mapping[str, str]) -> Facts:
-    now = known.now
-    return Facts(
-        now,
-        known.data_folder,
-        known.database,
-        known.installed,
+    return replace(
+        known,
+        **read_work(connection, settings, known.now),
+        missing_secrets=tuple(_missing_secrets(connection, environment)),
+        clients=self_watch.client_facts(connection, known.now - RECENTLY),
+        refused=self_watch.refusals(connection, known.now - 2 * RECENTLY),
+        good_keys=self_watch.good_keys(connection),
+        bare_versions=tuple(self_watch.bare_versions(connection)),
+        versions=self_watch.versions(connection),
+    )
+
+
+class Work(TypedDict):
+    """How the work goes on: those of the facts that change from minute to minute."""
+
+    worker_leads: bool
+    jobs: tuple[JobFacts, ...]
+    backlog: Backlog
+    channels: tuple[Outbox, ...]
+    retraining: tuple[Outbox, ...]
+
+
+def read_work(connection: Connection, settings: Settings, now: datetime) -> Work:
+    """Read how the work goes on; costs a few short queries."""
+    return Work(
         worker_leads=is_held(connection),
         jobs=tuple(job for job in _jobs(connection, settings) if job),
         backlog=self_watch.backlog(connection, Job.FOLD, now),
         channels=self_watch.channel_facts(connection, now),
         retraining=self_watch.retraining_facts(connection, now),
-        missing_secrets=tuple(_missing_secrets(connection, environment)),
-        clients=self_watch.client_facts(connection, now - RECENTLY),
-        refused=self_watch.refusals(connection, now - 2 * RECENTLY),
-        good_keys=self_watch.good_keys(connection),
-        bare_versions=tuple(self_watch.bare_versions(connection)),
-        versions=self_watch.versions(connection),
     )
 
 

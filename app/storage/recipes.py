@@ -78,12 +78,16 @@ def load_recipes(connection: Connection, version_ids: Iterable[int]) -> dict[int
     return {version_id: found for version_id in version_ids if (found := _load(connection, version_id)) is not None}
 
 
-def unchanged(connection: Connection, stamps: Mapping[int, Stamp]) -> bool:
-    """True when every version still has its stamp, and will have it until the caller's transaction ends."""
+def unchanged(connection: Connection, stamps: Mapping[int, Stamp], *, alone: bool = False) -> bool:
+    """True when every version still has its stamp, and will have it until the caller's transaction ends.
+
+    `alone`: until then nobody else passes here for any of them.
+    """
     if not stamps:
         return True
-    # On PostgreSQL the share lock makes whoever asks for a rebuild wait for us; SQLite has one writer anyway.
-    query = _stamps().where(version.c.id.in_(stamps)).with_for_update(read=True, of=version)
+    # On PostgreSQL the share lock makes whoever asks for a rebuild wait for us; SQLite has one writer anyway. Neither
+    # lock is in the way of a collector, whose new rows only need the version to stay there.
+    query = _stamps().where(version.c.id.in_(stamps)).with_for_update(read=not alone, key_share=alone, of=version)
     return {row.id: _stamp(row._mapping) for row in connection.execute(query)} == stamps
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, text
 
+from app.core.errors import ConflictError
 from app.core.model import Version
+from app.services import rounds
+from app.services.schedule import Job
 from app.settings import Settings
 from app.storage import tables
 from app.storage.engine import read, write
@@ -235,6 +240,28 @@ def test_metrics_count_what_became_of_the_records(client: TestClient, fraud: Ver
     assert "watchkeeper_commit_seconds_count 1.0" in lines
     assert "watchkeeper_commit_records_sum 2.0" in lines
     assert "watchkeeper_queue_records 0.0" in lines
+
+
+def test_metrics_tell_of_the_worker_too(client: TestClient, fraud: Version, engine: Engine, settings: Settings) -> None:
+    record = {"model": "fraud", "version": "3", "prediction_id": "p", "timestamp": "2026-11-20T10:00:00Z"}
+    client.post("/v1/predictions", json={**record, "features": {}, "prediction": 1})
+    now = datetime.now(UTC).replace(microsecond=0)
+    with patch.object(rounds, "evaluate", autospec=True, side_effect=ConflictError("no")):
+        rounds.run_round(engine, settings, now, environment={}, jobs=[Job.EVALUATE, Job.ALERT], force=True)
+
+    lines = client.get("/metrics").text.splitlines()
+
+    assert 'watchkeeper_job_failing{job="evaluate"} 1.0' in lines
+    assert 'watchkeeper_job_failing{job="alert"} 0.0' in lines
+    assert 'watchkeeper_job_last_success_timestamp_seconds{job="evaluate"} 0.0' in lines
+    (done,) = [line for line in lines if line.startswith('watchkeeper_job_last_success_timestamp_seconds{job="alert"}')]
+    assert float(done.split()[-1]) == pytest.approx(now.timestamp(), abs=30)
+    assert "watchkeeper_unfolded_batches 1.0" in lines
+    assert "watchkeeper_worker_leading 0.0" in lines
+    assert "watchkeeper_sends_given_up 0.0" in lines
+    with write(engine) as connection:  # asked of the database once, however often it is scraped
+        connection.execute(text("UPDATE batch SET folded_at = created_at"))
+    assert "watchkeeper_unfolded_batches 1.0" in client.get("/metrics").text.splitlines()
 
 
 class Links(HTMLParser):

@@ -117,6 +117,22 @@ def test_a_full_queue_says_so_and_takes_rows_again_later(engine: Engine, version
     assert committer.submit(rows(version, "d")).result(10).total == 1
 
 
+def test_who_brings_few_large_records_to_a_full_queue_is_told_so_too(
+    engine: Engine, version: Version, started: Start
+) -> None:
+    committer = started(Committer(engine, capacity=100, capacity_bytes=2 << 20))
+    with Held(engine):
+        first = committer.submit(rows(version, "first"))
+        while committer.waiting:
+            threading.Event().wait(0.001)
+        second = committer.submit(rows(version, "a"), 1 << 20)
+        with pytest.raises(QueueFullError, match="1 MiB of records wait to be stored, and at most 2 may"):
+            committer.submit(rows(version, "b"), 3 << 19)
+        third = committer.submit(rows(version, "c"), 1 << 20)
+    assert [one.result(10).total for one in (first, second, third)] == [1, 1, 1]
+    assert (committer.waiting, committer.waiting_bytes) == (0, 0)
+
+
 def test_a_sender_larger_than_the_queue_is_let_in_alone(engine: Engine, version: Version, started: Start) -> None:
     committer = started(Committer(engine, capacity=3))
 

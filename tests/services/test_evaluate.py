@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
@@ -402,3 +405,19 @@ def test_only_windows_that_hold_half_of_the_usual_rows_show_what_is_normal(engin
     skew = [row for row in measurements(engine, version) if (row.check, row.subject) == ("training_serving_skew", "x")]
     assert max(row.limit for row in skew) < 1.0
     assert Outcome.BREACH not in {Outcome(row.outcome) for row in skew}
+
+
+def test_two_that_judge_at_once_find_what_one_finds(engine: Engine, given: Given) -> None:
+    version = register(engine, given)
+    store(engine, version, given.served)
+    # Both have measured when the first of them writes.
+    together, store_measurements = threading.Barrier(2, timeout=30), service._store
+
+    def store_together(*arguments: Any, **named: Any) -> bool:
+        together.wait()
+        return store_measurements(*arguments, **named)
+
+    with patch.object(service, "_store", autospec=True, side_effect=store_together), ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: evaluate(engine, until(8)), range(2)))
+    assert both[0] == both[1]
+    assert_same(findings(measurements(engine, version)), expected(given.but(now=until(8)), version))
