@@ -32,6 +32,10 @@ def _positive(text: str) -> int:
     return number
 
 
+def _from_zero(text: str) -> int:
+    return 0 if text.strip() == "0" else _positive(text)
+
+
 def _port(text: str) -> int:
     number = _positive(text)
     if number > 65535:
@@ -90,6 +94,12 @@ class Settings:
         "of a kind a day for each version",
         False,
         parse=_flag,
+    )
+    alert_repeat_hours: int = _setting(
+        "hours after which an alert that nobody has acknowledged is told again", 4, parse=_positive
+    )
+    alert_escalate_minutes: int = _setting(
+        "minutes after which a critical alert that nobody has acknowledged is escalated; 0: never", 30, parse=_from_zero
     )
     work_interval_seconds: int = _setting("seconds between two rounds of the worker", 30, parse=_positive)
     fold_interval_seconds: int = _setting(

@@ -160,10 +160,13 @@ class _Ledger:
         """The subjects that begin to fire, by check."""
         began: dict[str, list[str]] = defaultdict(list)
         for finding in findings:
-            decision = decide(self.states.get(finding.series), finding)
+            known = self.states.get(finding.series)
+            decision = decide(known, finding)
             if decision.changed:
-                self.states[finding.series] = AlertState(decision.state, finding.window.start)
-                if decision.state is State.FIRING:
+                self.states[finding.series] = AlertState(
+                    decision.state, finding.window.start, severity=decision.severity
+                )
+                if decision.state is State.FIRING and not (known and known.state.open):
                     began[finding.check].append(finding.subject)
         return began
 

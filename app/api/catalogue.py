@@ -33,6 +33,7 @@ class ModelBody(BaseModel):
     max_staleness_seconds: int | None = None
     segment_by: list[str] = []
     false_alarms_per_month: float = 1.0
+    fire_after: dict[str, int] = {}
 
     def to_model(self) -> Model:
         values = self.model_dump(exclude={"label_delay_seconds", "max_staleness_seconds", "segment_by"})
@@ -110,6 +111,7 @@ class ModelChanges(BaseModel):
     label_delay_seconds: int = 0
     max_staleness_seconds: int | None = None
     false_alarms_per_month: float = 1.0
+    fire_after: dict[str, int] = {}
 
     def given(self) -> dict[str, Any]:
         values = self.model_dump(exclude_unset=True)

@@ -137,7 +137,8 @@ def model_segment_by(name: str, attributes: tuple[str, ...]) -> None:
     epilog="""\b
 Examples:
   watchkeeper model set fraud --label-delay 10d
-  watchkeeper model set fraud --false-alarms 0.5 --owner payments""",
+  watchkeeper model set fraud --false-alarms 0.5 --owner payments
+  watchkeeper model set fraud --fire-after 2 --fire-after volume=1""",
 )
 @click.argument("name")
 @click.option("--owner", help="Who answers for it.")
@@ -147,8 +148,15 @@ Examples:
 @click.option(
     "--false-alarms", "false_alarms_per_month", type=float, help="False alerts a month that its limits may cause."
 )
+@click.option(
+    "--fire-after",
+    multiple=True,
+    metavar="[CHECK=]N",
+    help="Windows in breach until an alert fires: of this check, or without one of any other. May be given several "
+    "times, in place of what was declared before.",
+)
 @format_option
-def model_set(name: str, no_max_staleness: bool, format_: str, **given: Any) -> None:
+def model_set(name: str, no_max_staleness: bool, fire_after: tuple[str, ...], format_: str, **given: Any) -> None:
     """Change what the owner of model NAME declares.
 
     Windows that are judged from now on, or again, are judged by the new values; what has been judged stays as it is.
@@ -160,10 +168,19 @@ def model_set(name: str, no_max_staleness: bool, format_: str, **given: Any) -> 
         if "max_staleness" in changes:
             raise click.UsageError("--max-staleness and --no-max-staleness say opposite things; give one of them")
         changes["max_staleness"] = None
+    if fire_after:
+        changes["fire_after"] = dict(_windows_to_fire(text) for text in fire_after)
     if not changes:
         raise click.UsageError("nothing to change: give at least one option")
     with database() as engine:
         show([_model_row(change_model(engine, name, **changes))], format_)
+
+
+def _windows_to_fire(text: str) -> tuple[str, int]:
+    check, _, number = text.rpartition("=")
+    if not number.isdecimal():
+        raise click.BadParameter(f"{text!r}: write a number of windows, or CHECK=N", param_hint="--fire-after")
+    return check or "*", int(number)
 
 
 @model.command("list")
@@ -188,6 +205,7 @@ def _model_row(found: Model) -> dict[str, Any]:
         "max_staleness": found.max_staleness,
         "segment_by": list(found.segment_by),
         "false_alarms_per_month": found.false_alarms_per_month,
+        "fire_after": dict(found.fire_after),
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from app.core.alerting import AlertState, Finding, State, decide
+from app.core.alerting import AlertState, Finding, decide, windows_to_fire
 from app.core.budget import MONTH
 from app.core.model import Measurement, Outcome, Window
 
@@ -43,6 +43,7 @@ class CheckTally:
 class Replay:
     """The alerts of one version as its windows go by, each taken once, in order."""
 
+    fire_after: Mapping[str, int] = field(default_factory=dict)
     windows: int = 0
     _states: dict[Series, AlertState] = field(default_factory=dict)
     _open: dict[Series, Episode] = field(default_factory=dict)
@@ -90,12 +91,14 @@ class Replay:
     def _decide(self, finding: Finding) -> bool:
         """Whether the finding's alert begins to fire."""
         series = finding.series
-        decision = decide(self._states.get(series), finding)
+        known = self._states.get(series)
+        decision = decide(known, finding, after=windows_to_fire(self.fire_after, finding.check))
         if decision.changed:
-            self._states[series] = AlertState(decision.state, finding.window.start)
-            if decision.state is State.FIRING:
-                self._open[series] = Episode(finding.since or finding.window.start, None, finding)
-                return True
+            self._states[series] = AlertState(decision.state, finding.window.start, severity=decision.severity)
+        if decision.state.open and series not in self._open:
+            self._open[series] = Episode(finding.since or finding.window.start, None, finding)
+            return True
+        if not decision.state.open and series in self._open:
             self._closed.append(replace(self._open.pop(series), until=finding.window.start))
         elif series in self._open and finding.outcome is Outcome.BREACH:
             episode = self._open[series]

@@ -410,8 +410,21 @@ def _by_rule(
     if bounds.blind[row, s]:
         return Outcome.NOT_EVALUATED, BLIND if (row, s) not in bounds.said else f"{BEYOND}; {bounds.said[row, s]}"
     if bounds.counts[row, s] >= NEEDED:
-        return Outcome.BREACH, f"beyond the limit in {bounds.counts[row, s]} of the last {OF} windows"
+        return Outcome.BREACH, beyond_text(int(bounds.counts[row, s]))
     return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if bounds.exceeds[row, s] else ""
+
+
+_BEYOND_IN = "beyond the limit in"
+
+
+def beyond_text(windows: int) -> str:
+    """The reason of a breach by the rule, e.g. `beyond the limit in 2 of the last 3 windows`."""
+    return f"{_BEYOND_IN} {windows} of the last {OF} windows"
+
+
+def windows_waited(reason: str) -> int:
+    """Windows beyond the limit that went before the one that the rule called a breach; 0 where it is one at once."""
+    return NEEDED - 1 if reason.startswith(_BEYOND_IN) else 0
 
 
 def no_fault(case: Case, windows: NormalWindows, found: Measurement) -> Measurement:

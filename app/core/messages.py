@@ -17,10 +17,16 @@ from app.core.severity import Severity
 
 MOST_LINES = 20
 MOST_CAUSES = 3
+ITSELF = "Watchkeeper"
+"""What a message is about that is about no model."""
 
 
 class Kind(StrEnum):
-    """What a message is for. Those of an alert come in this order; a digest and news are about no single alert."""
+    """What a message is for. Those of an alert come in this order.
+
+    `acknowledged` is said once somebody has all in hand that fires in the thread, `resolved` also of a part of it: see
+    `Message.ends`. News are what is no alarm at all, and have a thread of their own.
+    """
 
     FIRING = "firing"
     REPEATED = "repeated"
@@ -43,6 +49,7 @@ _VERBS = {
     Kind.ESCALATED: "still in breach and nobody has it",
     Kind.ACKNOWLEDGED: "acknowledged",
     Kind.RESOLVED: "back within its limit",
+    Kind.NEWS: "better than normal",
 }
 """What a message about findings says of its check."""
 
@@ -65,7 +72,8 @@ class Message:
 
     `id` is the same however often the message is sent; `thread` is the same for all messages of this check and
     version, so that mail programs can show them together. `more` counts the subjects beyond `lines`; `remaining` those
-    of the thread that are in breach after this change, which is what a resolve leaves open.
+    of the thread that are in breach after this change, which is what a resolve leaves open. `note` says why it is told
+    now.
     """
 
     id: str
@@ -87,6 +95,7 @@ class Message:
     causes: tuple[str, ...] = ()
     report: str = ""
     remaining: int = 0
+    note: str = ""
 
     @property
     def ends(self) -> bool:
@@ -105,6 +114,8 @@ def compose(
     identity: str,
     thread: str,
     kind: Kind,
+    what: Kind | None = None,
+    severity: Severity = Severity.WARNING,
     model: str,
     version: str,
     at: datetime,
@@ -114,22 +125,24 @@ def compose(
     causes: Sequence[str] = (),
     report: str = "",
     remaining: int = 0,
+    note: str = "",
 ) -> Message:
     """One message about all `findings` (at least one, all of the same check), the worst first.
 
-    Findings without a verdict end an alert about something that is not measured any more.
+    `what` happened to the findings, where that is not the kind of message. Findings without a verdict end an alert
+    about something that is not measured any more.
     `causes` are the likely ones in words, the likeliest first; the first MOST_CAUSES are told of what fires. `report`
     is where a report about it is going to be, `remaining` how many subjects of the check are in breach now.
     """
-    ordered = sorted(findings, key=lambda found: (-found.excess, found.subject, found.segment))
+    ordered = sorted(findings, key=lambda found: (-found.severity.rank, -found.excess, found.subject, found.segment))
     newest = max(ordered, key=lambda found: found.window.start)
     rates = [found.expected_rate for found in ordered if found.expected_rate is not None]
     return Message(
         id=identity,
         thread=thread,
         kind=kind,
-        severity=Severity.WARNING if kind.alarms else Severity.INFO,
-        title=_title(model, version, kind, ordered),
+        severity=severity if kind.alarms else Severity.INFO,
+        title=_title(" ".join(part for part in (model, version) if part) or ITSELF, what or kind, ordered),
         model=model,
         version=version,
         check=newest.check,
@@ -144,6 +157,7 @@ def compose(
         causes=tuple(causes[:MOST_CAUSES]) if kind.alarms else (),
         report=report,
         remaining=remaining,
+        note=note,
     )
 
 
@@ -151,13 +165,13 @@ def _line(found: Finding) -> Line:
     return Line(found.subject, found.segment, found.value, found.limit, found.statistic, found.reason)
 
 
-def _title(model: str, version: str, kind: Kind, ordered: Sequence[Finding]) -> str:
-    verb = _VERBS[kind]
+def _title(of: str, what: Kind, ordered: Sequence[Finding]) -> str:
+    verb = _VERBS[what]
     if ordered[0].outcome is Outcome.NOT_EVALUATED:
         verb = "no longer watched"
     names = [subject_text(found.subject, found.segment) for found in ordered]
     whom = names[0] if len(names) == 1 else f"{names[0] or 'the whole'} and {len(names) - 1} more"
-    return f"{model} {version}: {ordered[0].check} {verb}" + (f" for {whom}" if whom else "")
+    return f"{of}: {ordered[0].check} {verb}" + (f" for {whom}" if whom else "")
 
 
 def subject_text(subject: str, segment: str) -> str:
@@ -181,11 +195,12 @@ def more_text(more: int) -> str:
 
 def facts(message: Message) -> list[tuple[str, str]]:
     """The frame of the message as (name, text), in reading order."""
-    rows = [("In breach since", utc_text(message.since))] if message.since else []
+    rows = [("Why now", message.note)] if message.note else []
+    rows += [("In breach since", utc_text(message.since))] if message.since else []
     if message.window:
         rows.append(("Window", f"{utc_text(message.window.start)} to {utc_text(message.window.end)}"))
-    if message.remaining and message.kind is Kind.RESOLVED:
-        rows.append(("Still in breach", f"{message.remaining} more of this check"))
+    if (further := further_in_breach(message)) > 0:
+        rows.append(("Still in breach", f"{further} more of this check"))
     if message.causes:
         rows.append(("Likely causes", "; ".join(message.causes)))
     if message.report:
@@ -193,6 +208,11 @@ def facts(message: Message) -> list[tuple[str, str]]:
     if message.expected_rate is not None:
         rows.append(("Expected false breaches", f"{message.expected_rate:.2g} per window and subject"))
     return rows
+
+
+def further_in_breach(message: Message) -> int:
+    """How many subjects of the thread are in breach that the message is not about."""
+    return message.remaining - (len(message.lines) + message.more if message.kind.alarms else 0)
 
 
 def to_json(message: Message) -> dict[str, Any]:

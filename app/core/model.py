@@ -72,7 +72,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A named model and the limits its owner declared."""
+    """A named model and the limits its owner declared.
+
+    `fire_after`: windows in breach until an alert fires, by check ("*": of any other check); at once where not given.
+    """
 
     name: str
     task: Task
@@ -84,6 +87,7 @@ class Model:
     max_staleness: timedelta | None = None
     segment_by: tuple[str, ...] = ()
     false_alarms_per_month: float = 1.0
+    fire_after: Mapping[str, int] = field(default_factory=dict, hash=False)
     project: str = "default"
     id: int = 0
 

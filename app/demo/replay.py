@@ -178,6 +178,7 @@ def _findings(engine: Engine, now: datetime) -> list[Finding]:
     query = (
         select(alert.check, transition.new_state, alert.segment, alert.subject)
         .join_from(tables.alert, tables.alert_transition)
+        .where(transition.old_state != transition.new_state)  # not what only became worse
         .where(transition.at >= now)  # a round goes on for a while after the time it began at
         .order_by(alert.check, transition.new_state, alert.segment, alert.subject)
     )

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Engine, func, select
 
-from app.core.alerting import State
 from app.core.labels import labelled
 from app.core.model import Outcome, Task
 from app.core.profile import OutcomeCounts
@@ -20,6 +19,7 @@ from app.demo.registration import VERSION
 from app.services.catalogue import find
 from app.services.read_models.measurement_rows import MOST_ROWS, measurements
 from app.storage import tables
+from app.storage.alerts import begins_to_fire
 from app.storage.engine import read
 from app.storage.evaluations import outcomes_between
 from app.storage.outbox import SendState
@@ -90,7 +90,7 @@ def first_alarms(engine: Engine) -> dict[str, datetime]:
     query = (
         select(alert.check, func.min(transition.at).label("first"))
         .join_from(tables.alert, tables.alert_transition)
-        .where(transition.new_state == State.FIRING.value)
+        .where(begins_to_fire())
         .group_by(alert.check)
         .order_by(func.min(transition.at), alert.check)
     )
@@ -100,9 +100,9 @@ def first_alarms(engine: Engine) -> dict[str, datetime]:
 
 def sent(engine: Engine) -> Sent:
     """How many alerts were raised, and how many messages and retraining requests were accepted by the other side."""
-    transition, delivery, action = tables.alert_transition.c, tables.delivery.c, tables.action.c
+    delivery, action = tables.delivery.c, tables.action.c
     queries = (
-        select(func.count()).where(transition.new_state == State.FIRING.value),
+        select(func.count()).where(begins_to_fire()),
         select(func.count()).where(delivery.state == SendState.DELIVERED.value),
         select(func.count()).where(action.state == SendState.DELIVERED.value),
     )

@@ -111,7 +111,7 @@ def backtest(
         found = find_model(connection, model)
         chosen = choose_version(connection, list_versions(connection, found.id), version)
     found = _tried(found, trial)
-    seen, reasons, span = Replay(), Counter[str](), list[datetime]()
+    seen, reasons, span = Replay(found.fire_after), Counter[str](), list[datetime]()
     for due, windows, measurements in replay(
         engine, found, chosen, now, since=since, until=until, tried=trial.overrides
     ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.model import Model, Stage, Task, Version
 from app.core.records import class_name
 from app.core.segments import LONGEST_ATTRIBUTE, MOST_ATTRIBUTES
+from app.services.checks import all_checks
 from app.services.stages import move
 from app.storage import catalogue, segments
 from app.storage.engine import read, write
@@ -24,6 +25,7 @@ from app.storage.rebuilds import rebuilding, request_rebuild
 
 NAME_LENGTH = 200
 MOST_DEPENDENCIES = 5_000
+MOST_WINDOWS_TO_FIRE = 100
 LONGEST = timedelta(days=36_500)
 _PATH_CHARACTERS = '/?#%"\\'  # names stand in paths and URLs
 
@@ -90,7 +92,7 @@ def models_with_versions(engine: Engine) -> list[tuple[Model, list[Version]]]:
 
 
 def change_model(engine: Engine, name: str, **changes: Any) -> Model:
-    """Change a model's `owner`, `label_delay`, `max_staleness` or `false_alarms_per_month`; returns it as it is then.
+    """Change a model's `owner`, delays, `false_alarms_per_month` or `fire_after`; returns it as it is then.
 
     What has been judged stays as it is; windows that are judged from now on, or again, are judged by the new values.
     What somebody else changes at the same time stays changed. Raises NotFoundError without the model, InvalidError for
@@ -197,6 +199,16 @@ def check_model(new: Model) -> None:
     if not 0 < new.false_alarms_per_month <= MOST_PER_MONTH:
         allowed = f"allowed is a number above 0, up to {MOST_PER_MONTH:g}"
         raise InvalidError("false_alarms_per_month", new.false_alarms_per_month, allowed)
+    _check_fire_after(new.fire_after)
+
+
+def _check_fire_after(fire_after: Mapping[str, int]) -> None:
+    known = ["*", *all_checks()]
+    for check, windows in fire_after.items():
+        if check not in known:
+            raise InvalidError("fire_after", check, f"allowed are the checks and * for all others: {', '.join(known)}")
+        if not 1 <= windows <= MOST_WINDOWS_TO_FIRE:
+            raise InvalidError(f"fire_after of {check}", windows, f"allowed are 1 to {MOST_WINDOWS_TO_FIRE} windows")
 
 
 def check_attributes(attributes: Sequence[str]) -> None:

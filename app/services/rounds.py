@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.core.errors import WatchkeeperError
+from app.core.notifying import Pace
 from app.services.alerting import alert
 from app.services.delivery import deliver
 from app.services.evaluate import evaluate
@@ -125,7 +126,9 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
         case Job.EVALUATE:
             return evaluate(engine, now)
         case Job.ALERT:
-            return alert(engine, now, public_url=settings.public_url, reports=settings.alert_reports)
+            return alert(
+                engine, now, public_url=settings.public_url, reports=settings.alert_reports, pace=pace(settings)
+            )
         case Job.DELIVER:
             return deliver(engine, now, settings, environment=environment)
         case Job.ACT:
@@ -136,6 +139,14 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
             return roll_up(engine, now)
         case Job.HEARTBEAT:
             return beat(engine, now, settings, environment=environment)
+
+
+def pace(settings: Settings) -> Pace:
+    """How often people are told of an alert."""
+    minutes = settings.alert_escalate_minutes
+    return Pace(
+        repeat=timedelta(hours=settings.alert_repeat_hours), escalate=timedelta(minutes=minutes) if minutes else None
+    )
 
 
 def _counts(summary: object) -> str:

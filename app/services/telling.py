@@ -10,14 +10,17 @@ from app.core.messages import Message
 from app.storage import channels, notifications, outbox
 
 
-def tell(connection: Connection, message: Message, *, version_id: int | None = None) -> int:
+def tell(
+    connection: Connection, message: Message, *, version_id: int | None = None, to: Sequence[int] | None = None
+) -> int:
     """Put the message into the outbox of every channel that hears of it; the notification's id.
 
     Written by the caller's transaction: what it is about and the message are stored together or not at all.
-    `version_id` is that of the version that the message is about; None: it is about a model as a whole, or none.
+    `version_id` is that of the version that the message is about; None: it is about a model as a whole, or none. `to`:
+    ids of the channels, where they are not the message's audience.
     """
     notification_id = notifications.add_notification(connection, message, version_id)
-    outbox.add_deliveries(connection, notification_id, audience(connection), message.at)
+    outbox.add_deliveries(connection, notification_id, audience(connection) if to is None else to, message.at)
     return notification_id
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.core.alerting import AlertState, Finding, State
+from app.core.alerting import OPEN, AlertState, Decision, Finding, State
 from app.core.model import Outcome, Stage, Window, WindowLength
+from app.core.severity import Severity
 from app.storage.tables import alert, alert_transition, measurement, model, profile, version
 
 Series: TypeAlias = tuple[str, str, str]
@@ -25,7 +26,10 @@ _JUDGED = (Outcome.OK.value, Outcome.BREACH.value)
 
 @dataclass(frozen=True, slots=True)
 class MeasuredVersion:
-    """A version that has measurements, and the start of its newest measured window."""
+    """A version that has measurements, and the start of its newest measured window.
+
+    `late`: how late its labels may come. `fire_after` as in `Model`.
+    """
 
     version_id: int
     project: str
@@ -34,6 +38,8 @@ class MeasuredVersion:
     newest_window: datetime
     window: timedelta
     unwatched: str = ""  # why nothing about it is worth an alert: it is retired, or stands by without requests
+    late: timedelta = timedelta(0)
+    fire_after: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,12 @@ class StoredAlert:
     value: float | None
     limit: float | None
     reason: str
+    no_data_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change of state that has been written, to be told."""
+    """A change of an alert, to be written down."""
 
     alert_id: int
     old: State
@@ -79,14 +86,25 @@ def measured_versions(connection: Connection) -> list[MeasuredVersion]:
         (and_(version.c.stage == Stage.REGISTERED.value, silent), STANDS_BY),
         else_="",
     )
+    m, v = model.c, version.c
     rows = connection.execute(
-        select(version.c.id, model.c.project, model.c.name, version.c.name, newest, model.c.window, unwatched)
-        .join(model, model.c.id == version.c.model_id)
-        .order_by(version.c.id)
+        select(v.id, m.project, m.name, v.name, newest, m.window, unwatched, m.label_delay_seconds, m.fire_after)
+        .join(model, m.id == v.model_id)
+        .order_by(v.id)
     )
     return [
-        MeasuredVersion(id_, project, model_, version_, window_start, WindowLength(length).delta, why)
-        for id_, project, model_, version_, window_start, length, why in rows
+        MeasuredVersion(
+            id_,
+            project,
+            model_,
+            version_,
+            window_start,
+            WindowLength(length).delta,
+            why,
+            timedelta(seconds=label_delay),
+            fire_after,
+        )
+        for id_, project, model_, version_, window_start, length, why, label_delay, fire_after in rows
         if window_start is not None
     ]
 
@@ -141,69 +159,98 @@ def measured_in(connection: Connection, version_id: int, window_start: datetime)
     return {(check, subject, segment) for check, subject, segment in connection.execute(query)}
 
 
-def stored_alerts(connection: Connection, version_id: int) -> dict[str, StoredAlert]:
-    """The version's alerts, firing or resolved, by fingerprint."""
-    rows = connection.execute(select(alert).where(alert.c.version_id == version_id))
+def stored_alerts(connection: Connection, version_id: int | None) -> dict[str, StoredAlert]:
+    """The alerts of the version, or of Watchkeeper itself (None), by fingerprint."""
+    rows = connection.execute(select(alert).where(alert.c.version_id.is_not_distinct_from(version_id)))
     return {
         row.fingerprint: StoredAlert(
             row.id,
             (row.check, row.subject, row.segment),
-            AlertState(State(row.state), row.judged_window, row.since),
+            AlertState(State(row.state), row.judged_window, row.since, Severity(row.severity)),
             row.value,
             row.limit,
             row.reason,
+            row.no_data_at,
         )
         for row in rows
     }
 
 
-def firing_counts(connection: Connection, version_id: int) -> dict[str, int]:
-    """How many alerts of the version fire, by check."""
-    firing = (alert.c.version_id == version_id) & (alert.c.state == State.FIRING.value)
-    rows = connection.execute(select(alert.c.check, func.count().label("firing")).where(firing).group_by(alert.c.check))
-    return {row.check: row.firing for row in rows}
+def is_open() -> ColumnElement[bool]:
+    """Whether the alert of a row fires, in somebody's hand or not."""
+    return alert.c.state.in_([state.value for state in OPEN])
+
+
+def begins_to_fire() -> ColumnElement[bool]:
+    """Whether the change of a row is an alert's beginning; later it may become worse, or be given back."""
+    before = [State.RESOLVED.value, State.PENDING.value]
+    return (alert_transition.c.new_state == State.FIRING.value) & alert_transition.c.old_state.in_(before)
+
+
+def lock_version(connection: Connection, version_id: int) -> None:
+    """Let others wait who change or tell alerts of the version, so that no two of them wait for each other."""
+    connection.execute(select(version.c.id).where(version.c.id == version_id).with_for_update(key_share=True))
 
 
 def open_alert(
-    connection: Connection, fingerprint: str, version_id: int, finding: Finding, now: datetime
+    connection: Connection, fingerprint: str, version_id: int | None, finding: Finding, new: Decision, now: datetime
 ) -> int | None:
-    """Store an alert that fires for the first time; its id, or None when somebody else was first."""
-    new = {
+    """Store an alert that is in breach for the first time; its id, or None when somebody else was first."""
+    values = {
         "fingerprint": fingerprint,
         "version_id": version_id,
         "check": finding.check,
         "subject": finding.subject,
         "segment": finding.segment,
-        "state": State.FIRING.value,
-        "changed_at": now,
+        **_changed(new, now),
         **_seen(finding),
         "since": finding.since or finding.window.start,
     }
     dialect_insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = dialect_insert(alert).values(new).on_conflict_do_nothing().returning(alert.c.id)
+    statement = dialect_insert(alert).values(values).on_conflict_do_nothing().returning(alert.c.id)
     identity: int | None = connection.scalar(statement)
     return identity
 
 
-def change_state(connection: Connection, stored: StoredAlert, new: State, finding: Finding, now: datetime) -> bool:
-    """Compare-and-set: True when this call changed the state, False when somebody else did or saw a newer window."""
-    since = (finding.since or finding.window.start) if new is State.FIRING else None
-    values = {"state": new.value, "changed_at": now, **_seen(finding), "since": since}
+def change_state(connection: Connection, stored: StoredAlert, new: Decision, finding: Finding, now: datetime) -> bool:
+    """Compare-and-set: True when this call changed the alert, False when somebody else did or saw a newer window.
+
+    What is over keeps since when it lasted, so that its end can be told.
+    """
+    values = {**_changed(new, now), **_seen(finding)}
+    if new.state is not State.RESOLVED:
+        values["since"] = finding.since or finding.window.start
+    if new.state is not State.ACKNOWLEDGED:
+        values |= {"acknowledged_by": "", "acknowledged_at": None, "acknowledged_comment": ""}
     result = connection.execute(update(alert).where(_unchanged(stored, finding)).values(values))
     return result.rowcount == 1
 
 
 def refresh(connection: Connection, stored: StoredAlert, finding: Finding) -> None:
     """Bring value, limit and reason of an alert up to its newest window; the state stays."""
-    connection.execute(update(alert).where(_unchanged(stored, finding)).values(_seen(finding)))
+    newer = alert.c.judged_window < finding.window.start
+    values = _seen(finding) | {"no_data_at": case((newer, None), else_=alert.c.no_data_at)}
+    connection.execute(update(alert).where(_unchanged(stored, finding)).values(values))
+
+
+def mark_without_data(connection: Connection, stored: StoredAlert, now: datetime) -> bool:
+    """Write down that nobody can say any more how the alert is; False when somebody has, or it was judged since."""
+    same = _unchanged_state(stored) & alert.c.no_data_at.is_(None)
+    seen = alert.c.judged_window == stored.known.judged_window
+    return connection.execute(update(alert).where(same, seen).values(no_data_at=now)).rowcount == 1
 
 
 def _unchanged(stored: StoredAlert, finding: Finding) -> Any:
-    return and_(
-        alert.c.id == stored.id,
-        alert.c.state == stored.known.state.value,
-        alert.c.judged_window <= finding.window.start,
-    )
+    return and_(_unchanged_state(stored), alert.c.judged_window <= finding.window.start)
+
+
+def _unchanged_state(stored: StoredAlert) -> Any:
+    known = stored.known
+    return and_(alert.c.id == stored.id, alert.c.state == known.state.value, alert.c.severity == known.severity.value)
+
+
+def _changed(new: Decision, now: datetime) -> dict[str, Any]:
+    return {"state": new.state.value, "severity": new.severity.value, "changed_at": now}
 
 
 def _seen(finding: Finding) -> dict[str, Any]:
@@ -212,20 +259,19 @@ def _seen(finding: Finding) -> dict[str, Any]:
         "value": finding.value,
         "limit": finding.limit,
         "reason": finding.reason,
+        "no_data_at": None,
     }
 
 
-def add_transitions(
-    connection: Connection, notification_id: int, transitions: Sequence[Transition], now: datetime
-) -> None:
-    """Record changes of state beside the notification that tells them."""
-    connection.execute(insert(alert_transition), [_transition(notification_id, item, now) for item in transitions])
+def add_transitions(connection: Connection, transitions: Sequence[Transition], now: datetime) -> None:
+    """Record changes; they are told afterwards."""
+    if transitions:
+        connection.execute(insert(alert_transition), [_transition(item, now) for item in transitions])
 
 
-def _transition(notification_id: int, transition: Transition, now: datetime) -> Mapping[str, Any]:
+def _transition(transition: Transition, now: datetime) -> Mapping[str, Any]:
     return {
         "alert_id": transition.alert_id,
-        "notification_id": notification_id,
         "old_state": transition.old.value,
         "new_state": transition.new.value,
         "reason": transition.reason,

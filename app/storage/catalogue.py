@@ -28,6 +28,7 @@ def add_model(connection: Connection, new: Model, now: datetime) -> Model:
         "max_staleness_seconds": int(new.max_staleness.total_seconds()) if new.max_staleness else None,
         "segment_by": list(new.segment_by),
         "false_alarms_per_month": new.false_alarms_per_month,
+        "fire_after": dict(new.fire_after),
         "created_at": now,
     }
     connection.execute(insert(model).values(values))
@@ -59,12 +60,13 @@ def lock_model(connection: Connection, name: str) -> Model:
 
 
 def change_model(connection: Connection, changed: Model) -> None:
-    """Record what may change about a registered model: its owner, its declared delays, and its budget."""
+    """Record what may change about a registered model: its owner, its declared delays, its budget and `fire_after`."""
     values = {
         "owner": changed.owner,
         "label_delay_seconds": int(changed.label_delay.total_seconds()),
         "max_staleness_seconds": int(changed.max_staleness.total_seconds()) if changed.max_staleness else None,
         "false_alarms_per_month": changed.false_alarms_per_month,
+        "fire_after": dict(changed.fire_after),
     }
     connection.execute(update(model).where(model.c.id == changed.id).values(values))
 
@@ -139,6 +141,7 @@ def _model(found: Row[Any]) -> Model:
         max_staleness=None if staleness is None else timedelta(seconds=staleness),
         segment_by=tuple(row["segment_by"]),
         false_alarms_per_month=row["false_alarms_per_month"],
+        fire_after=row["fire_after"],
         project=row["project"],
         id=row["id"],
     )

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, case, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, case, exists, func, insert, select, update
 
-from app.core.messages import Message, from_json
+from app.core.messages import Kind, Message, from_json
 from app.storage.tables import action, delivery, notification, target
 from app.storage.targets import StoredTarget
 
@@ -28,6 +28,7 @@ class SendState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
+    SUPERSEDED = "superseded"  # nothing was sent, and there is nothing to say any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,34 @@ def add_deliveries(connection: Connection, notification_id: int, channel_ids: Se
     ]
     if rows:
         connection.execute(insert(delivery), rows)
+
+
+def supersede(connection: Connection, thread: str, since: datetime) -> None:
+    """Take back what the thread said since then, as far as nobody has begun to send it."""
+    unsent = (delivery.c.state == SendState.PENDING.value) & (delivery.c.attempts == 0)
+    said = delivery.c.notification_id.in_(_said(thread, since))
+    connection.execute(update(delivery).where(unsent, said).values(state=SendState.SUPERSEDED.value))
+
+
+def channels_that_heard(connection: Connection, thread: str, since: datetime) -> Sequence[int]:
+    """Ids of the channels that have what the thread said since then, or are still to get it."""
+    heard = delivery.c.state.in_([SendState.DELIVERED.value, SendState.PENDING.value])
+    return _channels(connection, heard, thread, since)
+
+
+def channels_that_wait(connection: Connection, thread: str, since: datetime) -> Sequence[int]:
+    """Ids of the channels to which something that the thread said since then is still to be sent."""
+    return _channels(connection, delivery.c.state == SendState.PENDING.value, thread, since)
+
+
+def _channels(connection: Connection, wanted: ColumnElement[bool], thread: str, since: datetime) -> Sequence[int]:
+    query = select(delivery.c.channel_id).where(wanted, delivery.c.notification_id.in_(_said(thread, since)))
+    return connection.scalars(query.distinct().order_by(delivery.c.channel_id)).all()
+
+
+def _said(thread: str, since: datetime) -> Select[tuple[int]]:
+    n = notification.c
+    return select(n.id).where(n.thread == thread, n.created_at >= since)
 
 
 def channels_with_due_deliveries(connection: Connection, now: datetime) -> Sequence[int]:
@@ -217,11 +246,19 @@ def hold_channel(connection: Connection, channel_id: int, until: datetime) -> No
 def revive(connection: Connection, channel_id: int, now: datetime) -> int:
     """Let the channel's dead deliveries be tried again from the first attempt on; how many.
 
-    Those are left dead that a newer message of their thread has overtaken: an alert told after its resolve would stand
-    open for ever.
+    Those are left dead that a newer message of their thread has overtaken, and those whose alerts have resolved since:
+    an alert told after its resolve would stand open for ever.
     """
     newer, newer_notification = delivery.alias(), notification.alias()
     mine = select(notification.c.thread).where(notification.c.id == delivery.c.notification_id)
+    thread = mine.correlate(delivery).scalar_subquery()
+    resolved = exists(
+        select(newer_notification.c.id).where(
+            newer_notification.c.thread == thread,
+            newer_notification.c.kind == Kind.RESOLVED.value,
+            newer_notification.c.id > delivery.c.notification_id,
+        )
+    )
     overtaken = exists(
         select(newer.c.id)
         .join(newer_notification, newer_notification.c.id == newer.c.notification_id)
@@ -229,12 +266,12 @@ def revive(connection: Connection, channel_id: int, now: datetime) -> int:
             newer.c.channel_id == channel_id,
             newer.c.state == SendState.DELIVERED.value,
             newer.c.id > delivery.c.id,
-            newer_notification.c.thread == mine.correlate(delivery).scalar_subquery(),
+            newer_notification.c.thread == thread,
         )
     )
     dead = (delivery.c.channel_id == channel_id) & (delivery.c.state == SendState.DEAD.value)
     values = {"state": SendState.PENDING.value, "attempts": 0, "next_attempt_at": now}
-    return connection.execute(update(delivery).where(dead & ~overtaken).values(values)).rowcount
+    return connection.execute(update(delivery).where(dead & ~overtaken & ~resolved).values(values)).rowcount
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from app.core.alerting import State
 from app.core.retraining import Policy
+from app.core.severity import Severity
 from app.storage.acting_tables import action, retraining_policy, target
+from app.storage.alerts import begins_to_fire, is_open
 from app.storage.outbox import SendState
 from app.storage.tables import (
     alert,
@@ -136,9 +137,12 @@ def last_request(connection: Connection, model_id: int) -> Request | None:
 
 
 def firing(connection: Connection, model_id: int, checks: Sequence[str], after: int) -> list[Firing]:
-    """Alerts of the checks that began to fire in a transition later than `after` and still do; the newest first."""
+    """Alerts of the checks that began to fire in a transition later than `after` and still do; the newest first.
+
+    News of an improvement are none of them.
+    """
     t, m = alert_transition.c, measurement.c
-    newest = select(func.max(t.id)).where(t.alert_id == alert.c.id).correlate(alert).scalar_subquery()
+    newest = select(func.max(t.id)).where(t.alert_id == alert.c.id, begins_to_fire()).correlate(alert).scalar_subquery()
     statistic = (
         select(m.statistic)
         .where(
@@ -155,7 +159,8 @@ def firing(connection: Connection, model_id: int, checks: Sequence[str], after: 
         select(alert_transition, alert, version.c.name, func.coalesce(statistic, "").label("statistic"))
         .join(alert, alert.c.id == t.alert_id)
         .join(version, version.c.id == alert.c.version_id)
-        .where(version.c.model_id == model_id, alert.c.check.in_(checks), alert.c.state == State.FIRING.value)
+        .where(version.c.model_id == model_id, alert.c.check.in_(checks), is_open())
+        .where(alert.c.severity != Severity.INFO.value)
         .where(t.id == newest, t.id > after)
         .order_by(t.id.desc())
     )

@@ -55,6 +55,7 @@ model = Table(
     Column("label_delay_seconds", BigInteger, nullable=False, server_default="0"),
     Column("max_staleness_seconds", BigInteger),
     Column("segment_by", Json, nullable=False, server_default="[]"),  # attributes that rows are watched by
+    Column("fire_after", Json, nullable=False, server_default="{}"),  # windows in breach that an alert takes, by check
     Column("false_alarms_per_month", Double, nullable=False, server_default="1"),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("project", "name"),
@@ -179,7 +180,46 @@ alert = Table(
     Column("value", Number),
     Column("limit", Number),
     Column("reason", Text, nullable=False),
+    Column("no_data_at", UtcDateTime),  # since when nobody can say how it is; None: the newest windows have a verdict
+    Column("acknowledged_by", String(200), nullable=False, server_default=""),  # who has it in hand; "": nobody
+    Column("acknowledged_at", UtcDateTime),
+    Column("acknowledged_comment", Text, nullable=False, server_default=""),
+    # What people know: of which state and severity they were told last; None: that it fires is news to them.
+    Column("told_state", String(20)),
+    Column("told_severity", String(10)),
+    Column("heard_at", UtcDateTime),  # when they first heard of the present fire
+    Column("alarmed_at", UtcDateTime),  # when they were last told that it fires anew
+    Column("escalated_at", UtcDateTime),
+    Column("told_at", UtcDateTime),  # when they were last told anything
+    Column("notification_id", ForeignKey("notification.id", ondelete="SET NULL")),  # the last one about it
     Index("ix_alert_state", "state"),
+    Index("ix_alert_told_state", "told_state"),
+)
+
+# Alerts that nobody is to be told of for a while. Rows are never deleted: those that ended are its history.
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # Exact texts, or patterns with * and ?; None: any.
+    Column("project", String(200)),
+    Column("model", String(200)),
+    Column("version", String(200)),
+    Column("check", String(200)),
+    Column("subject", String(200)),
+    Column("segment", String(200)),
+    Column("author", String(200), nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),  # None: until somebody ends it
+    # Only in these spans of every week, such as maintenance; no days: all of the time.
+    Column("weekly_days", String(30), nullable=False, server_default=""),  # mon,tue ...
+    Column("weekly_at", String(5), nullable=False, server_default=""),  # HH:MM by the clocks of that zone
+    Column("weekly_minutes", Integer, nullable=False, server_default="0"),
+    Column("zone", String(100), nullable=False, server_default=""),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),  # None: nobody ended it before its time
+    Column("ended_by", String(200), nullable=False, server_default=""),
 )
 
 notification = Table(

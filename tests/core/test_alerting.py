@@ -10,14 +10,15 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.core.alerting import AlertState, Finding, State, decide, fingerprint
+from app.core.alerting import AlertState, Finding, State, decide, fingerprint, windows_to_fire, without_data
 from app.core.model import Outcome, Window
+from app.core.severity import Severity
 
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def finding(outcome: Outcome, day: int = 0, reason: str = "", since: int | None = None) -> Finding:
+def finding(outcome: Outcome, day: int = 0, reason: str = "", since: int | None = None, value: float = 0.2) -> Finding:
     start = START + day * DAY
     return Finding(
         check="missing_values",
@@ -25,7 +26,7 @@ def finding(outcome: Outcome, day: int = 0, reason: str = "", since: int | None 
         segment="",
         outcome=outcome,
         window=Window(start, start + DAY),
-        value=0.3,
+        value=value,
         limit=0.1,
         statistic="share missing",
         reason=reason,
@@ -33,12 +34,14 @@ def finding(outcome: Outcome, day: int = 0, reason: str = "", since: int | None 
     )
 
 
-def known(state: State, day: int = 0) -> AlertState:
-    return AlertState(state, START + day * DAY, START if state is State.FIRING else None)
+def known(state: State, day: int = 0, severity: Severity = Severity.WARNING) -> AlertState:
+    return AlertState(state, START + day * DAY, START if state.open else None, severity)
 
 
 OK, BREACH, CANNOT_TELL = Outcome.OK, Outcome.BREACH, Outcome.NOT_EVALUATED
-FIRING, RESOLVED = State.FIRING, State.RESOLVED
+FIRING, RESOLVED, PENDING, ACKNOWLEDGED = State.FIRING, State.RESOLVED, State.PENDING, State.ACKNOWLEDGED
+FAR = 0.5
+"""A value five times its limit away."""
 
 CASES = [
     ("a first breach fires", None, finding(BREACH), FIRING, True, "in breach since the window of 2026-03-01 00:00 UTC"),
@@ -123,6 +126,54 @@ CASES = [
         False,
         "within its limit",
     ),
+    (
+        "what becomes critical while it fires changes, for people to hear of",
+        known(FIRING),
+        finding(BREACH, 1, "above 0.1", since=0, value=FAR),
+        FIRING,
+        True,
+        "worse, critical after warning; in breach since the window of 2026-03-01 00:00 UTC: above 0.1",
+    ),
+    (
+        "what becomes milder is still as bad as it was",
+        known(FIRING, severity=Severity.CRITICAL),
+        finding(BREACH, 1, since=0),
+        FIRING,
+        False,
+        "still in breach since the window of 2026-03-01 00:00 UTC",
+    ),
+    (
+        "what somebody has in hand stays so while the breach goes on",
+        known(ACKNOWLEDGED),
+        finding(BREACH, 1, since=0),
+        ACKNOWLEDGED,
+        False,
+        "still in breach since the window of 2026-03-01 00:00 UTC",
+    ),
+    (
+        "what somebody has in hand fires again when it becomes worse",
+        known(ACKNOWLEDGED),
+        finding(BREACH, 1, since=0, value=FAR),
+        FIRING,
+        True,
+        "worse, critical after warning; in breach since the window of 2026-03-01 00:00 UTC",
+    ),
+    (
+        "what somebody has in hand resolves like any other",
+        known(ACKNOWLEDGED),
+        finding(OK, 1),
+        RESOLVED,
+        True,
+        "within its limit again in the window of 2026-03-02 00:00 UTC",
+    ),
+    (
+        "what cannot be told leaves what somebody has in hand with them",
+        known(ACKNOWLEDGED),
+        finding(CANNOT_TELL, 1),
+        ACKNOWLEDGED,
+        False,
+        "cannot tell: the window was not evaluated",
+    ),
 ]
 
 
@@ -133,6 +184,84 @@ def test_decide(before: AlertState | None, found: Finding, state: State, changed
     decision = decide(before, found)
 
     assert (decision.state, decision.changed, decision.reason) == (state, changed, reason)
+
+
+TWO_OF_THREE = "beyond the limit in 2 of the last 3 windows"
+OF_THREE = "in breach since the window of 2026-03-01 00:00 UTC, for {} of the 3 windows that it takes to fire"
+FIRES = "in breach since the window of 2026-03-01 00:00 UTC"
+PATIENCE = [
+    ("a first breach is pending", None, finding(BREACH), PENDING, True, OF_THREE.format(1)),
+    ("a second one still is", known(PENDING), finding(BREACH, 1, since=0), PENDING, False, OF_THREE.format(2)),
+    ("the third one fires", known(PENDING, 1), finding(BREACH, 2, since=0), FIRING, True, FIRES),
+    ("windows that nobody could judge count, too", known(PENDING), finding(BREACH, 2, since=0), FIRING, True, FIRES),
+    (
+        "a healthy window ends the wait",
+        known(PENDING, 1),
+        finding(OK, 2),
+        RESOLVED,
+        True,
+        "within its limit again in the window of 2026-03-03 00:00 UTC",
+    ),
+    (
+        "what cannot be told leaves it pending",
+        known(PENDING),
+        finding(CANNOT_TELL, 1),
+        PENDING,
+        False,
+        "cannot tell: the window was not evaluated",
+    ),
+    (
+        "what was resolved waits again",
+        known(RESOLVED, 3),
+        finding(BREACH, 4),
+        PENDING,
+        True,
+        "in breach since the window of 2026-03-05 00:00 UTC, for 1 of the 3 windows that it takes to fire",
+    ),
+    (
+        "the window that the check itself waited for counts",
+        known(PENDING),
+        finding(BREACH, 1, TWO_OF_THREE, since=0),
+        FIRING,
+        True,
+        f"{FIRES}: {TWO_OF_THREE}",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "state", "changed", "reason"), [case[1:] for case in PATIENCE], ids=[c[0] for c in PATIENCE]
+)
+def test_decide_where_an_alert_takes_three_windows(
+    before: AlertState | None, found: Finding, state: State, changed: bool, reason: str
+) -> None:
+    decision = decide(before, found, after=3)
+
+    assert (decision.state, decision.changed, decision.reason) == (state, changed, reason)
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "late", "without"),
+    [
+        pytest.param(FIRING, 2, 0, False, id="two windows without a verdict are a quiet weekend"),
+        pytest.param(FIRING, 3, 0, True, id="three are no data"),
+        pytest.param(ACKNOWLEDGED, 3, 0, True, id="whoever has it in hand"),
+        pytest.param(FIRING, 9, 7, False, id="verdicts that wait for labels are not missed"),
+        pytest.param(FIRING, 10, 7, True, id="until the labels should have come"),
+        pytest.param(RESOLVED, 9, 0, False, id="what is over needs no data"),
+        pytest.param(PENDING, 9, 0, False, id="nor what has not fired"),
+    ],
+)
+def test_without_data(state: State, days: int, late: int, without: bool) -> None:
+    assert without_data(known(state), START + days * DAY, DAY, late * DAY) is without
+
+
+@pytest.mark.parametrize(
+    ("declared", "windows"),
+    [({}, 1), ({"*": 2}, 2), ({"*": 2, "volume": 1}, 1), ({"schema": 3}, 1)],
+)
+def test_windows_to_fire(declared: dict[str, int], windows: int) -> None:
+    assert windows_to_fire(declared, "volume") == windows
 
 
 @dataclass

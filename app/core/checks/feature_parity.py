@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
-from app.core.judgement import NEEDED, NO_REFERENCE, OF, cannot_tell, too_few
+from app.core.judgement import NEEDED, NO_REFERENCE, OF, beyond_text, cannot_tell, too_few
 from app.core.model import Measurement, Outcome, Task
 from app.core.profile import COMPARED, DIFFERENT
 from app.core.stats.limits import exceedances
@@ -62,7 +62,7 @@ class FeatureParity:
         if compared < ENOUGH_ROWS:
             return Outcome.NOT_EVALUATED, too_few("compared values", compared)
         if exceeded >= NEEDED:
-            return Outcome.BREACH, f"beyond the limit in {exceeded} of the last {OF} windows"
+            return Outcome.BREACH, beyond_text(exceeded)
         return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if value > self.tolerated else ""
 
     def _measurement(

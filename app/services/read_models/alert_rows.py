@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select
 
-from app.core.alerting import State
 from app.storage import tables
+from app.storage.alerts import is_open
 from app.storage.catalogue import find_model
 from app.storage.engine import read
 
@@ -47,28 +47,22 @@ def _alerts(connection: Connection, model: str | None, all_: bool) -> list[dict[
             transitions.label("transitions"),
         )
         .select_from(tables.alert.outerjoin(tables.version).outerjoin(tables.model))
-        .order_by(_alert.state != State.FIRING.value, _alert.changed_at.desc(), _alert.check, _alert.subject)
+        .order_by(~is_open(), _alert.changed_at.desc(), _alert.check, _alert.subject)
     )
     if model is not None:
         query = query.where(tables.model.c.id == find_model(connection, model).id)
     if not all_:
-        query = query.where(_alert.state == State.FIRING.value)
+        query = query.where(is_open())
     return [{**row, "segment": row["segment"] or None} for row in connection.execute(query).mappings()]
 
 
 def _last_messages(connection: Connection, alert_ids: list[int]) -> dict[int, Row[*tuple[Any, ...]]]:
     """The last notification of each alert, by alert."""
-    last = (
-        select(_transition.alert_id, func.max(_transition.notification_id).label("notification_id"))
-        .where(_transition.alert_id.in_(alert_ids))
-        .group_by(_transition.alert_id)
-        .subquery()
-    )
     notification = tables.notification.c
-    query = select(last.c.alert_id, last.c.notification_id, notification.message, notification.created_at).join_from(
-        last, tables.notification, notification.id == last.c.notification_id
-    )
-    return {row.alert_id: row for row in connection.execute(query)}
+    query = select(
+        _alert.id.label("alert_id"), _alert.notification_id, notification.message, notification.created_at
+    ).join_from(tables.alert, tables.notification, notification.id == _alert.notification_id)
+    return {row.alert_id: row for row in connection.execute(query.where(_alert.id.in_(alert_ids)))}
 
 
 def _deliveries(connection: Connection, notification_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:

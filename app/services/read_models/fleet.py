@@ -20,6 +20,7 @@ from app.services.read_models.standings import (
     recent,
 )
 from app.storage import tables
+from app.storage.alerts import is_open
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read
 
@@ -176,12 +177,12 @@ def _reading(rows: list[Row[*tuple[Any, ...]]]) -> Reading:
 
 def _alert_facts(connection: Connection) -> dict[int, Row[*tuple[Any, ...]]]:
     """Per version: open alerts, since when the first of them, and when the last one was resolved."""
-    firing = _alert.state == State.FIRING.value
+    firing = is_open()
     query = select(
         _alert.version_id,
         func.count().filter(firing).label("open"),
         func.min(_alert.since).filter(firing).label("since"),
-        func.max(_alert.changed_at).filter(~firing).label("resolved_at"),
+        func.max(_alert.changed_at).filter(_alert.state == State.RESOLVED.value).label("resolved_at"),
     ).group_by(_alert.version_id)
     return {row.version_id: row for row in connection.execute(query)}
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, func, select
 
-from app.core.alerting import State
 from app.core.fold import WHOLE
 from app.core.model import Model, Outcome, Version, WindowLength
 from app.services.baselines import known_seasons
@@ -24,6 +23,7 @@ from app.services.read_models.standings import (
     recent,
 )
 from app.storage import tables
+from app.storage.alerts import is_open
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
 from app.storage.references import reference_windows
@@ -138,7 +138,7 @@ def _open_alerts(connection: Connection, version_id: int) -> dict[tuple[str, str
     """Since when each open alert fires, by check, subject and segment."""
     alert = tables.alert.c
     query = select(alert.check, alert.subject, alert.segment, alert.since).where(
-        alert.version_id == version_id, alert.state == State.FIRING.value
+        alert.version_id == version_id, is_open()
     )
     return {(row.check, row.subject, row.segment): row.since for row in connection.execute(query)}
 
