@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from app.api import (
     catalogue,
     client_reports,
+    drills,
     health,
     insights,
     limits,
@@ -70,6 +71,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         insights,
         limits,
         live,
+        drills,
         reports,
         health,
         openapi,

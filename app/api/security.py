@@ -25,7 +25,7 @@ ALLOWED = {
     # Where records go, what is said of them, the bins by which who sends profiles has to count, and what to serve.
     Scope.INGEST: re.compile(
         r"[A-Z]+ /v1/(predictions|corrections|features|profiles|client-reports|models/[^/]+/versions/[^/]+/layout)"
-        r"|GET /v1/models/[^/]+/live"
+        r"|GET /v1/models/[^/]+/live|(GET|POST) /v1/drills/[^/]+"
     ),
     # What a pipeline does that trains a new version: fetch the rows, register what came of them, report.
     Scope.TRAIN: re.compile(
@@ -37,7 +37,7 @@ ALLOWED = {
 """Method and path of what a key of each scope may ask for; one of scope admin may ask for anything."""
 
 _MAY = {
-    Scope.INGEST: "send records and ask which version is live",
+    Scope.INGEST: "send records, ask which version is live and answer drills",
     Scope.TRAIN: "fetch training sets, register versions with their references, and report on retraining",
 }
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}

@@ -21,6 +21,8 @@ COMMANDS = {
     "version": "catalogue:version",
     "deployment": "deployments:deployment",
     "rollback": "deployments:rollback",
+    "drill": "drills:drill",
+    "live": "drills:live",
     "import": "files:import_",
     "measurements": "findings:measurements",
     "check": "gate:check",

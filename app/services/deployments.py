@@ -99,7 +99,7 @@ def roll_back(
     seen = standing(engine, model).change if seen is None else seen
     with write(engine) as connection:
         found = _locked(connection, model, seen)
-        return _take_over(connection, found, found.rollback_target(to), Change(now, *_said(author, reason), kind))
+        return _take_over(connection, found, found.rollback_target(to), Change(now, *said(author, reason), kind))
 
 
 def make_live(
@@ -123,7 +123,7 @@ def make_live(
         if found.version(version).stage is Stage.RETIRED:
             mend = f"`watchkeeper version stage {model} {version} registered` lets it come back"
             raise ConflictError(f"model {model!r}: version {version} is retired; {mend}")
-        change = Change(now, *_said(author, reason), Kind.DEPLOY)
+        change = Change(now, *said(author, reason), Kind.DEPLOY)
         return _take_over(connection, found, version, change, beside=beside)
 
 
@@ -143,7 +143,7 @@ def set_stage(
     Raises NotFoundError on an unknown name, InvalidError for author or reason.
     """
     kind = {Stage.LIVE: Kind.DEPLOY, Stage.RETIRED: Kind.RETIRE}.get(stage, Kind.STAGE)
-    change = Change(now, *_said(author, reason), kind)
+    change = Change(now, *said(author, reason), kind)
     with write(engine) as connection:
         found = catalogue.find_version(connection, catalogue.lock_model(connection, model).id, version)
         return move(connection, found, stage, change, beside=beside)
@@ -169,7 +169,8 @@ def _take_over(
     return Takeover(found.model.name, version, replaces, change.kind, made)
 
 
-def _said(author: str, reason: str) -> tuple[str, str]:
+def said(author: str, reason: str) -> tuple[str, str]:
+    """Author and reason, fit to be written down. Raises InvalidError for what is too long, or no single line."""
     for field, text, longest in (("author", author, LONGEST_AUTHOR), ("reason", reason, LONGEST_REASON)):
         if len(text) > longest or not text.isprintable():
             raise InvalidError(field, text[:longest], f"allowed are at most {longest} printable characters")

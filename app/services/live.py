@@ -10,9 +10,17 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from app.storage import deployments
+from app.storage import deployments, drills
 from app.storage.catalogue import find_model
 from app.storage.engine import read
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDrill:
+    """A drill that the serving side is to take part in: what it has to do is at `/v1/drills/{id}`."""
+
+    id: int
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,7 @@ class LiveState:
     """What a serving process needs to know: `version` is the one to load, None where none is live.
 
     `versions` are all that are live, where several are on purpose; `version` became so last. `change` grows with every
-    change of what is live.
+    change of what is live. `drill` runs now, if there is one.
     """
 
     model: str
@@ -28,6 +36,7 @@ class LiveState:
     versions: tuple[str, ...]
     since: datetime | None
     change: int
+    drill: RunningDrill | None = None
 
     @property
     def body(self) -> bytes:
@@ -57,9 +66,10 @@ def states(connection: Connection, models: Collection[str]) -> dict[str, LiveSta
     """The same, in the caller's transaction."""
     changes = deployments.last_live_changes(connection, models)
     live = deployments.live_versions(connection, models)
-    return {name: _state(name, live.get(name, {}), change) for name, change in changes.items()}
+    tried = {name: RunningDrill(one.id, one.version) for name, one in drills.running(connection, models).items()}
+    return {name: _state(name, live.get(name, {}), change, tried.get(name)) for name, change in changes.items()}
 
 
-def _state(model: str, live: Mapping[str, datetime | None], change: int) -> LiveState:
+def _state(model: str, live: Mapping[str, datetime | None], change: int, drill: RunningDrill | None) -> LiveState:
     names = tuple(live)
-    return LiveState(model, names[0] if names else None, names, live[names[0]] if names else None, change)
+    return LiveState(model, names[0] if names else None, names, live[names[0]] if names else None, change, drill)

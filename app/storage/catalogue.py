@@ -49,6 +49,12 @@ def find_model(connection: Connection, name: str, project: str = "default") -> M
     return _model(row)
 
 
+def model_name(connection: Connection, model_id: int) -> str:
+    """The name of the model of that id."""
+    name: str = connection.execute(select(model.c.name).where(model.c.id == model_id)).scalar_one()
+    return name
+
+
 def lock_model(connection: Connection, name: str) -> Model:
     """`find_model`, and until the transaction ends nobody else changes the model.
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from app.storage import acting_tables as acting
+from app.storage import live_tables as live
 from app.storage import record_tables as records
 from app.storage import schema
 from app.storage.schema import Json
@@ -31,6 +32,9 @@ metadata = schema.metadata
 action = acting.action
 retraining_policy = acting.retraining_policy
 target = acting.target
+
+drill = live.drill
+live_subscriber = live.live_subscriber
 
 batch = records.batch
 correction = records.correction

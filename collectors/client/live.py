@@ -3,8 +3,8 @@
 import threading
 import time
 import weakref
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -18,13 +18,37 @@ from collectors.client.environment import after_fork, find_endpoint
 _LEAST_PAUSE = 1.0
 """Seconds between two questions whose answer is no news: whatever answers at once does not make the thread spin."""
 
-_OK, _NOT_MODIFIED = 200, 304
+_OK, _NOT_MODIFIED, _CONFLICT = 200, 304, 409
+
+Answer = Callable[[str, list[dict[str, Any]]], Iterable[Mapping[str, object]]]
+"""What a version says of requests: its name and their features in, one mapping for each of them out."""
+
+
+class _Drill(msgspec.Struct):
+    """A trial of going back to a version."""
+
+    id: int
+    version: str
 
 
 class _Live(msgspec.Struct):
     """The part of the answer that matters here."""
 
     version: str | None
+    drill: _Drill | None = None
+
+
+class _Row(msgspec.Struct):
+    """A request that the version answered once."""
+
+    id: str
+    features: dict[str, Any]
+
+
+class _Task(msgspec.Struct):
+    """What a drill asks for."""
+
+    rows: list[_Row]
 
 
 class LiveVersion:
@@ -45,6 +69,7 @@ class LiveVersion:
         *,
         initial: str | None = None,
         on_change: Callable[[str], object] | None = None,
+        on_drill: Answer | None = None,
         wait: int = 30,
         request_timeout: float = 10.0,
         retry_delay: RetryDelay = full_jitter,
@@ -53,6 +78,8 @@ class LiveVersion:
 
         initial          what `version` is until the collector has said it
         on_change        called in the background thread with each new name; what it raises is told to the log
+        on_drill         called there in a drill with a version's name and logged features, to load that version beside
+                         the live one; returns for each of them {"score": ...}, {"prediction": ...} or both
         wait             seconds for which the collector may keep a question, from 1 to 60
         request_timeout  seconds for connecting, and for the answer beyond `wait`
         retry_delay      seconds to wait after so many failed attempts, the first being 1
@@ -65,8 +92,8 @@ class LiveVersion:
         self._endpoint = find_endpoint(url, key, request_timeout)
         self._path = f"/v1/models/{quote(model, safe='')}/live"
         self._timeout = httpx.Timeout(request_timeout, read=wait + request_timeout)
-        self._wait, self._on_change, self._retry_delay = wait, on_change, retry_delay
-        self._version, self._etag = initial, ""
+        self._wait, self._on_change, self._on_drill, self._retry_delay = wait, on_change, on_drill, retry_delay
+        self._version, self._etag, self._drilled = initial, "", 0
         self._closed = False
         self._start_afresh()
         after_fork(weakref.WeakMethod(self._start_afresh))
@@ -155,6 +182,9 @@ class LiveVersion:
         except msgspec.MsgspecError:
             return f"{self._endpoint.url} answered without a live version; is this the collector's address?"
         self._learn(live, answer.headers.get("etag", ""))
+        if live.drill is not None and self._on_drill is not None and live.drill.id != self._drilled:
+            self._drilled = live.drill.id
+            self._take_part(http, live.drill, self._on_drill)
         return ""
 
     def _learn(self, live: _Live, etag: str) -> None:
@@ -166,6 +196,25 @@ class LiveVersion:
             self._tell(live.version)
         self._etag = etag
         self._known.set()
+
+    def _take_part(self, http: httpx.Client, drill: _Drill, answer: Answer) -> None:
+        """Fetch the rows, have the version answer them, and send that; of several processes the first one counts."""
+        path = f"/v1/drills/{drill.id}"
+        try:
+            task = http.get(path)
+            if task.status_code != _OK:
+                return  # over already
+            rows = msgspec.json.decode(task.content, type=_Task).rows
+            said = answer(drill.version, [row.features for row in rows])
+            answers = [{**one, "id": row.id} for row, one in zip(rows, said, strict=True)]
+            body = msgspec.json.encode({"version": drill.version, "answers": answers})
+            ended = http.post(path, content=body, headers={"Content-Type": "application/json"})
+        except Exception as error:  # noqa: BLE001  the network's or the host's fault, in our thread: it must not end it
+            trouble = f"{type(error).__name__}: {error}"
+            self._complaints.say("drill", f"drill {drill.id} of version {drill.version}: {trouble}")
+            return
+        if ended.status_code not in (_OK, _CONFLICT):
+            self._complaints.say("drill", f"drill {drill.id}: the collector answered {ended.status_code}")
 
     def _tell(self, version: str) -> None:
         if self._on_change is None:

@@ -82,7 +82,7 @@ def test_the_live_version_and_the_laws_of_its_tag(client: TestClient, engine: En
 def test_a_model_without_a_live_version_and_one_that_is_not_there(client: TestClient) -> None:
     client.post("/v1/models", json={"name": "new", "task": "binary"})
     found = client.get("/v1/models/new/live")
-    assert found.json() == {"model": "new", "version": None, "versions": [], "since": None, "change": 0}
+    assert found.json() == {"model": "new", "version": None, "versions": [], "since": None, "change": 0, "drill": None}
     assert client.get("/v1/models/none/live").status_code == 404
 
 

@@ -1,0 +1,215 @@
+"""A rollback drill from end to end: the serving side proves that it can load the earlier version, or does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, update
+from standardwebhooks import Webhook
+
+from app.api.app import create_app
+from app.core.model import Version
+from app.services.actions import send_due
+from app.services.catalogue import register_version
+from app.services.deployments import roll_back
+from app.services.drills import drill, start_drill
+from app.services.keys import create_key
+from app.services.live import live_state
+from app.services.subscribers import list_subscribers, subscribe, unsubscribe
+from app.services.targets import add_target
+from app.settings import Settings
+from app.storage.engine import write
+from app.storage.tables import version as versions
+from collectors.client import LiveVersion
+from tests.receivers import Received, http_receiver
+from tests.services.measured import rows_of
+from tests.services.test_deployments import add_reference
+
+SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw=="
+"""A key that is secret to nobody."""
+NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
+DRILLS = "/v1/models/fraud/drills"
+ANN = {"author": "ann"}
+
+
+def score(features: Mapping[str, Any], version: str) -> float:
+    """What each version makes of a request."""
+    return round(float(features["amount"]) / {"3": 1_000, "4": 900}[version], 6)
+
+
+@pytest.fixture
+def served(client: TestClient, engine: Engine, fraud: Version) -> TestClient:
+    """Version 3 answered 30 requests; then 4 took over."""
+    rows = [{"amount": 10.0 * number} for number in range(30)]
+    records = [
+        {
+            "model": "fraud",
+            "version": "3",
+            "prediction_id": f"p{number:02}",
+            "timestamp": NOW.isoformat(),
+            "features": row,
+            "score": score(row, "3"),
+        }
+        for number, row in enumerate(rows)
+    ]
+    assert client.post("/v1/predictions", json=records).json()["accepted"] == 30
+    add_reference(engine, fraud.id)
+    register_version(engine, "fraud", Version(0, "4"), NOW)
+    return client
+
+
+def begin(client: TestClient, **values: Any) -> dict[str, Any]:
+    begun = client.post(DRILLS, json={**ANN, **values})
+    assert begun.status_code == 200, begun.text
+    found: dict[str, Any] = begun.json()
+    return found
+
+
+def answer(client: TestClient, drill_id: int, loaded: str, said: str = "3", rows: int = 20) -> dict[str, Any]:
+    """The answer of a serving side that loaded one version, and says which."""
+    task = client.get(f"/v1/drills/{drill_id}").json()
+    answers = [{"id": row["id"], "score": score(row["features"], loaded)} for row in task["rows"][:rows]]
+    found: dict[str, Any] = client.post(f"/v1/drills/{drill_id}", json={"version": said, "answers": answers}).json()
+    return found
+
+
+def test_who_loads_the_version_passes_and_nothing_that_is_live_changes(served: TestClient, engine: Engine) -> None:
+    begun = begin(served)
+    assert (begun["version"], begun["state"], begun["rows"]) == ("3", "running", 20)
+    live = served.get("/v1/models/fraud/live").json()
+    assert (live["version"], live["drill"]) == ("4", {"id": begun["id"], "version": "3"})
+    task = served.get(f"/v1/drills/{begun['id']}").json()
+    assert (task["version"], set(task["rows"][0])) == ("3", {"id", "features"})  # and not what the version said
+    ended = answer(served, begun["id"], "3")
+    assert (ended["state"], ended["reason"]) == ("passed", "")
+    assert all(took is not None and took >= 0 for took in ended["steps"].values())
+    live = served.get("/v1/models/fraud/live").json()
+    assert (live["version"], live["drill"]) == ("4", None)
+    assert [row["state"] for row in served.get(DRILLS).json()] == ["passed"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        pytest.param({"loaded": "4"}, "answers are not those of the version: 'p01' has score", id="the live version"),
+        pytest.param({"loaded": "4", "said": "4"}, "version '4' answered, not '3'", id="the live one, and says so"),
+        pytest.param({"loaded": "3", "rows": 19}, "1 of 20 rows are not answered", id="not all of it"),
+    ],
+)
+def test_who_did_not_load_the_version_fails(served: TestClient, given: dict[str, Any], words: str) -> None:
+    ended = answer(served, begin(served)["id"], **given)
+    assert ended["state"] == "failed"
+    assert words in ended["reason"]
+    again = served.post(f"/v1/drills/{ended['id']}", json={"version": "3", "answers": []})
+    assert again.status_code == 409
+    assert f"drill {ended['id']} is over, it failed" in again.json()["error"]
+
+
+def test_a_serving_side_that_is_late_or_away_fails_with_what_it_did_not_do(engine: Engine, served: TestClient) -> None:
+    away = start_drill(engine, "fraud", NOW, author="ann", timeout=timedelta(seconds=30))
+    late = drill(engine, away.id, NOW + timedelta(seconds=30))
+    assert (late.state, late.reason) == (
+        "failed",
+        "nobody asked for the rows within 30 s: does the serving side listen for drills?",
+    )
+    slow = begin(served, timeout_seconds=60)
+    served.get(f"/v1/drills/{slow['id']}")
+    ended = drill(engine, slow["id"], datetime.now(UTC) + timedelta(hours=1))
+    assert "the rows were fetched, and no answer came within 60 s" in ended.reason
+    assert served.post(f"/v1/drills/{slow['id']}", json={"version": "3", "answers": []}).status_code == 409
+
+
+def test_one_drill_at_a_time_and_none_without_anything_to_prove(served: TestClient, engine: Engine) -> None:
+    begin(served)
+    assert "runs until" in served.post(DRILLS, json=ANN).json()["error"]
+    with write(engine) as connection:
+        connection.execute(update(versions).where(versions.c.name == "3").values(stage="retired"))
+    served.post("/v1/models", json={"name": "bare", "task": "binary"})
+    served.post("/v1/models/bare/versions", json={"name": "1"})
+    none = served.post("/v1/models/bare/drills", json=ANN)
+    assert (none.status_code, "none was live before" in none.json()["error"]) == (409, True)
+    served.post("/v1/models/bare/versions", json={"name": "2", "stage": "live"})
+    unserved = served.post("/v1/models/bare/drills", json={**ANN, "to": "1"})
+    assert "nothing is logged that it answered" in unserved.json()["error"]
+    assert served.post(DRILLS, json={**ANN, "timeout_seconds": 0}).status_code == 422
+    assert served.get("/v1/drills/999").status_code == 404
+
+
+def test_a_key_that_sends_records_takes_part_but_begins_none(
+    settings: Settings, engine: Engine, served: TestClient
+) -> None:
+    begun = begin(served)
+    secret = create_key(engine, "serving", "ingest", NOW).secret
+    app = create_app(replace(settings, require_keys=True))
+    with TestClient(app, base_url="http://127.0.0.1:8600", headers={"Authorization": f"Bearer {secret}"}) as client:
+        assert client.post(DRILLS, json=ANN).status_code == 403
+        assert answer(client, begun["id"], "3")["state"] == "passed"
+
+
+@pytest.fixture
+def address(settings: Settings, served: TestClient) -> Any:
+    """A collector over real HTTP on the same database."""
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="error"))
+    thread = Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def test_the_client_hears_of_a_rollback_and_takes_part_in_drills(
+    address: str, served: TestClient, engine: Engine
+) -> None:
+    def answers(version: str, rows: list[dict[str, Any]]) -> list[dict[str, object]]:
+        return [{"score": score(row, version)} for row in rows]
+
+    with LiveVersion("fraud", address, on_drill=answers) as live:
+        assert live.ready(20)
+        assert live.version == "4"
+        begun = begin(served)
+        found = drill(engine, begun["id"], datetime.now(UTC))
+        while found.state == "running":
+            found = drill(engine, begun["id"], datetime.now(UTC))
+        assert (found.state, found.reason) == ("passed", "")
+        roll_back(engine, "fraud", NOW, author="ann")
+        while live.version != "3":
+            pass
+
+
+def test_subscribers_are_told_by_signed_webhooks_that_are_stored_with_the_change(
+    engine: Engine, served: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    with http_receiver() as serving:
+        for name in ("blue", "green"):
+            add_target(engine, NOW, name, "webhook", {"url": serving.url(), "secret": f"file:{secret}"})
+            subscribe(engine, NOW, "fraud", name, "ann")
+        subscribe(engine, NOW, "fraud", "blue")  # again changes nothing
+        roll_back(engine, "fraud", NOW, author="ann", reason="worse")
+        # Whoever dies here has sent nothing, and lost nothing: the webhooks wait in the outbox.
+        assert [row["state"] for row in rows_of(engine, "action")] == ["pending", "pending"]
+        send_due(engine, NOW, replace(settings, allow_private_targets=True), {})
+        unsubscribe(engine, "fraud", "green")
+        told = [checked(one) for one in serving.received]
+    assert [one["type"] for one in told] == ["model.live_changed"] * 2
+    data = told[0]["data"]
+    assert (data["version"], data["kind"], data["author"], data["reason"]) == ("3", "rollback", "ann", "worse")
+    assert data["change"] == live_state(engine, "fraud").change
+    [left] = list_subscribers(engine, "fraud")
+    assert (left.target, left.author, left.state) == ("blue", "ann", "delivered")
+
+
+def checked(one: Received) -> dict[str, Any]:
+    found: dict[str, Any] = Webhook(SECRET).verify(one.body, dict(one.headers))
+    return found
