@@ -31,6 +31,7 @@ from app.api import (
     records,
     references,
     reports,
+    training_sets,
 )
 from app.api.context import Context, wall_clock
 from app.api.security import Guard
@@ -58,7 +59,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_tags=[{"name": name} for name in ("records", "models", "results", "health")],
+        openapi_tags=[{"name": name} for name in ("records", "models", "results", "training", "health")],
     )
     context = app.state.context = Context.open(settings, clock)
     app.router.routes.extend(records.ROUTES)
@@ -73,6 +74,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         live,
         drills,
         reports,
+        training_sets,
         health,
         openapi,
     ):

@@ -64,6 +64,7 @@ class VersionBody(BaseModel):
     inference_mode: str = ""
     deployment_target: str = ""
     dependencies: dict[str, str] = {}
+    training_set: str = ""
 
 
 class StoredVersion(VersionBody):

@@ -29,7 +29,7 @@ ALLOWED = {
     ),
     # What a pipeline does that trains a new version: fetch the rows, register what came of them, report.
     Scope.TRAIN: re.compile(
-        r"GET /v1/models/[^/]+/training-set|POST /v1/models/[^/]+/versions"
+        r"GET /v1/models/[^/]+/training-sets?|GET /v1/training-sets/[^/]+|POST /v1/models/[^/]+/versions"
         r"|PUT /v1/models/[^/]+/versions/[^/]+/reference"
         r"|GET /v1/retraining|(GET|POST) /v1/retraining/[^/]+"
     ),

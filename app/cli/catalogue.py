@@ -246,6 +246,9 @@ Examples:
 @click.option("--inference-mode", default="", help="batch, near-real-time or real-time.")
 @click.option("--deployment-target", default="", help="vm, container, serverless, serving platform or edge.")
 @click.option(
+    "--training-set", default="", metavar="HASH", help="What it was trained on: `watchkeeper training-set list`."
+)
+@click.option(
     "--dependency", "dependencies", multiple=True, metavar="NAME==VERSION", help="May be given several times."
 )
 def version_add(

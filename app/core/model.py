@@ -109,6 +109,8 @@ class Version:
     inference_mode: str = ""
     deployment_target: str = ""
     dependencies: Mapping[str, str] = field(default_factory=dict)
+    training_set: str = ""
+    """The hash of the training set that it was trained on; empty where nobody said."""
     created_at: datetime | None = None
     id: int = 0
 

@@ -88,6 +88,12 @@ class Decision:
             return (predicted_class == self.positive_label) != (said.label_class == self.positive_label)
         return predicted_class != said.label_class
 
+    def verdict(self, said: Correction) -> str | float | bool | None:
+        """What a label says as far as the task goes: two labels agree when these are equal."""
+        if self.task is Task.REGRESSION:
+            return said.label_value
+        return said.label_class == self.positive_label if self.task is Task.BINARY else said.label_class
+
 
 def standing(corrections: Sequence[Correction]) -> Sequence[Correction]:
     """Those that nobody took back: what was withdrawn counts as never said, and so does the withdrawal."""

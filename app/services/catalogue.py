@@ -22,6 +22,7 @@ from app.services.stages import move
 from app.storage import catalogue, segments
 from app.storage.engine import read, write
 from app.storage.rebuilds import rebuilding, request_rebuild
+from app.storage.training_sets import find_manifest
 
 NAME_LENGTH = 200
 MOST_DEPENDENCIES = 5_000
@@ -62,7 +63,7 @@ def register_version(
     try:
         with write(engine) as connection:
             model = catalogue.lock_model(connection, model_name)
-            new = replace(new, model_id=model.id)
+            new = _trained(connection, replace(new, model_id=model.id))
             stored = _stored_version(connection, new) or _first_stored(connection, new, now, author, stage_open)
     except IntegrityError:
         with read(engine) as connection:
@@ -72,6 +73,14 @@ def register_version(
     wanted = wanted if new.newest_training_row else replace(wanted, newest_training_row=stored.newest_training_row)
     _agree(f"version {new.name!r} of model {model_name!r}", stored, wanted)
     return stored
+
+
+def _trained(connection: Connection, new: Version) -> Version:
+    """The version with what its training set says of it. Raises NotFoundError for one that the model does not have."""
+    if not new.training_set:
+        return new
+    manifest = find_manifest(connection, new.training_set, new.model_id)
+    return replace(new, newest_training_row=new.newest_training_row or manifest.newest_row)
 
 
 def _first_stored(connection: Connection, new: Version, now: datetime, author: str, stage_open: bool) -> Version:

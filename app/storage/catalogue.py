@@ -103,6 +103,7 @@ def add_version(connection: Connection, new: Version, now: datetime) -> Version:
         "inference_mode": new.inference_mode,
         "deployment_target": new.deployment_target,
         "dependencies": dict(new.dependencies),
+        "training_set": new.training_set,
         "created_at": now,
     }
     key = connection.execute(insert(version).values(values)).inserted_primary_key

@@ -70,7 +70,7 @@ def sample_predictions(
 def _ids(engine: Engine, since: datetime, wanted: ColumnElement[bool]) -> Iterator[list[int]]:
     """The ids of all wanted rows, slice by slice."""
     with read(engine) as connection:
-        first, last = _first_id(connection, since), connection.scalar(select(func.max(_p.id)))
+        first, last = first_id(connection, since), connection.scalar(select(func.max(_p.id)))
     if first is None or last is None:
         return
     for after in range(first - 1, last, SLICE_IDS):
@@ -82,7 +82,7 @@ def _ids(engine: Engine, since: datetime, wanted: ColumnElement[bool]) -> Iterat
             yield ids
 
 
-def _first_id(connection: Connection, since: datetime) -> int | None:
+def first_id(connection: Connection, since: datetime) -> int | None:
     """An id below which no row can be of an event at `since` or later."""
     received = select(func.min(batch.c.id)).where(batch.c.created_at >= since - RECEIVED_BEFORE)
     first_batch = connection.scalar(received)

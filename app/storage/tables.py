@@ -22,6 +22,7 @@ from app.storage import acting_tables as acting
 from app.storage import live_tables as live
 from app.storage import record_tables as records
 from app.storage import schema
+from app.storage import training_tables as training
 from app.storage.schema import Json
 from app.storage.schema import model_id as _model_id
 from app.storage.schema import version_id as _version_id
@@ -44,6 +45,8 @@ prediction = records.prediction
 profile = records.profile
 uploaded_profile = records.uploaded_profile
 uploaded_source = records.uploaded_source
+training_set = training.training_set
+exclusion = training.exclusion
 
 model = Table(
     "model",
@@ -84,6 +87,9 @@ version = Table(
     Column("inference_mode", String(200), nullable=False, server_default=""),
     Column("deployment_target", String(200), nullable=False, server_default=""),
     Column("dependencies", Json, nullable=False),
+    Column(
+        "training_set", String(64), nullable=False, server_default=""
+    ),  # hash of what it was trained on; '': not said
     Column("rebuild_position", BigInteger),  # the last prediction recounted by a rebuild; None: none is under way
     # Attributes that profiles are counted by, each with the first window that is: JSON text, to be compared as such.
     Column("segmented", Text, nullable=False, server_default="{}"),

@@ -79,6 +79,8 @@ def test_a_training_key_does_what_a_pipeline_needs_and_nothing_else(guarded: Tes
         ("POST", "/v1/models/fraud/versions"),
         ("PUT", "/v1/models/fraud/versions/4/reference"),
         ("GET", "/v1/models/fraud/training-set"),
+        ("GET", "/v1/models/fraud/training-sets"),
+        ("GET", "/v1/training-sets/5f0c"),
         ("GET", "/v1/retraining"),
         ("POST", "/v1/retraining/msg_1"),
     ):
