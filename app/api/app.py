@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from app.api import (
+    alerts,
     catalogue,
     client_reports,
     drills,
@@ -69,6 +70,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         references,
         profiles,
         queries,
+        alerts,
         insights,
         limits,
         live,

@@ -1,4 +1,4 @@
-"""What the checks measured and which alerts are open, as rows."""
+"""What the checks measured, as rows."""
 
 from __future__ import annotations
 
@@ -54,15 +54,3 @@ def measurements(
         following = request.url.include_query_params(after=read_models.cursor(rows[-1]))
         answer.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return answer
-
-
-@router.get("/alerts", summary="What is firing")
-def alerts(
-    context: Shared,
-    model: str | None = None,
-    all: Annotated[bool, Query(description="resolved ones too")] = False,  # noqa: A002  the parameter's name on the wire
-) -> Response:
-    """Rows of model, version, check, subject, segment, state, since, changed_at, value, limit, reason and more, those
-    that fire first.
-    """
-    return json_answer(read_models.alerts(context.engine, model=model, all_=all))

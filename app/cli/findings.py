@@ -1,4 +1,4 @@
-"""`watchkeeper measurements` and `watchkeeper alert`: what was found."""
+"""`watchkeeper measurements`: what was found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from app.core.model import Outcome
 NONE_YET = "no measurement yet: a window is judged once it has closed (in UTC), by the worker or `watchkeeper run`"
 NONE_SUCH = "no measurement that all of these options fit"
 MEASUREMENT_COLUMNS = ["version", "check", "subject", "segment", "window_start", "value", "limit", "outcome", "reason"]
-ALERT_COLUMNS = ["model", "version", "check", "subject", "segment", "state", "since", "value", "limit", "reason"]
 
 
 @click.command(
@@ -63,21 +62,3 @@ def measurements(
     show(rows, format_, columns=MEASUREMENT_COLUMNS, empty=NONE_SUCH if narrowed else NONE_YET)
     if len(rows) == limit:
         click.echo(f"The first {limit} rows; narrow with --since and --check, or raise --limit.", err=True)
-
-
-@click.group()
-def alert() -> None:
-    """See alerts."""
-
-
-@alert.command("list")
-@click.option("--model", help="Only this model's.")
-@click.option("--all", "all_", is_flag=True, help="Resolved ones too.")
-@format_option
-def alert_list(model: str | None, all_: bool, format_: str) -> None:
-    """List the open alerts."""
-    from app.services.read_models import alerts
-
-    with database() as engine:
-        rows = alerts(engine, model=model, all_=all_)
-    show(rows, format_, columns=ALERT_COLUMNS, empty="no alert" if all_ else "no open alert")

@@ -89,8 +89,9 @@ class Finding:
     @property
     def lasted(self) -> int:
         """Windows in breach up to this one, with those that its check waited for before it called it a breach."""
-        run = (self.window.start - (self.since or self.window.start)) // (self.window.end - self.window.start)
-        return 1 + run + windows_waited(self.reason)
+        length = self.window.end - self.window.start  # 0 of what is found at a moment
+        before = (self.window.start - (self.since or self.window.start)) // length if length else 0
+        return 1 + before + windows_waited(self.reason)
 
 
 @dataclass(frozen=True, slots=True)

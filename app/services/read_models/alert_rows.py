@@ -2,57 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 
-from app.storage import tables
+from app.core.alerting import State
+from app.core.errors import NotFoundError
+from app.core.silences import Identity, hush
+from app.storage import silences, tables
 from app.storage.alerts import is_open
 from app.storage.catalogue import find_model
 from app.storage.engine import read
 
 _alert, _transition = tables.alert.c, tables.alert_transition.c
+_INTERNAL = {
+    *("version_id", "fingerprint", "notification_id"),
+    *("told_state", "told_severity", "heard_at", "alarmed_at", "told_at"),
+}
+"""What only the worker needs to know of an alert."""
 
 
-def alerts(engine: Engine, *, model: str | None = None, all_: bool = False) -> list[dict[str, Any]]:
-    """The open alerts, or with `all_` every alert there ever was: firing ones first, then the latest change first.
+def alerts(
+    engine: Engine, now: datetime | None = None, *, model: str | None = None, all_: bool = False
+) -> list[dict[str, Any]]:
+    """The open alerts, or with `all_` every alert there ever was: open ones first, then the latest change first.
 
-    A row holds model and version (None: it is about Watchkeeper itself), check, subject, segment (None for the whole),
-    state, severity, since, changed_at, judged_window, value, limit, reason, transitions (how many), and of the last
-    message about it: advice, notified_at and deliveries [{channel, kind, state, attempts, last_error, next_attempt_at,
-    delivered_at}]. Raises NotFoundError on an unknown model.
+    A row holds id, model and version (None: it is about Watchkeeper itself), check, subject, segment (None for the
+    whole), state, status (the state, or `no data`, or `silenced` at `now`), severity, since, changed_at, judged_window,
+    value, limit, reason, no_data_at, acknowledged_by, acknowledged_at, acknowledged_comment, silenced_by, escalated_at,
+    transitions (how many), and of the last message about it: advice, notified_at and deliveries [{channel, kind, state,
+    attempts, last_error, next_attempt_at, delivered_at}]. Raises NotFoundError on an unknown model.
     """
     with read(engine) as connection:
-        rows = _alerts(connection, model, all_)
-        messages = _last_messages(connection, [row["id"] for row in rows])
-        deliveries = _deliveries(connection, {message.notification_id for message in messages.values()})
+        mine = None if model is None else tables.model.c.id == find_model(connection, model).id
+        wanted = [condition for condition in (mine, None if all_ else is_open()) if condition is not None]
+        return _rows(connection, wanted, now or datetime.now(UTC))
+
+
+def alert_with_history(engine: Engine, identity: int, now: datetime) -> dict[str, Any]:
+    """One alert as `alerts` has it, with its `history`, the oldest first: {at, old_state, new_state, reason, value,
+    limit, told_at}, where `told_at` is when people were told of that change. Raises NotFoundError.
+    """
+    with read(engine) as connection:
+        rows = _rows(connection, [_alert.id == identity], now)
+        if not rows:
+            raise NotFoundError("alert", str(identity), [], "see `watchkeeper alert list --all`")
+        return {**rows[0], "history": _history(connection, identity)}
+
+
+def _history(connection: Connection, identity: int) -> list[dict[str, Any]]:
+    names = ("at", "old_state", "new_state", "reason", "value", "limit")
+    query = (
+        select(*(_transition[name] for name in names), tables.notification.c.created_at.label("told_at"))
+        .join_from(tables.alert_transition, tables.notification, isouter=True)
+        .where(_transition.alert_id == identity)
+        .order_by(_transition.id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _rows(connection: Connection, wanted: Sequence[ColumnElement[bool]], now: datetime) -> list[dict[str, Any]]:
+    rows = _alerts(connection, wanted)
+    messages = _last_messages(connection, [row["id"] for row in rows])
+    deliveries = _deliveries(connection, {message.notification_id for message in messages.values()})
+    standing = silences.standing(connection)
     for row in rows:
-        message = messages.get(row.pop("id"))
+        message = messages.get(row["id"])
         row["advice"] = message.message.get("advice", "") if message else ""
         row["notified_at"] = message.created_at if message else None
         row["deliveries"] = deliveries.get(message.notification_id, []) if message else []
+        names = {spec.name: row[spec.name] or "" for spec in fields(Identity)}
+        by = hush(standing, Identity(**names), now).by
+        row["silenced_by"] = by.words if by else ""
+        row["status"] = _status(row)
+        del row["project"]
     return rows
 
 
-def _alerts(connection: Connection, model: str | None, all_: bool) -> list[dict[str, Any]]:
+def _status(row: Mapping[str, Any]) -> str:
+    if row["state"] == State.RESOLVED.value:
+        return State.RESOLVED.value
+    return "silenced" if row["silenced_by"] else "no data" if row["no_data_at"] else row["state"]
+
+
+def _alerts(connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> list[dict[str, Any]]:
     transitions = (
         select(func.count()).where(_transition.alert_id == _alert.id).correlate(tables.alert).scalar_subquery()
     )
     query = (
         select(
+            tables.model.c.project,
             tables.model.c.name.label("model"),
             tables.version.c.name.label("version"),
-            *(column for column in _alert if column.key not in {"version_id", "fingerprint"}),
+            *(column for column in _alert if column.key not in _INTERNAL),
             transitions.label("transitions"),
         )
         .select_from(tables.alert.outerjoin(tables.version).outerjoin(tables.model))
+        .where(*wanted)
         .order_by(~is_open(), _alert.changed_at.desc(), _alert.check, _alert.subject)
     )
-    if model is not None:
-        query = query.where(tables.model.c.id == find_model(connection, model).id)
-    if not all_:
-        query = query.where(is_open())
     return [{**row, "segment": row["segment"] or None} for row in connection.execute(query).mappings()]
 
 

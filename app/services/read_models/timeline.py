@@ -146,14 +146,15 @@ def _limits(connection: Connection, span: Span) -> Iterator[Event]:
             yield Event(row["removed_at"], EventKind.LIMIT, removed, "", row["removed_by"], row["removal_reason"])
 
 
-_VERBS = {State.FIRING.value: "fired", State.RESOLVED.value: "resolved"}
+_VERBS = {State.FIRING.value: "fired"}
+"""What is said of an alert that changes to this state; of the others, their names say it."""
 
 
 def _alerts(connection: Connection, span: Span) -> Iterator[Event]:
     """One event for what changed together: of one check and version, in one round."""
     alert, change = tables.alert.c, tables.alert_transition.c
     query = (
-        select(change.at, change.new_state, change.reason, alert.id, alert.version_id, alert.check)
+        select(change.at, change.old_state, change.new_state, change.reason, alert.id, alert.version_id, alert.check)
         .add_columns(alert.subject, alert.segment)
         .join_from(tables.alert_transition, tables.alert)
         .where(alert.version_id.in_(span.names), span.holds(change.at))
@@ -161,10 +162,11 @@ def _alerts(connection: Connection, span: Span) -> Iterator[Event]:
     )
     together: dict[tuple[Any, ...], list[Any]] = {}
     for row in connection.execute(query):
-        together.setdefault((row.at, row.version_id, row.check, row.new_state), []).append(row)
-    for (at, version_id, check, state), rows in together.items():
+        what = _VERBS.get(row.new_state, row.new_state) if row.old_state != row.new_state else "changed"
+        together.setdefault((row.at, row.version_id, row.check, what), []).append(row)
+    for (at, version_id, check, verb), rows in together.items():
         whom = names_text(name for name in (subject_text(row.subject, row.segment) for row in rows) if name)
-        what = f"{check} {_VERBS.get(state, state)}" + (f" for {whom}" if whom else "")
+        what = f"{check} {verb}" + (f" for {whom}" if whom else "")
         yield Event(at, EventKind.ALERT, what, span.names[version_id], "", rows[0].reason, rows[0].id)
 
 

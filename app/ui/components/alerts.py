@@ -82,7 +82,9 @@ def _subject(check: str, row: Mapping[str, Any]) -> str:
 def _delivery_lines(rows: Sequence[Mapping[str, Any]]) -> list[Html]:
     """Whom the message did not reach, and why; one line a channel."""
     latest = max(rows, key=lambda row: row["changed_at"])
-    if latest["notified_at"] is None or not latest["deliveries"]:
+    if latest["notified_at"] is None:
+        return [element("p", f"Nobody has been told yet. {latest['silenced_by']}".strip(), class_="wk-quiet")]
+    if not latest["deliveries"]:
         return [element("p", "Nobody was told: there was no channel for this message.", class_="wk-quiet")]
     failed = [one for one in latest["deliveries"] if one["last_error"] and one["state"] != "delivered"]
     return [element("p", failure_text(one["channel"], one), class_="wk-failed") for one in failed]

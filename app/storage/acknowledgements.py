@@ -1,0 +1,65 @@
+"""Who has which alert in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from app.core.alerting import State
+from app.storage.tables import alert, alert_transition
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAlert:
+    """An alert that somebody wants to take in hand, or give back; nobody else can change it meanwhile."""
+
+    id: int
+    state: State
+    judged_window: datetime
+    value: float | None
+    limit: float | None
+
+
+def lock_alerts(connection: Connection, alert_ids: Sequence[int]) -> list[HeldAlert]:
+    """Those of the alerts that there are."""
+    a = alert.c
+    query = select(a.id, a.state, a.judged_window, a.value, a.limit).where(a.id.in_(alert_ids)).order_by(a.id)
+    rows = connection.execute(query.with_for_update(key_share=True))
+    return [HeldAlert(row.id, State(row.state), row.judged_window, row.value, row.limit) for row in rows]
+
+
+def group_of(connection: Connection, alert_ids: Sequence[int]) -> list[int]:
+    """Ids of the open alerts that are told together with these: of the same check of the same version."""
+    mine, other = alert.alias(), alert
+    same = (other.c.check == mine.c.check) & other.c.version_id.is_not_distinct_from(mine.c.version_id)
+    query = select(other.c.id).join(mine, same).where(mine.c.id.in_(alert_ids))
+    open_states = [State.FIRING.value, State.ACKNOWLEDGED.value]
+    return list(connection.scalars(query.where(other.c.state.in_(open_states)).distinct().order_by(other.c.id)))
+
+
+def move(
+    connection: Connection, held: HeldAlert, new: State, author: str, comment: str, reason: str, now: datetime
+) -> None:
+    """Write down who has the alert in hand (`author` "": nobody), and that this changed."""
+    values = {
+        "state": new.value,
+        "changed_at": now,
+        "acknowledged_by": author,
+        "acknowledged_at": now if author else None,
+        "acknowledged_comment": comment if author else "",
+    }
+    connection.execute(update(alert).where(alert.c.id == held.id).values(values))
+    change = {
+        "alert_id": held.id,
+        "old_state": held.state.value,
+        "new_state": new.value,
+        "reason": reason,
+        "at": now,
+        "window_start": held.judged_window,
+        "value": held.value,
+        "limit": held.limit,
+    }
+    connection.execute(insert(alert_transition).values(change))
