@@ -15,6 +15,8 @@ from app.core.model import Model, Stage, Task, Version, WindowLength
 from app.services import catalogue, deployments
 from app.services.keys import Scope
 
+_NINETY_DAYS = 90 * 86_400
+
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
@@ -31,15 +33,19 @@ class ModelBody(BaseModel):
     confident_threshold: float = 0.9
     label_delay_seconds: int = 0
     max_staleness_seconds: int | None = None
+    max_drill_age_seconds: int = _NINETY_DAYS
     segment_by: list[str] = []
     false_alarms_per_month: float = 1.0
     fire_after: dict[str, int] = {}
 
     def to_model(self) -> Model:
-        values = self.model_dump(exclude={"label_delay_seconds", "max_staleness_seconds", "segment_by"})
+        values = self.model_dump(
+            exclude={"label_delay_seconds", "max_staleness_seconds", "max_drill_age_seconds", "segment_by"}
+        )
         return Model(
             **values,
             label_delay=_seconds(self.label_delay_seconds),
+            max_drill_age=_seconds(self.max_drill_age_seconds),
             max_staleness=None if self.max_staleness_seconds is None else _seconds(self.max_staleness_seconds),
             segment_by=tuple(self.segment_by),
         )
@@ -90,6 +96,7 @@ class StoredModel(ModelBody):
         return cls(
             **{name: values[name] for name in ModelBody.model_fields if name in values},
             label_delay_seconds=int(model.label_delay.total_seconds()),
+            max_drill_age_seconds=int(model.max_drill_age.total_seconds()),
             max_staleness_seconds=None if staleness is None else int(staleness.total_seconds()),
             versions=[StoredVersion.of(version) for version in versions],
         )
@@ -111,12 +118,13 @@ class ModelChanges(BaseModel):
     owner: str = ""
     label_delay_seconds: int = 0
     max_staleness_seconds: int | None = None
+    max_drill_age_seconds: int = _NINETY_DAYS
     false_alarms_per_month: float = 1.0
     fire_after: dict[str, int] = {}
 
     def given(self) -> dict[str, Any]:
         values = self.model_dump(exclude_unset=True)
-        for name in ("label_delay", "max_staleness"):
+        for name in ("label_delay", "max_staleness", "max_drill_age"):
             if f"{name}_seconds" in values:
                 seconds = values.pop(f"{name}_seconds")
                 values[name] = None if seconds is None else _seconds(seconds)

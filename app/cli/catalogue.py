@@ -58,6 +58,7 @@ Examples:
     help="How long after a prediction its truth is known; quality is provisional until then.",
 )
 @click.option("--max-staleness", type=DURATION, help="Oldest that its training data may be, such as 90d.")
+@click.option("--max-drill-age", type=DURATION, help="Oldest that its last passed rollback drill may be; 90d at first.")
 @click.option(
     "--segment-by",
     multiple=True,
@@ -81,6 +82,7 @@ def model_add(
     confident_threshold: float,
     label_delay: timedelta,
     max_staleness: timedelta | None,
+    max_drill_age: timedelta | None,
     segment_by: tuple[str, ...],
     false_alarms: float,
     format_: str,
@@ -97,6 +99,7 @@ def model_add(
         confident_threshold=confident_threshold,
         label_delay=label_delay,
         max_staleness=max_staleness,
+        max_drill_age=max_drill_age or timedelta(days=90),
         segment_by=segment_by,
         false_alarms_per_month=false_alarms,
     )
@@ -144,6 +147,7 @@ Examples:
 @click.option("--owner", help="Who answers for it.")
 @click.option("--label-delay", type=DURATION, help="How long after a prediction its truth is known.")
 @click.option("--max-staleness", type=DURATION, help="Oldest that its training data may be, such as 90d.")
+@click.option("--max-drill-age", type=DURATION, help="Oldest that its last passed rollback drill may be; 90d at first.")
 @click.option("--no-max-staleness", is_flag=True, help="Declare no such age any more.")
 @click.option(
     "--false-alarms", "false_alarms_per_month", type=float, help="False alerts a month that its limits may cause."
@@ -203,6 +207,7 @@ def _model_row(found: Model) -> dict[str, Any]:
         "confident_threshold": found.confident_threshold,
         "label_delay": found.label_delay,
         "max_staleness": found.max_staleness,
+        "max_drill_age": found.max_drill_age,
         "segment_by": list(found.segment_by),
         "false_alarms_per_month": found.false_alarms_per_month,
         "fire_after": dict(found.fire_after),

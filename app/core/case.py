@@ -12,6 +12,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.drills import Recovery
 from app.core.layout import Layout
 from app.core.model import Measurement, Model, Task, Version, Window, WindowLength
 from app.core.overrides import Override, override_for
@@ -82,7 +83,8 @@ class Case:
     score means, where those of `calibration` have too few labels for it. `overrides` are limits that people
     set; those of `segment` ("": the whole) count. `seasons` are the reference's windows of each season that a window
     from `rule_start` on belongs to, as far as it is known from windows enough: see `by_season`.
-    `season_outcomes`: in the case of one season, the outcomes of the reference's windows in it.
+    `season_outcomes`: in the case of one season, the outcomes of the reference's windows in it. `recovery`: what is
+    known about going back from the version; None where nobody looked.
     """
 
     model: Model
@@ -105,6 +107,7 @@ class Case:
     segment: str = ""
     seasons: Mapping[int, Series] = field(default_factory=dict)
     season_outcomes: OutcomeCounts | None = None
+    recovery: Recovery | None = None
 
     @property
     def judged(self) -> range:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 
+from app.core.deployments import Candidate
 from app.core.records import Scalar, class_name, number
 
 ROWS = 20
@@ -121,3 +123,43 @@ def _same(was: object, now: object) -> bool:
             was, now, rel_tol=TOLERANCE, abs_tol=TOLERANCE if abs(was) <= 1 else 0.0
         )
     return was == now
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What is known about going back. `fallback` is the version that a rollback leads to; None: there is none.
+
+    `earlier` versions were live before, `ready` of them could be again, and `why_not` says what the others lack.
+    `passed_at` is when a drill of `fallback` passed last; `failures` of it ended otherwise since, the newest for the
+    reason `failure`. `tried`: has any drill of it ended?
+    """
+
+    fallback: str | None
+    earlier: int
+    ready: int
+    why_not: str
+    tried: bool = False
+    passed_at: datetime | None = None
+    failures: int = 0
+    failure: str = ""
+
+
+def recovery(earlier: Sequence[Candidate], drills: Sequence[Drill]) -> Recovery:
+    """From the earlier versions, the last one that was live first, and the model's drills, the newest first."""
+    ready = [one.name for one in earlier if not one.why_not]
+    why_not = "; ".join(f"{one.name} {one.why_not}" for one in earlier if one.why_not)
+    if not ready:
+        return Recovery(None, len(earlier), 0, why_not)
+    ended = [one for one in drills if one.version == ready[0] and one.state is not DrillState.RUNNING]
+    since_pass = list(takewhile(lambda one: one.state is DrillState.FAILED, ended))
+    passed = ended[len(since_pass)] if len(since_pass) < len(ended) else None
+    return Recovery(
+        ready[0],
+        len(earlier),
+        len(ready),
+        why_not,
+        tried=bool(ended),
+        passed_at=None if passed is None else passed.finished_at,
+        failures=len(since_pass),
+        failure=since_pass[0].reason if since_pass else "",
+    )

@@ -85,6 +85,7 @@ class Model:
     confident_threshold: float = 0.9
     label_delay: timedelta = timedelta(0)
     max_staleness: timedelta | None = None
+    max_drill_age: timedelta = timedelta(days=90)
     segment_by: tuple[str, ...] = ()
     false_alarms_per_month: float = 1.0
     fire_after: Mapping[str, int] = field(default_factory=dict, hash=False)

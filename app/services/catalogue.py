@@ -157,6 +157,7 @@ def _as_stored(new: Model) -> Model:
         new,
         positive_label=class_name(new.positive_label) or "",
         label_delay=timedelta(seconds=int(new.label_delay.total_seconds())),
+        max_drill_age=timedelta(seconds=int(new.max_drill_age.total_seconds())),
         max_staleness=None if new.max_staleness is None else timedelta(seconds=int(new.max_staleness.total_seconds())),
     )
 
@@ -202,6 +203,8 @@ def check_model(new: Model) -> None:
     check_attributes(new.segment_by)
     if not timedelta(0) <= new.label_delay <= LONGEST:
         raise InvalidError("label_delay", str(new.label_delay), f"allowed is from 0 to {LONGEST.days} days")
+    if not timedelta(seconds=1) <= new.max_drill_age <= LONGEST:
+        raise InvalidError("max_drill_age", str(new.max_drill_age), f"allowed is from a second to {LONGEST.days} days")
     if new.max_staleness is not None and not timedelta(seconds=1) <= new.max_staleness <= LONGEST:
         raise InvalidError("max_staleness", str(new.max_staleness), f"allowed is from a second to {LONGEST.days} days")
 

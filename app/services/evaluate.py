@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from app.core.budget import allowed_rate
 from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Series, lookback
 from app.core.distances import enough_rows
+from app.core.drills import Recovery
 from app.core.fold import WHOLE
 from app.core.judgement import NO_REFERENCE
 from app.core.labels import settling_time
@@ -20,6 +21,7 @@ from app.core.overrides import Override
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.services.baselines import Baseline, baseline, seasons_of
 from app.services.checks import all_checks, feature_lookback, segment_checks
+from app.services.recovery import recovery_of
 from app.storage import evaluations, unfolded
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read, snapshot, write
@@ -94,8 +96,13 @@ def _evaluate_version(
         progress = evaluations.progress(connection, version.id, kept, closed)
         limits = tuple(one.override for one in list_overrides(connection, model.id))
     due = _due(model, kept, progress, now, closed)
-    subject = _Subject(model, version, recipe, first, kept, closed, baseline(engine, recipe), now, overrides=limits)
-    return _judge(engine, subject, due, progress.judged_at) if due else EvaluationSummary()
+    if not due:
+        return EvaluationSummary()
+    with read(engine) as connection:
+        going_back = recovery_of(connection, model) if version.stage is Stage.LIVE else None
+    known = baseline(engine, recipe)
+    subject = _Subject(model, version, recipe, first, kept, closed, known, now, overrides=limits, recovery=going_back)
+    return _judge(engine, subject, due, progress.judged_at)
 
 
 def replay(
@@ -307,6 +314,7 @@ class _Subject:
     segment: str = WHOLE
     shares: int = 1
     overrides: tuple[Override, ...] = ()
+    recovery: Recovery | None = None
 
 
 def _measure(case: Case) -> list[Measurement]:
@@ -374,6 +382,7 @@ def _case(
         overrides=subject.overrides,
         segment=subject.segment,
         calibrator=known.calibrator,
+        recovery=subject.recovery,
     )
     return case, {start: revision for start, (revision, _) in outcomes.items() if start >= due[0].start}
 

@@ -25,6 +25,7 @@ def add_model(connection: Connection, new: Model, now: datetime) -> Model:
         "positive_label": new.positive_label,
         "confident_threshold": new.confident_threshold,
         "label_delay_seconds": int(new.label_delay.total_seconds()),
+        "max_drill_age_seconds": int(new.max_drill_age.total_seconds()),
         "max_staleness_seconds": int(new.max_staleness.total_seconds()) if new.max_staleness else None,
         "segment_by": list(new.segment_by),
         "false_alarms_per_month": new.false_alarms_per_month,
@@ -70,6 +71,7 @@ def change_model(connection: Connection, changed: Model) -> None:
     values = {
         "owner": changed.owner,
         "label_delay_seconds": int(changed.label_delay.total_seconds()),
+        "max_drill_age_seconds": int(changed.max_drill_age.total_seconds()),
         "max_staleness_seconds": int(changed.max_staleness.total_seconds()) if changed.max_staleness else None,
         "false_alarms_per_month": changed.false_alarms_per_month,
         "fire_after": dict(changed.fire_after),
@@ -145,6 +147,7 @@ def _model(found: Row[Any]) -> Model:
         positive_label=row["positive_label"],
         confident_threshold=row["confident_threshold"],
         label_delay=timedelta(seconds=row["label_delay_seconds"]),
+        max_drill_age=timedelta(seconds=row["max_drill_age_seconds"]),
         max_staleness=None if staleness is None else timedelta(seconds=staleness),
         segment_by=tuple(row["segment_by"]),
         false_alarms_per_month=row["false_alarms_per_month"],

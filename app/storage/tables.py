@@ -61,6 +61,7 @@ model = Table(
     Column("confident_threshold", Double, nullable=False),
     Column("label_delay_seconds", BigInteger, nullable=False, server_default="0"),
     Column("max_staleness_seconds", BigInteger),
+    Column("max_drill_age_seconds", BigInteger, nullable=False, server_default="7776000"),
     Column("segment_by", Json, nullable=False, server_default="[]"),  # attributes that rows are watched by
     Column("fire_after", Json, nullable=False, server_default="{}"),  # windows in breach that an alert takes, by check
     Column("false_alarms_per_month", Double, nullable=False, server_default="1"),

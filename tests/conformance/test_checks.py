@@ -19,7 +19,7 @@ from app.services.checks import advice_for, all_checks
 from tests.core.checks.cases import DAY, LIVE, START, Given, days, features_of, usual, with_every_kind
 
 CHECKS = list(all_checks().values())
-DECLARED = {"staleness", "feature_parity"}  # their limits are declared and not learnt
+DECLARED = {"staleness", "feature_parity", "rollback_ready"}  # their limits are declared and not learnt
 COUNTS_ROWS = {"volume"}
 
 

@@ -11,13 +11,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, delete, insert, select
 
 from app.core.deployments import Kind
+from app.core.drills import DrillState, Recovery
 from app.core.errors import ConflictError, InvalidError
 from app.core.model import Model, Stage, Task, Version
 from app.services.alerting import alert
 from app.services.catalogue import models_with_versions, register_model, register_version
 from app.services.deployments import make_live, plan_rollback, roll_back, set_stage, standing
 from app.services.read_models.deployments import deployments
-from app.storage import migrate, tables
+from app.services.recovery import recovery_of
+from app.storage import drills, migrate, tables
+from app.storage.catalogue import find_version
 from app.storage.engine import read, write
 from tests.services.measured import DAY, measure, rows_of
 
@@ -125,6 +128,19 @@ def test_of_changes_at_once_one_wins_and_the_others_are_told(engine: Engine) -> 
     assert sorted(results)[1:] == ["conflict"] * 3
     assert standing(engine, "fraud").live == (min(results),)
     assert len([row for row in deployments(engine) if row["kind"] in {"deploy", "rollback"}]) == 1
+
+
+def test_what_is_known_about_going_back(engine: Engine) -> None:
+    register(engine, "1", "2", "3")
+    model = models_with_versions(engine)[0][0]
+    with write(engine) as connection:
+        assert recovery_of(connection, model) == Recovery("2", earlier=2, ready=2, why_not="")
+        tried = find_version(connection, model.id, "2")
+        for state, hour in ((DrillState.PASSED, 1), (DrillState.FAILED, 2)):
+            number = drills.add_drill(connection, tried, 20, "ann", NOW, NOW + DAY)
+            drills.finish(connection, number, state, "no answer" if hour == 2 else "", NOW + hour * HOUR, None)
+        known = Recovery("2", 2, 2, "", tried=True, passed_at=NOW + HOUR, failures=1, failure="no answer")
+        assert recovery_of(connection, model) == known
 
 
 def test_alerts_of_a_version_that_was_replaced_end_once_it_is_silent(engine: Engine) -> None:
