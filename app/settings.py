@@ -79,6 +79,11 @@ class Settings:
     dashboard_host: str = _setting("address the dashboard listens on", "127.0.0.1")
     dashboard_port: int = _setting("port the dashboard listens on", 8601, parse=_port)
     public_url: str = _setting("address of the dashboard as people reach it, used for links in messages", "")
+    collector_url: str = _setting(
+        "address of the collector as pipelines reach it, told to those that retrain; empty: its own, where it listens "
+        "on loopback",
+        "",
+    )
     require_keys: bool = _setting(
         "ask for API keys even on loopback (elsewhere they are always asked for)", False, parse=_flag
     )
@@ -113,6 +118,13 @@ class Settings:
     heartbeat_fail_url: str = _setting(
         "address that is called instead when a job does not go well; empty: none is", "", secret=True
     )
+
+    @property
+    def collector_address(self) -> str:
+        """Where pipelines find the collector; empty when nobody said, and nobody can tell."""
+        if self.collector_url or not is_loopback(self.host):
+            return self.collector_url.rstrip("/")
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
     def asks_for_keys(self) -> bool:

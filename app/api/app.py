@@ -32,6 +32,7 @@ from app.api import (
     records,
     references,
     reports,
+    retraining,
     training_sets,
 )
 from app.api.context import Context, wall_clock
@@ -76,6 +77,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         live,
         drills,
         reports,
+        retraining,
         training_sets,
         health,
         openapi,

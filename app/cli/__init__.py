@@ -46,6 +46,7 @@ COMMANDS = {
     "channel": "actions:channel",
     "target": "targets:target",
     "policy": "policies:policy",
+    "retraining": "retraining:retraining",
     "key": "keys:key",
     "rebuild": "database:rebuild",
     "db": "database:db",

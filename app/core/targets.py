@@ -145,11 +145,12 @@ def render_url(template: str, values: Mapping[str, Any]) -> str:
     """The address: a value at its beginning is the base address; each other one is escaped into a part of it."""
     base = _NAME.match(template)
     start = base.end() if base else 0
-    rest = _NAME.sub(lambda match: _escaped(as_text(values[match[1]])), template[start:])
+    rest = _NAME.sub(lambda match: escaped(as_text(values[match[1]])), template[start:])
     return (as_text(values[base[1]]).rstrip("/") if base and rest else as_text(values[base[1]]) if base else "") + rest
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text as a part of an address."""
     return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in text.encode())
 
 

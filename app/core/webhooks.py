@@ -8,13 +8,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 _PREFIX = "whsec_"
+TOLERANCE = timedelta(minutes=5)
+"""How old a signature may be, or how far ahead of us the clock that made it."""
 
 
 def signing_key(secret: str) -> bytes:
@@ -31,9 +34,25 @@ def signing_key(secret: str) -> bytes:
 def signed_headers(key: bytes, webhook_id: str, at: datetime, body: bytes) -> dict[str, str]:
     """The headers of one attempt: the id is the same for every attempt, the time is this attempt's."""
     timestamp = str(int(at.timestamp()))
-    content = b".".join((webhook_id.encode(), timestamp.encode(), body))
-    signature = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    signature = _signature(key, webhook_id, timestamp, body)
     return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
+
+
+def is_signed(key: bytes, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+    """Whether one of the signatures is the key's, and new; names of headers in lower case."""
+    webhook_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not webhook_id or not re.fullmatch(r"[0-9]{1,12}", timestamp):
+        return False
+    if abs(now.timestamp() - int(timestamp)) > TOLERANCE.total_seconds():
+        return False
+    expected = f"v1,{_signature(key, webhook_id, timestamp, body)}".encode()
+    given = headers.get("webhook-signature", "").split(" ")
+    return any(hmac.compare_digest(one.encode(errors="replace"), expected) for one in given)
+
+
+def _signature(key: bytes, webhook_id: str, timestamp: str, body: bytes) -> str:
+    content = b".".join((webhook_id.encode(errors="replace"), timestamp.encode(), body))
+    return base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
 
 
 def envelope(type_: str, at: datetime, data: Mapping[str, Any]) -> str:

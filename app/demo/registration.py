@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine
 
+from app.core.retraining import Policy
 from app.demo.collector import Collector
 from app.demo.flights import FEATURES
 from app.demo.questions import THRESHOLD, Question
@@ -72,9 +73,7 @@ def tell_somebody(engine: Engine, question: Question, now: datetime, ports: Port
         engine,
         now,
         question.model,
-        checks=question.policy_checks,
-        cooldown=COOLDOWN,
-        minimum_new_labels=MINIMUM_NEW_LABELS,
+        Policy(tuple(question.policy_checks), COOLDOWN, MINIMUM_NEW_LABELS),
         webhook_url=f"http://{HOST}:{ports.http}{RETRAINING_PATH}",
         secret=f"file:{files.retraining}",
     )

@@ -13,6 +13,7 @@ from app.core.delivery import Answer, Failed
 from app.core.ports import Network
 from app.outbound import OutboundClient
 from app.services.requests import send
+from app.services.retraining_runs import RETRAINING, settled
 from app.services.secrets import Secrets
 from app.services.sending import SendSummary, attempt, counted, settle
 from app.settings import Settings
@@ -35,8 +36,8 @@ def send_due(engine: Engine, now: datetime, settings: Settings, environment: Map
     with write(engine) as connection:
         claimed = outbox.claim_actions(connection, now, MOST_AT_ONCE)
     with ThreadPoolExecutor(MOST_AT_ONCE, "act") as pool:
-        settled = pool.map(lambda mine: _settle(engine, mine, _send(mine, network, environment), now), claimed)
-        return sum(settled, SendSummary())
+        done = pool.map(lambda mine: _settle(engine, mine, _send(mine, network, environment), now, settings), claimed)
+        return sum(done, SendSummary())
 
 
 def _send(claimed: ClaimedAction, network: Network, environment: Mapping[str, str]) -> Answer:
@@ -46,9 +47,11 @@ def _send(claimed: ClaimedAction, network: Network, environment: Mapping[str, st
     return attempt(lambda: send(target, claimed.webhook_id, claimed.payload, network, secrets), secrets)
 
 
-def _settle(engine: Engine, claimed: ClaimedAction, answer: Answer, now: datetime) -> SendSummary:
+def _settle(engine: Engine, claimed: ClaimedAction, answer: Answer, now: datetime, settings: Settings) -> SendSummary:
     with write(engine) as connection:
         state = settle(connection, action, claimed.id, claimed.attempts, answer, now)
+        if claimed.kind == RETRAINING:
+            settled(connection, claimed.webhook_id, state, answer, now, settings.public_url)
     if state is not SendState.DELIVERED:
         level = logging.ERROR if state is SendState.DEAD else logging.WARNING
         text = "%s request %s, attempt %d: %s"

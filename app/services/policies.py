@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,29 +9,30 @@ from sqlalchemy import Engine
 
 from app.core.errors import InvalidError, NotFoundError
 from app.core.retraining import Policy
+from app.core.severity import Severity
 from app.services.checks import all_checks
+from app.services.retraining_runs import withdraw
 from app.services.targets import put_webhook
-from app.storage import catalogue, policies, targets
+from app.storage import catalogue, policies, retraining_runs, targets
 from app.storage.engine import read, write
-from app.storage.policies import Request, StoredPolicy
+from app.storage.policies import StoredPolicy
+from app.storage.retraining_runs import StoredRun
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyStatus:
-    """A model's policy, and its newest request with how its delivery stands."""
+    """A model's policy, and its newest run."""
 
     policy: StoredPolicy
-    last_request: Request | None
+    last_run: StoredRun | None
 
 
 def set_policy(
     engine: Engine,
     now: datetime,
     model: str,
+    policy: Policy,
     *,
-    checks: Sequence[str],
-    cooldown: timedelta,
-    minimum_new_labels: int,
     target: str = "",
     webhook_url: str = "",
     secret: str = "",
@@ -43,10 +43,9 @@ def set_policy(
     `target` names where it asks; or else `webhook_url` and `secret` (a reference to `whsec_<base64>`) make a signed
     webhook with the model's name. Raises NotFoundError for model and target, InvalidError that names the field.
     """
-    _check(checks, cooldown, minimum_new_labels)
+    _check(policy)
     if bool(target) == bool(webhook_url):
         raise InvalidError("target", target or None, "give either a target or a webhook_url with its secret")
-    policy = Policy(tuple(dict.fromkeys(checks)), cooldown, minimum_new_labels)
     with write(engine) as connection:
         found = catalogue.find_model(connection, model, project)
         if target:
@@ -63,29 +62,38 @@ def show_policy(engine: Engine, model: str, *, project: str = "default") -> Poli
         stored = policies.find_policy(connection, found.id)
         if stored is None:
             raise _no_policy(model, policies.list_policies(connection))
-        return PolicyStatus(stored, policies.last_request(connection, found.id))
+        return PolicyStatus(stored, retraining_runs.last_run(connection, found.id))
 
 
-def remove_policy(engine: Engine, model: str, *, project: str = "default") -> None:
-    """Take the model's policy away. Raises NotFoundError when there is no such model, or it has no policy."""
+def remove_policy(engine: Engine, now: datetime, model: str, *, project: str = "default") -> None:
+    """Take the model's policy away, and with it every request that was not taken yet.
+
+    Raises NotFoundError when there is no such model, or it has no policy.
+    """
     with write(engine) as connection:
         found = catalogue.find_model(connection, model, project)
         if not policies.remove_policy(connection, found.id):
             raise _no_policy(model, policies.list_policies(connection))
+        withdraw(connection, found.id, "the model's retraining policy has been removed", now)
 
 
 def _no_policy(model: str, others: list[StoredPolicy]) -> NotFoundError:
     return NotFoundError("retraining policy of model", model, [other.model for other in others])
 
 
-def _check(checks: Sequence[str], cooldown: timedelta, minimum_new_labels: int) -> None:
+def _check(policy: Policy) -> None:
     known = sorted(all_checks())
-    for check in checks:
+    for check in policy.checks:
         if check not in known:
             raise InvalidError("checks", check, f"known are {', '.join(known)}")
-    if not checks:
-        raise InvalidError("checks", list(checks), f"name at least one of {', '.join(known)}")
-    if cooldown < timedelta(0):
-        raise InvalidError("cooldown", str(cooldown), "must not be negative")
-    if minimum_new_labels < 0:
-        raise InvalidError("minimum_new_labels", minimum_new_labels, "must not be negative")
+    if policy.minimum_severity is Severity.INFO:
+        raise InvalidError("minimum_severity", "info", "allowed are warning and critical")
+    if not policy.checks:
+        raise InvalidError("checks", list(policy.checks), f"name at least one of {', '.join(known)}")
+    for name in ("cooldown", "timeout", "training_window"):
+        if getattr(policy, name) < (timedelta(0) if name == "cooldown" else timedelta(minutes=1)):
+            allowed = "must not be negative" if name == "cooldown" else "must be at least a minute"
+            raise InvalidError(name, str(getattr(policy, name)), allowed)
+    for name in ("minimum_new_labels", "budget"):
+        if (getattr(policy, name) or 0) < 0:
+            raise InvalidError(name, getattr(policy, name), "must not be negative")

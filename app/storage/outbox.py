@@ -223,6 +223,26 @@ def keep_receipt(connection: Connection, delivery_id: int, receipt: str, resend_
     connection.execute(update(delivery).where(delivery.c.id == delivery_id).values(values))
 
 
+def arrived(connection: Connection, webhook_id: str, now: datetime) -> None:
+    """Who was to get the action has it, as it says itself: it is not sent any more."""
+    mine = (action.c.webhook_id == webhook_id) & (action.c.state == SendState.PENDING.value)
+    values = {"state": SendState.DELIVERED.value, "delivered_at": now}
+    connection.execute(update(action).where(mine).values(values))
+
+
+def give_up(connection: Connection, webhook_id: str, why: str) -> None:
+    """Send the action no more."""
+    mine = (action.c.webhook_id == webhook_id) & (action.c.state == SendState.PENDING.value)
+    connection.execute(update(action).where(mine).values(state=SendState.DEAD.value, last_error=why))
+
+
+def send_again(connection: Connection, webhook_id: str, now: datetime) -> None:
+    """Send an action that was given up once more, from the first attempt on, as the same."""
+    mine = (action.c.webhook_id == webhook_id) & (action.c.state == SendState.DEAD.value)
+    values = {"state": SendState.PENDING.value, "attempts": 0, "next_attempt_at": now}
+    connection.execute(update(action).where(mine).values(values))
+
+
 def mark_failed(
     connection: Connection, table: Table, row_id: int, attempts: int, error: str, next_attempt_at: datetime | None
 ) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
+from app.core.calendars import parse_calendar
 from app.core.retraining import Policy
 from app.core.severity import Severity
-from app.storage.acting_tables import action, retraining_policy, target
+from app.storage.acting_tables import retraining_policy, target
 from app.storage.alerts import begins_to_fire, is_open
-from app.storage.outbox import SendState
 from app.storage.tables import (
     alert,
     alert_transition,
@@ -39,28 +39,14 @@ class StoredPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request for retraining as it was decided, and how its delivery stands."""
-
-    version_id: int
-    webhook_id: str
-    transition_id: int | None
-    payload: str
-    reason: str
-    created_at: datetime
-    state: SendState = SendState.PENDING
-    attempts: int = 0
-    last_error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that began to fire and still does. `value` and `limit` are those of the moment it began."""
+    """An alert that began to fire and still is in breach. `value` and `limit` are those of the moment it began."""
 
     transition_id: int
     version_id: int
     version: str
     check: str
+    severity: Severity
     subject: str
     segment: str | None
     value: float | None
@@ -77,6 +63,13 @@ def set_policy(connection: Connection, model_id: int, policy: Policy, target_id:
         "cooldown_seconds": int(policy.cooldown.total_seconds()),
         "minimum_new_labels": policy.minimum_new_labels,
         "target_id": target_id,
+        "minimum_severity": policy.minimum_severity.value,
+        "budget": policy.budget,
+        "calendar": policy.calendar.text if policy.calendar else "",
+        "ask_first": policy.ask_first,
+        "segments": policy.segments,
+        "timeout_seconds": int(policy.timeout.total_seconds()),
+        "training_window_seconds": int(policy.training_window.total_seconds()),
         "created_at": now,
     }
     changed = connection.execute(
@@ -99,11 +92,7 @@ def find_policy(connection: Connection, model_id: int) -> StoredPolicy | None:
 
 
 def remove_policy(connection: Connection, model_id: int) -> bool:
-    """Remove the model's policy, and send no more what it asked for; whether there was one."""
-    a = action.c
-    waiting = (a.model_id == model_id) & (a.kind == RETRAINING) & (a.state == SendState.PENDING.value)
-    given_up = {"state": SendState.DEAD.value, "last_error": "the model's retraining policy has been removed"}
-    connection.execute(update(action).where(waiting).values(given_up))
+    """Remove the model's policy; whether there was one."""
     return connection.execute(delete(retraining_policy).where(retraining_policy.c.model_id == model_id)).rowcount == 1
 
 
@@ -111,29 +100,6 @@ def lock_policy(connection: Connection, model_id: int) -> bool:
     """Make others wait who want to decide for the model; False when it has no policy any more."""
     query = select(retraining_policy.c.model_id).where(retraining_policy.c.model_id == model_id)
     return connection.execute(query.with_for_update()).one_or_none() is not None
-
-
-def last_request(connection: Connection, model_id: int) -> Request | None:
-    """The newest request for retraining of the model."""
-    row = connection.execute(
-        select(action)
-        .where(action.c.model_id == model_id, action.c.kind == RETRAINING)
-        .order_by(action.c.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        return None
-    return Request(
-        row.version_id,
-        row.webhook_id,
-        row.transition_id,
-        row.payload,
-        row.reason,
-        row.created_at,
-        SendState(row.state),
-        row.attempts,
-        row.last_error,
-    )
 
 
 def firing(connection: Connection, model_id: int, checks: Sequence[str], after: int) -> list[Firing]:
@@ -188,7 +154,18 @@ def _policies() -> Any:
 
 
 def _policy(row: Row[Any]) -> StoredPolicy:
-    policy = Policy(tuple(row.checks), timedelta(seconds=row.cooldown_seconds), row.minimum_new_labels)
+    policy = Policy(
+        tuple(row.checks),
+        timedelta(seconds=row.cooldown_seconds),
+        row.minimum_new_labels,
+        Severity(row.minimum_severity),
+        row.budget,
+        parse_calendar(row.calendar),
+        row.ask_first,
+        row.segments,
+        timedelta(seconds=row.timeout_seconds),
+        timedelta(seconds=row.training_window_seconds),
+    )
     asked = StoredTarget(row.target_id, row.target, row.preset, row.config)
     return StoredPolicy(row.model_id, row.project, row.name, policy, asked)
 
@@ -201,6 +178,7 @@ def _firing(row: Row[Any]) -> Firing:
         version_id=values[a.version_id],
         version=values[version.c.name],
         check=values[a.check],
+        severity=Severity(values[a.severity]),
         subject=values[a.subject],
         segment=values[a.segment] or None,
         value=values[t.value],

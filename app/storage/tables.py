@@ -32,6 +32,8 @@ metadata = schema.metadata
 
 action = acting.action
 retraining_policy = acting.retraining_policy
+retraining_run = acting.retraining_run
+retraining_transition = acting.retraining_transition
 target = acting.target
 
 drill = live.drill

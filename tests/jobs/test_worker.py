@@ -19,6 +19,7 @@ from sqlalchemy import URL, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from app.core.errors import WatchkeeperError
+from app.core.retraining import Policy
 from app.jobs.worker import Worker, work
 from app.services import rounds
 from app.services.policies import set_policy
@@ -92,9 +93,7 @@ def ask_for_retraining(engine: Engine, url: str) -> None:
         engine,
         START,
         "delay",
-        checks=["training_serving_skew"],
-        cooldown=timedelta(days=7),
-        minimum_new_labels=0,
+        Policy(("training_serving_skew",), timedelta(days=7), 0),
         webhook_url=url,
         secret="env:RETRAIN",
     )

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,10 +16,13 @@ from sqlalchemy import Engine, insert
 from standardwebhooks import Webhook
 
 from app.core.delivery import RETRY_DELAYS
+from app.core.retraining import Policy
+from app.core.retraining_run import RunState
 from app.services import actions
 from app.services.alerting import alert
 from app.services.policies import remove_policy, set_policy, show_policy
 from app.services.retraining import ActionSummary, act
+from app.services.run_polls import FollowSummary
 from app.services.sending import SendSummary
 from app.settings import Settings
 from app.storage import tables
@@ -50,15 +54,8 @@ def version_id(engine: Engine, receiver: HttpReceiver) -> int:
 
 
 def allow(engine: Engine, url: str, **more: Any) -> None:
-    values = {
-        "checks": ["training_serving_skew", "performance"],
-        "cooldown": COOLDOWN,
-        "minimum_new_labels": 0,
-        "webhook_url": url,
-        "secret": "env:RETRAIN",
-        **more,
-    }
-    set_policy(engine, NOW, "delay", **values)
+    policy = replace(Policy(("training_serving_skew", "performance"), COOLDOWN, 0), **more)
+    set_policy(engine, NOW, "delay", policy, webhook_url=url, secret="env:RETRAIN")
 
 
 def run(engine: Engine, now: datetime = NOW, environment: dict[str, str] = ENVIRONMENT) -> ActionSummary:
@@ -113,6 +110,7 @@ def test_a_breach_asks_for_a_retrained_model(engine: Engine, version_id: int, re
     }
     assert {item["check"]: item for item in data["measurements"]}["training_serving_skew"] == {
         "check": "training_serving_skew",
+        "severity": "warning",
         "subject": "age",
         "segment": None,
         "window_start": "2026-03-02T00:00:00Z",
@@ -129,7 +127,7 @@ def test_one_request_stands_for_all_that_fired_before_it(engine: Engine, version
     measure(engine, version_id, "b", subject="distance")
     assert run(engine).requested == ("delay",)
 
-    assert run(engine, NOW + 30 * DAY) == ActionSummary()
+    assert run(engine, NOW + 30 * DAY) == ActionSummary(followed=FollowSummary(timed_out=1))
     assert len(rows_of(engine, "action")) == 1
 
 
@@ -244,9 +242,9 @@ def test_what_cannot_succeed_is_given_up_and_said(
     assert run(engine).sent == SendSummary(dead=1)
     assert run(engine, NOW + DAY) == ActionSummary()
 
-    last = show_policy(engine, "delay").last_request
+    last = show_policy(engine, "delay").last_run
     assert last is not None
-    assert (last.state, last.last_error) == (SendState.DEAD, error)
+    assert (last.state, last.sending, last.last_error) == (RunState.FAILED, SendState.DEAD, error)
     assert len(receiver.received) == 1
 
 
@@ -278,8 +276,8 @@ def test_one_target_that_is_slow_does_not_keep_another_waiting(
     with http_receiver() as slow:
         slow.reply = lambda _: Reply(503, delay=1.0)
         other = add_version(engine, model="other")
-        values = {"checks": ["volume"], "cooldown": COOLDOWN, "minimum_new_labels": 0, "secret": "env:RETRAIN"}
-        set_policy(engine, NOW, "other", webhook_url=slow.url(), **values)  # type: ignore[arg-type]
+        policy = Policy(("volume",), COOLDOWN, 0)
+        set_policy(engine, NOW, "other", policy, webhook_url=slow.url(), secret="env:RETRAIN")
         measure(engine, other, "b", check="volume")
         measure(engine, version_id, "b")
 
@@ -310,7 +308,7 @@ def test_without_the_policy_nobody_is_asked_any_more(engine: Engine, version_id:
     receiver.reply = lambda _: Reply(503)
     measure(engine, version_id, "b")
     run(engine)
-    remove_policy(engine, "delay")
+    remove_policy(engine, NOW, "delay")
 
     assert run(engine, NOW + timedelta(seconds=6)).sent == SendSummary()
     action = rows_of(engine, "action")[0]

@@ -12,6 +12,7 @@ from standardwebhooks import Webhook
 
 from app.core.delivery import Failed, Retry, Sent
 from app.core.errors import ConflictError, InvalidError, NotFoundError
+from app.core.retraining import Policy
 from app.core.webhooks import envelope
 from app.services.actions import send_due
 from app.services.policies import set_policy, show_policy
@@ -28,7 +29,7 @@ SETTINGS = Settings(allow_private_targets=True)
 SECRET = "whsec_" + base64.b64encode(b"a key of twenty-four byte").decode()
 ENVIRONMENT = {"RETRAIN": SECRET}
 WEBHOOK = {"url": "https://ci.example.org/retrain", "secret": "env:RETRAIN"}
-POLICY: dict[str, Any] = {"checks": ["volume"], "cooldown": timedelta(days=7), "minimum_new_labels": 0}
+POLICY = Policy(("volume",), timedelta(days=7), 0)
 
 
 def test_add_show_list_remove(engine: Engine) -> None:
@@ -69,7 +70,7 @@ def test_the_presets_are_named_when_one_is_unknown(engine: Engine) -> None:
 def test_a_policy_names_its_target_which_stays_while_it_does(engine: Engine) -> None:
     add_version(engine)
     add_target(engine, START, "ci", "webhook", WEBHOOK)
-    set_policy(engine, START, "delay", target="ci", **POLICY)
+    set_policy(engine, START, "delay", POLICY, target="ci")
 
     assert show_policy(engine, "delay").policy.target.name == "ci"
     assert list_targets(engine)[0].models == ("delay",)
@@ -82,9 +83,9 @@ def test_a_policy_has_either_a_target_or_an_address(engine: Engine) -> None:
     both: list[dict[str, Any]] = [{}, {"target": "ci", "webhook_url": WEBHOOK["url"], "secret": "env:RETRAIN"}]
     for wrong in both:
         with pytest.raises(InvalidError, match="give either a target or a webhook_url"):
-            set_policy(engine, START, "delay", **POLICY, **wrong)
+            set_policy(engine, START, "delay", POLICY, **wrong)
     with pytest.raises(NotFoundError, match="no target 'ci'"):
-        set_policy(engine, START, "delay", target="ci", **POLICY)
+        set_policy(engine, START, "delay", POLICY, target="ci")
 
 
 def test_a_test_says_that_it_is_one(engine: Engine) -> None:

@@ -20,6 +20,7 @@ from app.core.layout import Layout, build_layout, default_layout
 from app.core.model import Model, Source, Task, Version
 from app.core.profile import Profile
 from app.core.records import Scalar
+from app.core.retraining import Policy
 from app.core.sample import Sample, feature_values, finite_numbers
 from app.services.alerting import alert
 from app.services.catalogue import register_model, register_version
@@ -80,9 +81,7 @@ def _policy(engine: Engine, now: datetime) -> None:
         engine,
         now,
         "arrival-delay",
-        checks=["performance", "training_serving_skew"],
-        cooldown=timedelta(days=7),
-        minimum_new_labels=0,
+        Policy(("performance", "training_serving_skew"), timedelta(days=7), 0),
         webhook_url=f"http://127.0.0.1:{CLOSED_PORT}/retrain",
         secret=SECRET,
     )
