@@ -48,7 +48,7 @@ lock: ## Resolve the lock files after a change of pyproject.toml (ARGS=--upgrade
 	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
 	compile="$$tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header"; \
-	$$compile pyproject.toml --extra server --extra demo --group build --output-file requirements.lock $(ARGS); \
+	$$compile pyproject.toml --extra server --extra apprise --extra demo --group build --output-file requirements.lock $(ARGS); \
 	$$compile --group build --constraint requirements.lock --output-file requirements-build.lock $(ARGS); \
 	$$compile pyproject.toml --all-extras --group dev --constraint requirements.lock --output-file requirements-dev.lock $(ARGS)
 

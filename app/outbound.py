@@ -5,11 +5,13 @@ secrets (server-side request forgery). So a name is resolved here, every address
 connection goes to the very address that was checked: a name that resolves differently a moment later gains nothing.
 
 httpcore is used by itself because httpx logs every address in full, and the address of a Slack webhook is its secret.
+It logs what the other side says, who may quote what it was told: below the level of a warning its log is switched off.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,9 +51,10 @@ class OutboundClient:
     """
 
     def __init__(self, *, allow_private: bool, timeout: float = TIMEOUT_SECONDS) -> None:
-        self._allow_private = allow_private
+        self.allow_private = allow_private
         self._timeout = timeout
         self._tls = ssl.create_default_context()
+        logging.getLogger("httpcore").setLevel(logging.WARNING)
 
     def request(
         self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -86,7 +89,7 @@ class OutboundClient:
 
     def _check(self, host: str, address: str) -> None:
         kind = _refused(ipaddress.ip_address(address.partition("%")[0]))
-        if kind == "multicast" or (kind and not self._allow_private):
+        if kind == "multicast" or (kind and not self.allow_private):
             named = host if host == address else f"{host} resolves to {address}, which"
             hint = "" if kind == "multicast" else "; WATCHKEEPER_ALLOW_PRIVATE_TARGETS=true allows private targets"
             raise OutboundError(f"{named} is a {kind} address and not reached{hint}", permanent=True)

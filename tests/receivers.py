@@ -1,7 +1,12 @@
-"""Real servers on this machine, to send to: HTTP and SMTP, friendly, slow, failing, lying or gone."""
+"""Real servers on this machine, to send to: HTTP and SMTP, friendly, slow, failing, lying or gone.
+
+And what the services that channels speak to answer to a message, by what their documentation says they take.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import ssl
 import subprocess
@@ -10,10 +15,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -27,6 +35,10 @@ class Received:
     headers: Mapping[str, str]
     body: bytes
     method: str = "POST"
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,76 @@ def http_receiver(tls: ssl.SSLContext | None = None) -> Iterator[HttpReceiver]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def slack_webhook(request: Received) -> Reply:
+    """An incoming webhook of Slack: `ok`, or a code."""
+    return Reply(200, b"ok") if request.json.get("text") else Reply(400, b"no_text")
+
+
+def slack_api(request: Received) -> Reply:
+    """Slack's Web API: status 200 for whatever happened, and the truth in the body."""
+    if not request.headers.get("authorization", "").startswith("Bearer xoxb-"):
+        return Reply(200, b'{"ok": false, "error": "not_authed"}')
+    sent = request.json
+    if request.path.endswith("/chat.update"):
+        return Reply(200, json.dumps({"ok": True, "channel": sent["channel"], "ts": sent["ts"]}).encode())
+    stamp = f"1503435956.{hash(request.body) % 1_000_000:06}"
+    return Reply(200, json.dumps({"ok": True, "channel": "C0123ABCDEF", "ts": stamp}).encode())
+
+
+def pagerduty(request: Received) -> Reply:
+    """The Events API v2: 202 for an event that is whole, 400 with the errors for another."""
+    sent = request.json
+    whole = len(sent.get("routing_key", "")) == 32
+    if request.path == "/v2/enqueue":
+        action = sent.get("event_action")
+        whole &= action in {"trigger", "acknowledge", "resolve"} and 0 < len(sent.get("dedup_key", "")) <= 255
+        if action == "trigger":
+            head = sent["payload"]
+            whole &= 0 < len(head["summary"]) <= 1024 and bool(head["source"])
+            whole &= head["severity"] in {"critical", "error", "warning", "info"}
+    else:
+        whole &= request.path == "/v2/change/enqueue" and bool(sent["payload"]["summary"])
+    if not whole or len(request.body) > 512 * 1024:
+        return Reply(400, b'{"status": "invalid event", "message": "Event object is invalid", "errors": []}')
+    return Reply(202, b'{"status": "success", "message": "Event processed", "dedup_key": "k"}')
+
+
+def alertmanager(request: Received) -> Reply:
+    """The API v2 of Alertmanager: 200 without a body, or 400 with a text about the first alert that is wrong."""
+    for alert in request.json if request.path == "/api/v2/alerts" else [{}]:
+        times = [datetime.fromisoformat(alert[name]) for name in ("startsAt", "endsAt") if name in alert]
+        labels = alert.get("labels", {})
+        right = all(re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", name) and value for name, value in labels.items())
+        if not labels.get("alertname") or not right or times != sorted(times) or any(t.tzinfo is None for t in times):
+            return Reply(400, b'"start time must be before end time"')
+    return Reply(200, b"")
+
+
+def opsgenie(request: Received) -> Reply:
+    """The alert API: 202 and an id of the request, or 422 for what is over a limit."""
+    if not re.fullmatch("GenieKey .+", request.headers.get("authorization", "")):
+        return Reply(401, b'{"message": "Could not authenticate", "took": 0.001}')
+    sent, path = request.json, urlsplit(request.path)
+    limits = {"message": 130, "alias": 512, "description": 15000, "entity": 512, "source": 100, "note": 25000}
+    whole = all(len(sent.get(name, "")) <= limit for name, limit in limits.items())
+    if path.path == "/v2/alerts":
+        whole &= bool(sent["message"]) and sent["priority"] in {"P1", "P2", "P3", "P4", "P5"}
+    else:
+        whole &= bool(re.fullmatch("/v2/alerts/[^/]+/(close|acknowledge|notes)", path.path))
+        whole &= path.query == "identifierType=alias"
+    if not whole:
+        return Reply(422, b'{"message": "Request body is not processable", "took": 0.001}')
+    return Reply(202, b'{"result": "Request will be processed", "took": 0.107, "requestId": "43a29c5c"}')
+
+
+def teams(request: Received) -> Reply:
+    """A workflow that is started by a webhook: 202, and 413 for a card that Teams would not show."""
+    cards = [part for part in request.json["attachments"] if part["contentType"].endswith(".card.adaptive")]
+    if request.json["type"] != "message" or not cards or len(request.body) > 28 * 1024:
+        return Reply(413)
+    return Reply(202, b"")
 
 
 @contextmanager

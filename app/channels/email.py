@@ -17,17 +17,22 @@ from html import escape
 from threading import Timer
 from typing import ClassVar
 
-from app.core import messages
+from app.core import messages, plain_text
 from app.core.delivery import Answer, Failed, Retry, Sent, Traits
 from app.core.errors import InvalidError
-from app.core.messages import Message
+from app.core.messages import Kind, Message
+from app.core.plain_text import one_line
 from app.core.ports import Network, Resolve
+from app.core.severity import Severity
 
 TIMEOUT_SECONDS = 20.0
 """For each step of the conversation."""
 
 LONGEST_CONVERSATION_SECONDS = 60.0
 TEXT_LIMIT = 200
+LINES_LIMIT = 100_000
+"""In characters: what is longer is read on the dashboard."""
+
 _TLS_MODES = ("auto", "starttls", "ssl", "none")
 
 
@@ -141,29 +146,36 @@ def mail(channel: Email, message: Message) -> EmailMessage:
 
 
 def _plain(message: Message) -> str:
-    lines = [message.title, ""]
-    for line in message.lines:
-        subject = messages.subject_text(line.subject, line.segment)
-        lines.append(f"- {subject}: {messages.line_text(line)}" if subject else f"- {messages.line_text(line)}")
-    lines += [messages.more_text(message.more)] if message.more else []
-    lines += ["", *(f"{name}: {text}" for name, text in messages.facts(message))]
-    lines += ["", f"What to do: {message.advice}"] if message.advice else []
-    lines += ["", message.link] if message.link else []
-    return "\n".join(lines) + "\n"
+    return f"{one_line(message.title)}\n\n{plain_text.body(message, LINES_LIMIT)}\n"
+
+
+# Mail programs keep styles on the elements themselves, and turn light into dark by the two lines in the head.
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">
+<style>:root {{ color-scheme: light dark; supported-color-schemes: light dark; }}</style></head>
+<body style="font-family: system-ui, sans-serif; line-height: 1.4">
+<p style="border-left: 6px solid {colour}; padding-left: 10px; font-size: 18px; font-weight: bold">{title}</p>
+{parts}
+</body></html>
+"""
 
 
 def _html(message: Message) -> str:
-    rows = [
-        f"<tr><td><b>{escape(messages.subject_text(line.subject, line.segment))}</b></td>"
-        f"<td>{escape(messages.line_text(line))}</td></tr>"
-        for line in message.lines
-    ]
-    parts = [f"<h3>{escape(message.title)}</h3>", '<table cellpadding="4">', *rows, "</table>"]
-    parts += [f"<p>{messages.more_text(message.more)}</p>"] if message.more else []
-    parts += [f"<p>{'<br>'.join(f'{escape(name)}: {escape(text)}' for name, text in messages.facts(message))}</p>"]
+    lines = "".join(f"<li>{escape(line.removeprefix('- '))}</li>" for line in plain_text.fitting(message, LINES_LIMIT))
+    facts = "<br>".join(f"{escape(name)}: {escape(one_line(text))}" for name, text in messages.facts(message))
+    parts = [f"<ul>{lines}</ul>" if lines else "", f"<p>{facts}</p>" if facts else ""]
     parts += [f"<p><b>What to do:</b> {escape(message.advice)}</p>"] if message.advice else []
     parts += [f'<p><a href="{escape(message.link)}">Open in Watchkeeper</a></p>'] if message.link else []
-    return "<html><body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    title, colour = escape(one_line(message.title)), _colour(message)
+    return _PAGE.format(title=title, colour=colour, parts="\n".join(part for part in parts if part))
+
+
+def _colour(message: Message) -> str:
+    """Legible on white and on black."""
+    if message.kind is Kind.RESOLVED:
+        return "#2e9e4f"
+    return {Severity.CRITICAL: "#d9352b", Severity.WARNING: "#d97a00", Severity.INFO: "#3b7ddd"}[message.severity]
 
 
 def _refusals(refused: Mapping[str, tuple[int, bytes]]) -> str:
@@ -177,10 +189,8 @@ def _judge(where: str, code: int, text: bytes | str) -> Answer:
 
 
 def _shown(text: bytes | str) -> str:
-    """Foreign text on one line, printable, and not too long."""
-    words = (text.decode("utf-8", "replace") if isinstance(text, bytes) else text).split()
-    line = "".join(character for character in " ".join(words) if character.isprintable())
-    return line if len(line) <= TEXT_LIMIT else line[: TEXT_LIMIT - 1] + "…"
+    """What a server says, on one line and not too long."""
+    return one_line(text.decode("utf-8", "replace") if isinstance(text, bytes) else text, TEXT_LIMIT)
 
 
 def _is_this_machine(smtp: smtplib.SMTP) -> bool:

@@ -15,6 +15,10 @@ Resolve: TypeAlias = Callable[[str], str]
 class Network(Protocol):
     """The guarded way out; see `app.outbound`."""
 
+    @property
+    def allow_private(self) -> bool:
+        """Whether addresses beyond the public internet may be reached."""
+
     def request(
         self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> HttpAnswer:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.channels.slack import HEADER_LIMIT, SECTION_LIMIT, TOTAL_LIMIT, Slack, escaped, payload
+from app.channels.slack import Slack
+from app.core.block_kit import HEADER_LIMIT, SECTION_LIMIT, TOTAL_LIMIT, blocks_of, escaped
 from app.core.delivery import Answer, Failed, Retry, Sent
 from app.core.messages import Line
 from app.outbound import OutboundClient
@@ -36,14 +37,15 @@ def test_slack_takes_the_message(receiver: HttpReceiver) -> None:
     received = receiver.received[0]
     assert received.path == "/services/T/B/X"
     assert received.headers["content-type"] == "application/json"
-    assert json.loads(received.body) == payload(firing())
+    assert json.loads(received.body) == blocks_of(firing())
 
 
 def test_the_message_reads_from_top_to_bottom() -> None:
-    message = payload(firing(lines=2, more=3))
+    message = blocks_of(firing(lines=2, more=3))
 
     header, lines, advice, frame, actions = message["blocks"]
-    assert message["text"] == header["text"]["text"] == firing().title
+    assert message["text"] == firing().title
+    assert header["text"]["text"] == f"🟠 {firing().title}"
     assert lines["text"]["text"].splitlines() == [
         "• *feature_0*: 0.31, limit 0.1 (normed Wasserstein); above its limit",
         "• *feature_1*: 0.31, limit 0.1 (normed Wasserstein); above its limit",
@@ -58,19 +60,19 @@ def test_the_message_reads_from_top_to_bottom() -> None:
 
 
 def test_without_a_link_there_is_no_button() -> None:
-    assert [block["type"] for block in payload(replace(firing(), link=""))["blocks"]].count("actions") == 0
+    assert [block["type"] for block in blocks_of(replace(firing(), link=""))["blocks"]].count("actions") == 0
 
 
 def test_a_message_without_facts_holds_no_empty_text() -> None:
     test_message = replace(firing(), since=None, window=None, expected_rate=None, advice="", link="")
 
-    assert [block["type"] for block in payload(test_message)["blocks"]] == ["header", "section"]
+    assert [block["type"] for block in blocks_of(test_message)["blocks"]] == ["header", "section"]
 
 
 @pytest.mark.parametrize("lines", [0, 1, 20, 500])
 @pytest.mark.parametrize("text", ["short", "long " * 400, "&<>" * 500, "wide ✓ " * 300])
 def test_slacks_limits_hold(lines: int, text: str) -> None:
-    message = payload(replace(firing(lines, text, more=5), title=f"{text} title " * 3))
+    message = blocks_of(replace(firing(lines, text, more=5), title=f"{text} title " * 3))
 
     blocks = message["blocks"]
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
@@ -82,7 +84,7 @@ def test_slacks_limits_hold(lines: int, text: str) -> None:
 
 
 def test_no_line_is_dropped_in_silence() -> None:
-    shown = "\n".join(block["text"]["text"] for block in payload(firing(500, "x" * 300, more=5))["blocks"][1:-3])
+    shown = "\n".join(block["text"]["text"] for block in blocks_of(firing(500, "x" * 300, more=5))["blocks"][1:-3])
 
     lines = shown.splitlines()
     assert lines[-1] == f"and {505 - (len(lines) - 1)} more"
@@ -91,7 +93,7 @@ def test_no_line_is_dropped_in_silence() -> None:
 def test_nobody_is_pinged_and_no_link_is_forged() -> None:
     evil = Line("<!channel>", "<@U1>", 1.0, 0.5, "<http://evil|bank>", "a & b")
 
-    said = json.dumps(payload(replace(firing(), lines=(evil,), title="<!here>", advice="<!everyone>")))
+    said = json.dumps(blocks_of(replace(firing(), lines=(evil,), title="<!here>", advice="<!everyone>")))
 
     for forged in ("<!channel>", "<@U1>", "<http://evil", "<!here>", "<!everyone>", "a & b"):
         assert forged not in said
