@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpcore
 
 from app.core.delivery import HttpAnswer
+from app.core.errors import InvalidError
 
 TIMEOUT_SECONDS = 20.0
 """For a whole request, from the connection to the last byte of the answer."""
@@ -130,6 +131,17 @@ def check_url(url: str) -> SplitResult:
     if parts.username is not None:
         raise OutboundError("the address must not hold a user name or password", permanent=True)
     return parts
+
+
+def check_address(field: str, url: str) -> None:
+    """Raise InvalidError unless a request may go to the address, which somebody has configured in the field.
+
+    It is stored and shown as it is: no place for a secret.
+    """
+    try:
+        check_url(url)
+    except OutboundError as error:
+        raise InvalidError(field, "(not shown)" if "@" in url else url, str(error)) from None
 
 
 def _exchange(

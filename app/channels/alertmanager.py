@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from app.core.addresses import check_address
 from app.core.delivery import JSON, Answer, Sent, Traits, judge
 from app.core.messages import Kind, Message
 from app.core.plain_text import body, one_line
 from app.core.ports import Network, Resolve
+from app.outbound import check_address
 
 DESCRIPTION_LIMIT = 10_000
 

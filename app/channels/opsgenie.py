@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from app.core import messages
-from app.core.addresses import check_address
 from app.core.delivery import JSON, Answer, Sent, Traits, judge
 from app.core.messages import Kind, Message
 from app.core.plain_text import body, one_line
 from app.core.ports import Network, Resolve
 from app.core.severity import Severity
+from app.outbound import check_address
 
 MESSAGE_LIMIT = 130
 DESCRIPTION_LIMIT = 15_000

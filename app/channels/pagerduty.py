@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from app.core import messages
-from app.core.addresses import check_address
 from app.core.delivery import JSON, Answer, Sent, Traits, judge
 from app.core.messages import Kind, Message
 from app.core.plain_text import fitting, one_line
 from app.core.ports import Network, Resolve
+from app.outbound import check_address
 
 SUMMARY_LIMIT = 1024
 LINES_LIMIT = 20_000

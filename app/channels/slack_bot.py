@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from app.core.addresses import check_address
 from app.core.block_kit import blocks_of
 from app.core.delivery import Answer, Failed, HttpAnswer, Retry, Sent, Traits, judge, retry_after
 from app.core.errors import InvalidError
 from app.core.messages import Message
 from app.core.ports import Network, Resolve
+from app.outbound import check_address
 
 _CODE = re.compile(r"[a-z0-9_]{2,60}")
 _PASSING = frozenset(

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from app.core import messages
-from app.core.addresses import check_address
 from app.core.delivery import JSON, Answer, Retry, Traits, judge
 from app.core.messages import Kind, Message
 from app.core.ports import Network, Resolve
 from app.core.webhooks import signed_headers, signing_key
+from app.outbound import check_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ COMMANDS = {
     "scorecard": "insights:scorecard",
     "labels": "labels:labels",
     "report": "reports:report",
-    "channel": "actions:channel",
+    "channel": "channels:channel",
     "target": "targets:target",
     "policy": "policies:policy",
     "retraining": "retraining:retraining",

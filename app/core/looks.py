@@ -222,7 +222,7 @@ def _deliveries(facts: Facts) -> Iterator[Diagnosis]:
 def _channel_mend(place: Outbox) -> str:
     return (
         f"`watchkeeper channel test '{place.name}'` says what is wrong; "
-        f"to change it, `watchkeeper channel remove '{place.name}'` and `watchkeeper channel add` it again"
+        f"to change it, `watchkeeper channel set '{place.name}'`; then `watchkeeper channel retry '{place.name}'`"
     )
 
 

@@ -1,11 +1,10 @@
-"""Channels: add, list, try out and remove the ways in which people are told."""
+"""Channels: add, list, change and remove the ways in which people are told."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass
 from datetime import datetime
 from typing import Any
@@ -15,17 +14,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 import app.channels
-from app.core.delivery import Answer, Traits
+from app.core.delivery import Traits
 from app.core.errors import ConflictError, InvalidError, NotFoundError
-from app.core.messages import Kind, Line, Message
 from app.core.ports import Channel
 from app.core.registry import plugins
-from app.core.severity import Severity
-from app.outbound import OutboundClient
-from app.services.secrets import Secrets, check_reference
-from app.services.sending import attempt
-from app.settings import Settings
+from app.services.secrets import check_reference
 from app.storage import channels, outbox
+from app.storage.channels import StoredChannel
 from app.storage.engine import read, write
 from app.storage.outbox import Backlog
 
@@ -95,8 +90,37 @@ def add_channel(engine: Engine, now: datetime, name: str, kind: str, config: Map
         with write(engine) as connection:
             channels.add_channel(connection, name, kind, values, now)
     except IntegrityError:
-        raise ConflictError(f"there is a channel {name!r} already; remove it first to change it") from None
+        raise ConflictError(f"there is a channel {name!r} already; `watchkeeper channel set` changes it") from None
     return ChannelStatus(name, kind, values, Backlog())
+
+
+def set_channel(engine: Engine, name: str, config: Mapping[str, Any], unset: Collection[str] = ()) -> ChannelStatus:
+    """Change some fields of a channel, and give those in `unset` their defaults; what waits for it goes the new way.
+
+    Raises NotFoundError for an unknown channel, InvalidError that names the field for a value that is not allowed.
+    """
+    with write(engine) as connection:
+        stored = channels.find_channel(connection, name)
+        changed: Any = configure(stored.kind, {**_without(stored, unset), **config})
+        values = dataclasses.asdict(changed)
+        channels.set_config(connection, stored.id, values)
+        return ChannelStatus(name, stored.kind, values, outbox.backlogs(connection).get(stored.id, Backlog()))
+
+
+def _without(stored: StoredChannel, fields: Collection[str]) -> dict[str, Any]:
+    """The configuration without these fields. Raises InvalidError for one that there is not."""
+    for field in fields:
+        if field not in stored.config:
+            raise InvalidError("unset", field, f"the fields of {stored.kind} are {', '.join(stored.config)}")
+    return {field: value for field, value in stored.config.items() if field not in fields}
+
+
+def show_channel(engine: Engine, name: str) -> ChannelStatus:
+    """One channel as `list_channels` tells of it. Raises NotFoundError."""
+    with read(engine) as connection:
+        stored = channels.find_channel(connection, name)
+        backlog = outbox.backlogs(connection).get(stored.id, Backlog())
+        return ChannelStatus(stored.name, stored.kind, stored.config, backlog)
 
 
 def list_channels(engine: Engine) -> list[ChannelStatus]:
@@ -130,35 +154,3 @@ def retry_dead(engine: Engine, now: datetime, name: str) -> Revival:
         pending = outbox.revive(connection, stored.id, now)
         left = outbox.backlogs(connection).get(stored.id, Backlog())
     return Revival(pending, left.dead)
-
-
-def send_test(
-    engine: Engine, now: datetime, settings: Settings, name: str, *, environment: Mapping[str, str]
-) -> Answer:
-    """Send a real message through the channel at once; what the other side said. Raises NotFoundError."""
-    with read(engine) as connection:
-        stored = channels.find_channel(connection, name)
-    network = OutboundClient(allow_private=settings.allow_private_targets)
-    secrets = Secrets(environment)
-    message = _test_message(name, now)
-    return attempt(
-        lambda: configure(stored.kind, stored.config).send(message, network=network, resolve=secrets.resolve), secrets
-    )
-
-
-def _test_message(name: str, now: datetime) -> Message:
-    said = Line("", "", None, None, "", "Alerts will arrive here. Nothing is wrong: somebody tried the channel out.")
-    return Message(
-        id=uuid.uuid4().hex,
-        thread=uuid.uuid4().hex,
-        kind=Kind.NEWS,
-        severity=Severity.INFO,
-        title=f"Watchkeeper: a test of the channel {name}",
-        model="",
-        version="",
-        check="",
-        at=now,
-        since=None,
-        window=None,
-        lines=(said,),
-    )

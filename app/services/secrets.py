@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from app.core.errors import InvalidError, WatchkeeperError
 
@@ -62,11 +63,12 @@ def _read(path: str) -> str:
 
 
 def _spellings(secret: str) -> list[str]:
-    address = re.fullmatch(r"https?://[^/?]*(.*)", secret)
-    # Of an address what follows the host, of `Bearer abc` each word.
-    parts = re.split(r"[/?&=]+", address[1]) if address else secret.split()
+    # Of a web address what follows the host, of another one such as tgram://token/chat all, of `Bearer abc` each word.
+    address = re.fullmatch(r"(?:https?://[^/?]*|[\w+.-]+://)(.*)", secret)
+    parts = re.split(r"[/?&=:@]+", address[1]) if address else secret.split()
     return [
         secret,
+        quote(secret, safe=""),
         base64.b64encode(secret.encode()).decode(),
         *(part for part in parts if len(part) >= _SHORTEST_PART and part != "Bearer"),
     ]

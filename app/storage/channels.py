@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from app.core.errors import NotFoundError
 from app.storage.tables import channel
@@ -46,6 +46,11 @@ def channel_by_id(connection: Connection, channel_id: int) -> StoredChannel | No
     """The channel of that id; None when it has been removed."""
     row = connection.execute(select(channel).where(channel.c.id == channel_id)).one_or_none()
     return None if row is None else _channel(row)
+
+
+def set_config(connection: Connection, channel_id: int, config: Mapping[str, Any]) -> None:
+    """Give a channel other values; what waits for it stays."""
+    connection.execute(update(channel).where(channel.c.id == channel_id).values(config=dict(config)))
 
 
 def remove_channel(connection: Connection, channel_id: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import click
 
 import app.channels
 import app.core.checks
+from app.channels.apprise import WELL_KNOWN
 from app.cli import cli
 from app.core.looks import LOOKS
 from app.core.registry import plugins
@@ -89,11 +91,17 @@ def runbooks() -> str:
     return "\n".join(f"## {name}\n\n{built_in(name)}" for name in plugins(app.core.checks)).rstrip()
 
 
+def apprise_services() -> str:
+    """The schemes that Apprise is used for without further ado."""
+    return textwrap.fill(", ".join(f"`{scheme}`" for scheme in sorted(WELL_KNOWN)), 118)
+
+
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
     ("operating.md", "settings"): settings_table,
     ("operating.md", "looks"): looks_table,
     ("checks.md", "checks"): checks_table,
-    ("alerts.md", "channels"): channels_table,
+    ("channels/README.md", "channels"): channels_table,
+    ("channels/apprise.md", "apprise"): apprise_services,
     ("runbooks.md", "runbooks"): runbooks,
 }
 """(document, marker) -> what stands between `<!-- marker -->` and `<!-- /marker -->`."""

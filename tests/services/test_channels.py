@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from app.core.delivery import Failed, Retry, Sent
 from app.core.errors import ConflictError, InvalidError, NotFoundError
-from app.services import channels
-from app.services.channels import add_channel, configure, list_channels, remove_channel
-from app.settings import Settings
-from tests.receivers import Reply, http_receiver, smtp_receiver
-from tests.services.measured import START
+from app.services.alerting import alert
+from app.services.channels import add_channel, configure, list_channels, remove_channel, set_channel, show_channel
+from tests.services.measured import START, add_version, measure
 
-SETTINGS = Settings(allow_private_targets=True)
 MAIL = {"host": "mail.example.org", "sender": "w@example.org", "recipients": "a@example.org"}
 
 
@@ -70,27 +66,44 @@ def test_a_wrong_field_is_named_and_no_secret_repeated(kind: str, config: Mappin
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(NotFoundError, match="known are: email, slack"):
+    with pytest.raises(NotFoundError, match="known are: alertmanager, apprise, email, opsgenie, pagerduty, slack, "):
         configure("pigeon", {})
 
 
-def test_a_channel_can_be_tried_out(engine: Engine) -> None:
-    with http_receiver() as receiver, smtp_receiver() as smtp:
-        add_channel(engine, START, "ops", "slack", {"url": "env:SLACK"})
-        add_channel(engine, START, "mail", "email", {**MAIL, "host": "127.0.0.1", "port": smtp.port})
-        environment = {"SLACK": receiver.url()}
+def test_a_changed_channel_keeps_what_waits_for_it(engine: Engine) -> None:
+    add_channel(engine, START, "mail", "email", {**MAIL, "port": "2525", "username": "w", "password": "env:P"})
+    measure(engine, add_version(engine), "b")
+    alert(engine, START)
 
-        assert channels.send_test(engine, START, SETTINGS, "ops", environment=environment) == Sent()
-        assert channels.send_test(engine, START, SETTINGS, "mail", environment=environment) == Sent()
-        assert b"a test of the channel ops" in receiver.received[0].body
-        assert "a test of the channel mail" in smtp.mails[0]["subject"]
+    changed = set_channel(engine, "mail", {"host": "mx.example.org", "port": "465"}, ["username", "password"])
 
-        receiver.reply = lambda _: Reply(404, b"no_service")
-        tried = channels.send_test(engine, START, SETTINGS, "ops", environment=environment)
-        assert tried == Failed("answered HTTP 404 (no_service)")
+    assert changed == show_channel(engine, "mail")
+    expected = {**MAIL, "host": "mx.example.org", "port": 465, "tls": "auto", "username": "", "password": ""}
+    assert changed.config == expected
+    assert changed.backlog.pending == 1
 
-    assert channels.send_test(engine, START, SETTINGS, "ops", environment={}) == Retry(
-        "the secret env:SLACK is not set"
-    )
-    with pytest.raises(NotFoundError):
-        channels.send_test(engine, START, SETTINGS, "pos", environment={})
+
+@pytest.mark.parametrize(
+    ("values", "unset", "error"),
+    [
+        ({"port": "many"}, [], "port"),
+        ({"password": "hunter2"}, [], "password"),
+        ({"pasword": "hunter2"}, [], "pasword"),
+        ({}, ["host"], "host"),
+        ({}, ["hst"], "unset"),
+    ],
+)
+def test_a_wrong_change_changes_nothing(
+    engine: Engine, values: Mapping[str, str], unset: Sequence[str], error: str
+) -> None:
+    add_channel(engine, START, "mail", "email", MAIL)
+    before = show_channel(engine, "mail")
+
+    with pytest.raises(InvalidError) as caught:
+        set_channel(engine, "mail", values, unset)
+
+    assert caught.value.field == error
+    assert "hunter2" not in str(caught.value)
+    assert show_channel(engine, "mail") == before
+    with pytest.raises(NotFoundError, match="known are: mail"):
+        set_channel(engine, "male", {"host": "x"})
