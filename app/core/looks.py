@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from app.core.alerting import utc_text
+from app.core.alerting import Finding, utc_text
+from app.core.model import Outcome, Window
 from app.core.self_watch import Backlog, Diagnosis, Facts, JobFacts, Level, Outbox
+from app.core.severity import Severity
 
 LEAST_FREE_BYTES = 1 << 30
 LATE = timedelta(minutes=15)
@@ -32,6 +34,7 @@ class Look:
     """One thing to look at. `judge` gives nothing but what is not as it should be, or else says what is well.
 
     `why`: what becomes of the user's models while it stands badly. `database`: asks for a database that can be used.
+    `severity`: of the alert about it, while it does.
     """
 
     subject: str
@@ -39,6 +42,7 @@ class Look:
     why: str
     judge: Callable[[Facts], Iterator[Diagnosis] | Sequence[Diagnosis]]
     database: bool = True
+    severity: Severity = Severity.WARNING
 
 
 def diagnose(facts: Facts) -> list[Diagnosis]:
@@ -49,6 +53,32 @@ def diagnose(facts: Facts) -> list[Diagnosis]:
         if facts.database.usable or not look.database
         for diagnosis in look.judge(facts)
     ]
+
+
+def findings(diagnoses: Sequence[Diagnosis], now: datetime) -> list[Finding]:
+    """What is bad as breaches, for alerts about Watchkeeper itself: one for each thing that a look is about."""
+    severity = {look.subject: look.severity for look in LOOKS}
+    return [
+        Finding(
+            check=one.subject,
+            subject=one.about,
+            segment="",
+            outcome=Outcome.BREACH,
+            window=Window(now, now),
+            value=None,
+            limit=None,
+            statistic="",
+            reason=f"{one.what}. To mend it: {one.mend}",
+            declared=severity[one.subject],
+        )
+        for one in diagnoses
+        if one.level is Level.BAD
+    ]
+
+
+def advice_for(subject: str) -> str:
+    """What is at stake while it stands badly."""
+    return next((look.why for look in LOOKS if look.subject == subject), "")
 
 
 def _well(subject: str, what: str) -> list[Diagnosis]:
@@ -227,15 +257,12 @@ def _channel_mend(place: Outbox) -> str:
 
 
 def _retraining(facts: Facts) -> Iterator[Diagnosis]:
-    found = [
-        one
-        for place in facts.retraining
-        for one in _place("retraining", place, facts.now, f"`watchkeeper policy show {place.name}`; {_CORRECT}")
-    ]
+    found = [one for place in facts.retraining for one in _place("retraining", place, facts.now, _target_mend(place))]
     yield from found or _well("retraining", "every retraining request reached its target")
 
 
-_CORRECT = "correct its address or secret with `watchkeeper policy set`"
+def _target_mend(place: Outbox) -> str:
+    return f"`watchkeeper target test '{place.name}'` says what is wrong; see `watchkeeper target --help` to correct it"
 
 
 def _place(subject: str, place: Outbox, now: datetime, mend: str) -> list[Diagnosis]:
@@ -341,6 +368,7 @@ LOOKS: tuple[Look, ...] = (
         "nothing can be stored, and a full disk can damage what is",
         _data_folder,
         database=False,
+        severity=Severity.CRITICAL,
     ),
     Look(
         "database",
@@ -348,6 +376,7 @@ LOOKS: tuple[Look, ...] = (
         "no service can work",
         _database,
         database=False,
+        severity=Severity.CRITICAL,
     ),
     Look(
         "second_database",
@@ -367,18 +396,21 @@ LOOKS: tuple[Look, ...] = (
         "Does a worker lead, or does nothing wait for one?",
         "nothing is counted, judged or sent",
         _worker,
+        severity=Severity.CRITICAL,
     ),
     Look(
         "jobs",
         "Did each job go well at its last run, in time, and without hanging?",
         "what this job does is not done, and what builds on it is out of date",
         _jobs,
+        severity=Severity.CRITICAL,
     ),
     Look(
         "backlog",
         "Are new records counted within 15 minutes, and is what waits not growing?",
         "windows close late, and so do alerts come late",
         _backlog,
+        severity=Severity.CRITICAL,
     ),
     Look(
         "heartbeat",
@@ -391,6 +423,7 @@ LOOKS: tuple[Look, ...] = (
         "Is there a channel, and has each taken what was sent to it within an hour?",
         "people are not told of alerts",
         _deliveries,
+        severity=Severity.CRITICAL,
     ),
     Look(
         "retraining",

@@ -122,7 +122,7 @@ def _scheduler(worker: Worker, settings: Settings) -> BlockingScheduler:
             trigger,
             args=[jobs],
             # Whoever looks at the other jobs lets them begin first: after a long stop all of them are late.
-            next_run_time=datetime.now(UTC) + (LONGEST_TICK if Job.HEARTBEAT in jobs else timedelta(0)),
+            next_run_time=datetime.now(UTC) + (LONGEST_TICK if Job.WATCH in jobs else timedelta(0)),
             coalesce=True,
             max_instances=1,
             misfire_grace_time=int(tick.total_seconds()) + 1,

@@ -6,6 +6,7 @@ from functools import cache
 from typing import cast
 
 import app.core.checks
+from app.core import looks
 from app.core.case import FEATURE_LOOKBACK, Check
 from app.core.registry import plugins
 
@@ -34,6 +35,9 @@ def feature_lookback() -> int:
 
 
 def advice_for(check: str) -> str:
-    """What the check advises to do about a breach; empty when no such check is installed any more."""
+    """What the check advises to do about a breach, or what is at stake where Watchkeeper itself is in trouble.
+
+    Empty when no such check is installed any more.
+    """
     found = all_checks().get(check)
-    return found.advice if found else ""
+    return found.advice if found else looks.advice_for(check)

@@ -59,11 +59,14 @@ class _Group:
         return min((alert.known.heard_at for alert in notice.alerts if alert.known), default=None)
 
 
-def notify(engine: Engine, telling: Telling) -> int:
-    """Put every message that is due into the outbox; how many. Two processes at once tell no more than one."""
+def notify(engine: Engine, telling: Telling, *, itself: bool = False) -> int:
+    """Put every message that is due into the outbox; how many. Two processes at once tell no more than one.
+
+    `itself`: of alerts about Watchkeeper itself only.
+    """
     with read(engine) as connection:
         standing = silences.standing(connection)
-        groups = _groups(told.telling_alerts(connection), standing, telling)
+        groups = _groups(told.telling_alerts(connection, itself=itself), standing, telling)
     by_version: dict[int | None, list[_Group]] = defaultdict(list)
     for group in groups:
         by_version[group.version_id].append(group)

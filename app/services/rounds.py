@@ -26,6 +26,7 @@ from app.services.report_runs import make_reports
 from app.services.retraining import act
 from app.services.rollup import roll_up
 from app.services.schedule import ALL, FREQUENT, Job, slot_of
+from app.services.watch import watch
 from app.settings import Settings
 from app.storage.engine import read, write
 from app.storage.jobs import RunState, finish_run, has_run, prune_runs, start_run
@@ -129,6 +130,8 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
             return alert(
                 engine, now, public_url=settings.public_url, reports=settings.alert_reports, pace=pace(settings)
             )
+        case Job.WATCH:
+            return watch(engine, now, settings, environment=environment, pace=pace(settings))
         case Job.DELIVER:
             return deliver(engine, now, settings, environment=environment)
         case Job.ACT:

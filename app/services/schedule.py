@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from app.settings import Settings
 
-HEARTBEAT_SECONDS = 60
-"""Services that wait for a heartbeat count minutes."""
+SELF_WATCH_SECONDS = 60
+"""Services that wait for a heartbeat count minutes, and so does what is looked at."""
 
 
 class Job(StrEnum):
@@ -17,6 +17,7 @@ class Job(StrEnum):
     FOLD = "fold"
     EVALUATE = "evaluate"
     ALERT = "alert"
+    WATCH = "watch"
     DELIVER = "deliver"
     ACT = "act"
     REPORT = "report"
@@ -27,6 +28,8 @@ class Job(StrEnum):
 ALL = tuple(Job)
 FREQUENT = frozenset({Job.FOLD, Job.DELIVER})
 """Jobs that look every few seconds for something to do."""
+SELF_WATCH = frozenset({Job.WATCH, Job.HEARTBEAT})
+"""Jobs that look at the others."""
 JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
 AFTERWARDS = tuple(job for job in Job if job not in JUDGING)
 GROUPS: tuple[tuple[Job, ...], ...] = (
@@ -35,7 +38,7 @@ GROUPS: tuple[tuple[Job, ...], ...] = (
     (Job.DELIVER,),
     (Job.REPORT,),
     (Job.ROLL_UP,),
-    (Job.HEARTBEAT,),
+    (Job.WATCH, Job.HEARTBEAT),
 )
 """Jobs that run one after the other. Neither a long backlog to fold nor a long evaluation holds up the messages that
 wait to be sent, and a storm of messages to a slow channel holds up no evaluation."""
@@ -45,8 +48,8 @@ def interval(job: Job, settings: Settings) -> timedelta:
     """How often a job is to run."""
     if job in FREQUENT:
         return timedelta(seconds=settings.fold_interval_seconds)
-    if job is Job.HEARTBEAT:
-        return timedelta(seconds=max(HEARTBEAT_SECONDS, settings.work_interval_seconds))
+    if job in SELF_WATCH:
+        return timedelta(seconds=max(SELF_WATCH_SECONDS, settings.work_interval_seconds))
     return timedelta(seconds=settings.work_interval_seconds)
 
 

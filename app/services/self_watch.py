@@ -65,7 +65,7 @@ def read_work(connection: Connection, settings: Settings, now: datetime) -> Work
         jobs=tuple(job for job in _jobs(connection, settings) if job),
         backlog=self_watch.backlog(connection, Job.FOLD, now),
         channels=self_watch.channel_facts(connection, now),
-        retraining=self_watch.retraining_facts(connection, now),
+        retraining=self_watch.target_facts(connection, now),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, select, text
 
@@ -21,6 +22,7 @@ from app.storage.tables import (
     model,
     reference,
     refusal,
+    target,
     version,
 )
 from app.storage.unfolded import batches_waiting, waiting_since
@@ -71,15 +73,14 @@ def channel_facts(connection: Connection, now: datetime) -> tuple[Outbox, ...]:
     return tuple(_outbox(connection, delivery, delivery.c.channel_id, row.id, row.name, now) for row in places)
 
 
-def retraining_facts(connection: Connection, now: datetime) -> tuple[Outbox, ...]:
-    """How the retraining requests of each model that has any stand."""
-    models = select(model.c.id, model.c.name).where(model.c.id.in_(select(action.c.model_id).distinct()))
-    places = connection.execute(models.order_by(model.c.name)).all()
-    return tuple(_outbox(connection, action, action.c.model_id, row.id, row.name, now) for row in places)
+def target_facts(connection: Connection, now: datetime) -> tuple[Outbox, ...]:
+    """How the requests to each target stand."""
+    places = connection.execute(select(target.c.id, target.c.name).order_by(target.c.name)).all()
+    return tuple(_outbox(connection, action, action.c.target_id, row.id, row.name, now) for row in places)
 
 
 def _outbox(
-    connection: Connection, table: Table, place: Column[int], place_id: int, name: str, now: datetime
+    connection: Connection, table: Table, place: Column[Any], place_id: int, name: str, now: datetime
 ) -> Outbox:
     rows, mine = table.c, place == place_id
     newest_first = select(rows.id).where(mine).order_by(rows.id.desc()).limit(1)

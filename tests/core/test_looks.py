@@ -43,7 +43,7 @@ WELL = Facts(
     worker_leads=True,
     jobs=(job(), job("evaluate"), job("heartbeat")),
     channels=(Outbox("ops"),),
-    retraining=(Outbox("fraud"),),
+    retraining=(Outbox("training"),),
     good_keys=1,
     versions=1,
 )
@@ -173,8 +173,8 @@ SENTENCES: list[tuple[str, Facts, str, Level, str, str]] = [
     ),
     (
         "a retraining target that is gone",
-        replace(WELL, retraining=(Outbox("fraud", 1, None, "answered HTTP 410"),)),
-        *("retraining", Level.BAD, "fraud: 1 given up: answered HTTP 410", "watchkeeper policy show fraud"),
+        replace(WELL, retraining=(Outbox("training", 1, None, "answered HTTP 410"),)),
+        *("retraining", Level.BAD, "training: 1 given up: answered HTTP 410", "watchkeeper target test 'training'"),
     ),
     (
         "a secret that is not there",

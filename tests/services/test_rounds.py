@@ -39,6 +39,7 @@ def test_jobs_run_in_order_and_are_recorded_under_their_slot(engine: Engine) -> 
         (Job.FOLD, 10, RunState.DONE),
         (Job.EVALUATE, 0, RunState.DONE),
         (Job.ALERT, 0, RunState.DONE),
+        (Job.WATCH, 0, RunState.DONE),
         (Job.DELIVER, 10, RunState.DONE),
         (Job.ACT, 0, RunState.DONE),
         (Job.REPORT, 0, RunState.DONE),
@@ -58,7 +59,7 @@ def test_a_slot_is_worked_on_once_and_the_next_one_again(engine: Engine) -> None
     run(engine)
     assert run(engine, NOW + timedelta(seconds=1)).jobs == ()
     assert [one.job for one in run(engine, NOW + timedelta(seconds=2)).jobs] == [Job.FOLD, Job.DELIVER]
-    seldom = {Job.HEARTBEAT}  # once a minute, whatever the interval of the others
+    seldom = {Job.WATCH, Job.HEARTBEAT}  # once a minute, whatever the interval of the others
     half_a_minute = [one.job for one in run(engine, NOW + timedelta(seconds=17)).jobs]
     assert half_a_minute == [job for job in ALL if job not in seldom]
     assert [one.job for one in run(engine, NOW + timedelta(seconds=47)).jobs] == list(ALL)

@@ -1,0 +1,29 @@
+"""Watchkeeper's alerts about itself, in the same life as those about models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from app.core import looks
+from app.core.notifying import Pace
+from app.services.alerting import AlertSummary, alert_about_itself
+from app.services.checks import advice_for
+from app.services.notifying import Telling, notify
+from app.services.self_watch import read_facts
+from app.settings import Settings
+
+
+def watch(
+    engine: Engine, now: datetime, settings: Settings, *, environment: Mapping[str, str], pace: Pace
+) -> AlertSummary:
+    """Look at what `doctor` looks at: raise an alert about each thing that is bad, and end those that are over.
+
+    They are told at once, and not by the job that tells of models: it may be the one that hangs.
+    """
+    found = looks.findings(looks.diagnose(read_facts(engine, settings, now, environment)), now)
+    changed = alert_about_itself(engine, now, found)
+    told = notify(engine, Telling(now, pace, settings.public_url, advice_for, reports=False), itself=True)
+    return changed + AlertSummary(notifications=told)
