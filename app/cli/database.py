@@ -34,7 +34,7 @@ def db_upgrade(revision: str) -> None:
     click.echo(f"the database is at schema {migrate.current(engine)}")
 
 
-@db.command("downgrade")
+@db.command("downgrade", context_settings={"ignore_unknown_options": True})  # -1 is a revision here, and no option
 @click.argument("revision")
 @click.confirmation_option(prompt="A downgrade drops tables and columns with what they hold. Go on?")
 def db_downgrade(revision: str) -> None:

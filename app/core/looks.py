@@ -178,7 +178,7 @@ def _job(job: JobFacts, facts: Facts) -> list[Diagnosis]:
     # While the one before it works, a job is not late; one that hangs is told itself.
     busy = any(other.outcome == "running" and other.job in job.waits_for for other in facts.jobs)
     if job.outcome == "failed":
-        mend = "read the worker's log, then `watchkeeper run` tries it at once"
+        mend = f"read the worker's log{_JOB_MENDS.get(job.job, '')}; then `watchkeeper run` tries it at once"
         return _bad("jobs", f"{job.job} failed: {job.detail}{_last_done(job)}", mend, job.job)
     if job.outcome == "running" and not facts.worker_leads and age > patience:
         what = f"{job.job} began at {utc_text(job.started_at)} and its worker is gone"
@@ -192,6 +192,10 @@ def _job(job: JobFacts, facts: Facts) -> list[Diagnosis]:
         what = f"{job.job} last began at {utc_text(job.started_at)}, due every {_span(job.interval)}"
         return _bad("jobs", what, "restart the worker, and read its log", job.job)
     return []
+
+
+_REBUILD = "; `watchkeeper rebuild` counts damaged profiles anew"
+_JOB_MENDS = {"evaluate": _REBUILD, "roll_up": _REBUILD}
 
 
 def _last_done(job: JobFacts) -> str:
@@ -250,9 +254,10 @@ def _deliveries(facts: Facts) -> Iterator[Diagnosis]:
 
 
 def _channel_mend(place: Outbox) -> str:
+    name = f"'{place.name}'"
     return (
-        f"`watchkeeper channel test '{place.name}'` says what is wrong; "
-        f"to change it, `watchkeeper channel set '{place.name}'`; then `watchkeeper channel retry '{place.name}'`"
+        f"`watchkeeper channel test {name}` says what is wrong, `watchkeeper channel set {name}` changes it, and "
+        f"`watchkeeper channel retry {name}` sends again what was given up"
     )
 
 
