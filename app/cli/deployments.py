@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
-from app.cli.output import format_option, show
-from app.cli.parameters import TIME, author_option
+from app.cli.output import format_option, show, text
+from app.cli.parameters import DURATION, TIME, author_option
 from app.cli.session import database, now
 
 _COLUMNS = ("at", "model", "version", "from_stage", "to_stage", "kind", "author", "reason")
@@ -75,3 +76,56 @@ def rollback(
         return
     replaced = f" in place of {', '.join(done.replaces)}" if done.replaces else ""
     click.echo(f"{done.model}: version {done.version} {'would be' if dry_run else 'is'} live{replaced}")
+
+
+@rollback.group("policy")
+def rollback_policy() -> None:
+    """Let a model go back by itself when a deployment brings critical alerts; off until you set it."""
+
+
+@rollback_policy.command(
+    "set",
+    epilog="""\b
+Example:
+  watchkeeper rollback policy set fraud --check performance --check numerical_stability --within 24h""",
+)
+@click.argument("model")
+@click.option(
+    "--check", "checks", multiple=True, required=True, help="A check whose critical alert takes a version back."
+)
+@click.option("--within", type=DURATION, default="24h", show_default=True, help="For how long after a deployment.")
+@author_option
+def rollback_policy_set(model: str, checks: Sequence[str], within: timedelta, author: str) -> None:
+    """Let MODEL go back to the version before when one of these checks alarms soon after a deployment."""
+    from app.services.automatic_rollback import set_rollback_policy
+
+    with database() as engine:
+        set_rollback_policy(engine, now(), model, checks=checks, within=within, author=author)
+    click.echo(
+        f"{model} goes back by itself for {text(within)} after a deployment; `watchkeeper drill` shows if it can"
+    )
+
+
+@rollback_policy.command("show")
+@click.argument("model")
+@format_option
+def rollback_policy_show(model: str, format_: str) -> None:
+    """Show MODEL's policy."""
+    from app.services.automatic_rollback import rollback_policy as find
+
+    with database() as engine:
+        found = find(engine, model)
+    said = {"author": found.author, "set_at": found.set_at} if found else {}
+    rows = [{"model": model, **asdict(found.policy), **said}] if found else []
+    show(rows, format_, empty=f"{model} does not go back by itself; see `watchkeeper rollback policy set --help`")
+
+
+@rollback_policy.command("remove")
+@click.argument("model")
+def rollback_policy_remove(model: str) -> None:
+    """Let MODEL go back by itself no more."""
+    from app.services.automatic_rollback import remove_rollback_policy
+
+    with database() as engine:
+        remove_rollback_policy(engine, model)
+    click.echo(f"{model} goes back by itself no more")

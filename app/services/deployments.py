@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,12 @@ from sqlalchemy import Connection, Engine
 
 from app.core.deployments import Candidate, Change, Deployment, Kind, rollback_target
 from app.core.errors import ConflictError, InvalidError, NotFoundError
+from app.core.messages import Kind as News
+from app.core.messages import Line, Message
 from app.core.model import Model, Stage, Version
+from app.core.severity import Severity
 from app.services.stages import move
+from app.services.telling import tell
 from app.storage import catalogue, deployments
 from app.storage.engine import read, write
 from app.storage.references import with_reference
@@ -165,8 +170,32 @@ def _take_over(
 ) -> Takeover:
     replaces = () if beside else tuple(name for name in found.live if name != version)
     move(connection, found.version(version), Stage.LIVE, change, beside=beside)
+    if change.kind.goes_back:
+        tell(connection, _news(found.model.name, version, replaces, change), version_id=found.version(version).id)
     made = deployments.last_live_change(connection, found.model.id)
     return Takeover(found.model.name, version, replaces, change.kind, made)
+
+
+def _news(model: str, version: str, replaces: Sequence[str], change: Change) -> Message:
+    """What people are told of a rollback."""
+    back_from = f" from {', '.join(replaces)}" if replaces else ""
+    automatic = change.kind is Kind.AUTOMATIC
+    words = f"by {change.author}" + (f": {change.reason}" if change.reason else "")
+    return Message(
+        id=uuid.uuid4().hex,
+        thread=uuid.uuid4().hex,
+        kind=News.NEWS,
+        severity=Severity.WARNING if automatic else Severity.INFO,
+        title=f"{model}: {'went' if automatic else 'was taken'} back{back_from} to version {version}",
+        model=model,
+        version=version,
+        check="",
+        at=change.at,
+        since=None,
+        window=None,
+        lines=(Line("", "", None, None, "", words),),
+        advice=f"Look into version {', '.join(replaces)} before it is deployed again." if replaces else "",
+    )
 
 
 def said(author: str, reason: str) -> tuple[str, str]:

@@ -127,11 +127,13 @@ def replay(
         first = production_start(oldest, model.window.delta)
         recipe = load_recipes(connection, [version.id]).get(version.id)
         stored = tuple(one.override for one in list_overrides(connection, model.id))
+        going_back = recovery_of(connection, model) if version.stage is Stage.LIVE else None
     if first is None or recipe is None:
         return
     kept = recipe.stamp.kept_from(first)
     limits = (*tried, *stored)
-    whole = _Subject(model, version, recipe, first, kept, closed, baseline(engine, recipe), now, overrides=limits)
+    known = baseline(engine, recipe)
+    whole = _Subject(model, version, recipe, first, kept, closed, known, now, overrides=limits, recovery=going_back)
     parts = _with_segments(engine, whole)
     with read(engine) as connection:
         early = {one.segment: _early(connection, one) for one in parts}

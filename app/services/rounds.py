@@ -7,7 +7,7 @@ import re
 import socket
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from app.core.errors import WatchkeeperError
 from app.core.notifying import Pace
 from app.services.alerting import alert
+from app.services.automatic_rollback import roll_back_by_policy
 from app.services.delivery import deliver
 from app.services.evaluate import evaluate
 from app.services.fold import fold
@@ -121,27 +122,21 @@ def _run(
 
 
 def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment: Mapping[str, str]) -> object:
-    match job:
-        case Job.FOLD:
-            return fold(engine, now)
-        case Job.EVALUATE:
-            return evaluate(engine, now)
-        case Job.ALERT:
-            return alert(
-                engine, now, public_url=settings.public_url, reports=settings.alert_reports, pace=pace(settings)
-            )
-        case Job.WATCH:
-            return watch(engine, now, settings, environment=environment, pace=pace(settings))
-        case Job.DELIVER:
-            return deliver(engine, now, settings, environment=environment)
-        case Job.ACT:
-            return act(engine, now, settings, environment=environment)
-        case Job.REPORT:
-            return make_reports(engine, now, environment=environment)
-        case Job.ROLL_UP:
-            return roll_up(engine, now)
-        case Job.HEARTBEAT:
-            return beat(engine, now, settings, environment=environment)
+    work: Mapping[Job, Callable[[], object]] = {
+        Job.FOLD: lambda: fold(engine, now),
+        Job.EVALUATE: lambda: evaluate(engine, now),
+        Job.ALERT: lambda: alert(
+            engine, now, public_url=settings.public_url, reports=settings.alert_reports, pace=pace(settings)
+        ),
+        Job.WATCH: lambda: watch(engine, now, settings, environment=environment, pace=pace(settings)),
+        Job.ROLL_BACK: lambda: roll_back_by_policy(engine, now),
+        Job.DELIVER: lambda: deliver(engine, now, settings, environment=environment),
+        Job.ACT: lambda: act(engine, now, settings, environment=environment),
+        Job.REPORT: lambda: make_reports(engine, now, environment=environment),
+        Job.ROLL_UP: lambda: roll_up(engine, now),
+        Job.HEARTBEAT: lambda: beat(engine, now, settings, environment=environment),
+    }
+    return work[job]()
 
 
 def pace(settings: Settings) -> Pace:

@@ -18,6 +18,7 @@ class Job(StrEnum):
     EVALUATE = "evaluate"
     ALERT = "alert"
     WATCH = "watch"
+    ROLL_BACK = "roll_back"
     DELIVER = "deliver"
     ACT = "act"
     REPORT = "report"
@@ -34,7 +35,7 @@ JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
 AFTERWARDS = tuple(job for job in Job if job not in JUDGING)
 GROUPS: tuple[tuple[Job, ...], ...] = (
     (Job.FOLD,),
-    (Job.EVALUATE, Job.ALERT, Job.ACT),
+    (Job.EVALUATE, Job.ALERT, Job.ROLL_BACK, Job.ACT),
     (Job.DELIVER,),
     (Job.REPORT,),
     (Job.ROLL_UP,),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from app.storage.schema import metadata, model_id, version_id
+from app.storage.schema import Json, metadata, model_id, version_id
 from app.storage.types import UtcDateTime
 
 # Targets that are told of every change of what is live.
@@ -34,4 +34,15 @@ drill = Table(
     Column("rows", Integer, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Index("ix_drill_model_id_id", "model_id", "id"),
+)
+
+# Models that go back by themselves, where a deployment brings a critical alert of one of these checks.
+rollback_policy = Table(
+    "rollback_policy",
+    metadata,
+    Column("model_id", ForeignKey("model.id", ondelete="CASCADE"), primary_key=True),
+    Column("checks", Json, nullable=False),
+    Column("within_seconds", BigInteger, nullable=False),
+    Column("author", String(200), nullable=False, server_default=""),
+    Column("set_at", UtcDateTime, nullable=False),
 )

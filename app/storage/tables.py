@@ -38,6 +38,7 @@ target = acting.target
 
 drill = live.drill
 live_subscriber = live.live_subscriber
+rollback_policy = live.rollback_policy
 
 batch = records.batch
 correction = records.correction

@@ -38,7 +38,7 @@ class RollbackReady:
         for at in case.judged:
             window = case.windows[at]
             if known is None or case.version.stage is not Stage.LIVE:
-                reason = UNKNOWN if known is None else NOT_LIVE
+                reason = UNKNOWN if case.version.stage is Stage.LIVE else NOT_LIVE
                 for subject, statistic in _STATISTICS.items():
                     yield self._untold(window, subject, statistic, reason)
             else:
