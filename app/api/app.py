@@ -33,6 +33,7 @@ from app.api import (
     references,
     reports,
     retraining,
+    reviews,
     training_sets,
 )
 from app.api.context import Context, wall_clock
@@ -78,6 +79,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         drills,
         reports,
         retraining,
+        reviews,
         training_sets,
         health,
         openapi,

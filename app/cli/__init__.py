@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "training:export",
     "training-set": "training:training_set",
     "exclude": "training:exclude",
+    "review": "review:review",
     "measurements": "findings:measurements",
     "check": "gate:check",
     "profile": "profiles:profile",

@@ -25,6 +25,7 @@ from app.services.fold import fold
 from app.services.heartbeat import beat
 from app.services.report_runs import make_reports
 from app.services.retraining import act
+from app.services.review_fill import fill_queues
 from app.services.rollup import roll_up
 from app.services.schedule import ALL, FREQUENT, Job, slot_of
 from app.services.watch import watch
@@ -134,6 +135,7 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
         Job.ACT: lambda: act(engine, now, settings, environment=environment),
         Job.REPORT: lambda: make_reports(engine, now, environment=environment),
         Job.ROLL_UP: lambda: roll_up(engine, now),
+        Job.REVIEW: lambda: fill_queues(engine, now),
         Job.HEARTBEAT: lambda: beat(engine, now, settings, environment=environment),
     }
     return work[job]()

@@ -23,6 +23,7 @@ class Job(StrEnum):
     ACT = "act"
     REPORT = "report"
     ROLL_UP = "roll_up"
+    REVIEW = "review"
     HEARTBEAT = "heartbeat"
 
 
@@ -38,7 +39,7 @@ GROUPS: tuple[tuple[Job, ...], ...] = (
     (Job.EVALUATE, Job.ALERT, Job.ROLL_BACK, Job.ACT),
     (Job.DELIVER,),
     (Job.REPORT,),
-    (Job.ROLL_UP,),
+    (Job.ROLL_UP, Job.REVIEW),
     (Job.WATCH, Job.HEARTBEAT),
 )
 """Jobs that run one after the other. Neither a long backlog to fold nor a long evaluation holds up the messages that

@@ -50,6 +50,8 @@ uploaded_profile = records.uploaded_profile
 uploaded_source = records.uploaded_source
 training_set = training.training_set
 exclusion = training.exclusion
+review_setting = training.review_setting
+review_item = training.review_item
 
 model = Table(
     "model",

@@ -45,6 +45,7 @@ def test_jobs_run_in_order_and_are_recorded_under_their_slot(engine: Engine) -> 
         (Job.ACT, 0, RunState.DONE),
         (Job.REPORT, 0, RunState.DONE),
         (Job.ROLL_UP, 0, RunState.DONE),
+        (Job.REVIEW, 0, RunState.DONE),
         (Job.HEARTBEAT, 0, RunState.DONE),
     ]
     assert summary.jobs[0].detail == "batches=1 predictions=1 windows=1"
