@@ -6,7 +6,7 @@ What a page shows may therefore be `FRESH` old; a page asks again by itself ever
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.services import read_models
 from app.services.causes import Explanation, explain
 from app.services.checks import all_checks
 from app.services.read_models import activity, histogram, model_view, series
-from app.services.read_models.activity import RetrainingRequest, Undelivered
+from app.services.read_models.activity import Undelivered
 from app.services.read_models.fleet import ModelCard
 from app.services.read_models.histogram import Comparison
 from app.services.read_models.labels import ModelLabels, model_labels
@@ -27,15 +27,18 @@ from app.services.read_models.model_view import ModelView
 from app.services.read_models.segments import ModelSegments, model_segments
 from app.services.read_models.series import HeatMap, Series
 from app.services.reports import Contents, list_reports, report_contents
+from app.services.retraining_runs import Outcome, approve, list_runs, reject, send_again
 from app.services.scorecards import ModelScorecard, model_scorecard
 from app.settings import Settings, SettingsError
 from app.storage import migrate
 from app.storage.engine import open_engine
+from app.storage.retraining_runs import StoredRun
 
 FRESH = timedelta(seconds=20)
 REFRESH = timedelta(seconds=30)
 MOST_ANSWERS = 500
 MOST_REPORTS = 5
+MOST_RUNS = 50
 
 
 @st.cache_resource(show_spinner=False)
@@ -110,9 +113,18 @@ def open_alerts(model: str, version: str) -> list[dict[str, Any]]:
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
-def retraining_requests(model: str) -> list[RetrainingRequest]:
-    """The model's latest retraining requests."""
-    return activity.retraining_requests(_engine(), model)
+def retraining_runs(model: str | None = None) -> list[StoredRun]:
+    """The latest requests for retraining (of the model), newest first."""
+    return list_runs(_engine(), model, most=MOST_RUNS)
+
+
+def decide(action: str, run_id: str, author: str) -> Outcome:
+    """Approve, reject or send a run again in somebody's name; what is shown is read anew afterwards."""
+    decisions: dict[str, Callable[..., Outcome]] = {"approve": approve, "reject": reject, "send_again": send_again}
+    public_url = Settings.from_environment(os.environ).public_url
+    outcome = decisions[action](_engine(), datetime.now(UTC), run_id, author=author, public_url=public_url)
+    retraining_runs.clear()
+    return outcome
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

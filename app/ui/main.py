@@ -20,6 +20,7 @@ def _frame() -> None:
     pages = [
         st.Page("views/overview.py", title="Overview", default=True),
         st.Page("views/model.py", title="Model", url_path="model"),
+        st.Page("views/retraining.py", title="Retraining", url_path="retraining"),
         st.Page("views/reports.py", title="Reports", url_path="reports"),
         st.Page("views/scorecard.py", title="Scorecard", url_path="scorecard"),
     ]

@@ -479,28 +479,9 @@ class TestActivity:
         assert activity.undelivered(engine, "delay") == []  # not tried yet is no trouble
 
         deliver(engine, NOW, Settings(), environment={})
-        with write(engine) as connection:
-            connection.execute(
-                insert(tables.action).values(
-                    model_id=1,
-                    version_id=version,
-                    kind="retraining",
-                    webhook_id="msg_1",
-                    payload="{}",
-                    reason="accuracy fell",
-                    state="delivered",
-                    attempts=1,
-                    next_attempt_at=NOW,
-                    delivered_at=NOW,
-                    created_at=NOW,
-                )
-            )
-
         (trouble,) = activity.undelivered(engine, "delay")
         assert (trouble.channel, trouble.kind) == ("ops", "slack")
         assert "NO_SUCH_VARIABLE" in trouble.last_error
-        (request,) = activity.retraining_requests(engine, "delay")
-        assert (request.version, request.reason, request.state) == ("1", "accuracy fell", "delivered")
         assert activity.undelivered(engine)[0] == trouble
 
 

@@ -11,9 +11,12 @@ import pytest
 from sqlalchemy import URL, text
 from streamlit.testing.v1 import AppTest
 
+from app.core.delivery import Failed
 from app.services.reports import request_report
-from app.storage import migrate, reports
+from app.services.retraining_runs import list_runs, settled
+from app.storage import migrate, outbox, reports
 from app.storage.engine import engine_for, write
+from app.storage.outbox import SendState
 from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
 
 MAIN = Path(__file__).parents[2] / "app" / "ui" / "main.py"
@@ -161,7 +164,7 @@ class TestModel:
         shown = html(opened("model", model="arrival-delay"))
 
         assert "Not delivered to on-call after 1 attempt: smtp://127.0.0.1:9" in shown
-        assert "Retraining requests" in shown
+        assert "Retraining</h2>" in shown
         assert "cannot connect" in shown
 
     def test_a_link_chooses_version_check_feature_and_range(self, use_database: Use, fleet_template: Path) -> None:
@@ -314,3 +317,34 @@ def test_names_are_text_and_never_markup(use_database: Use, fleet_template: Path
     assert escape(HOSTILE) in shown
     assert HOSTILE_FEATURE not in shown
     assert escape(HOSTILE_FEATURE) in shown
+
+
+class TestRetraining:
+    def test_an_empty_database_says_how_to_begin(self, use_database: Use, sqlite_template: Path) -> None:
+        use_database(sqlite_template)
+
+        assert "watchkeeper policy set" in code(opened("retraining"))
+
+    def test_what_waits_is_decided_on_in_somebodys_name(
+        self, use_database: Use, fleet_template: Path, tmp_path: Path
+    ) -> None:
+        use_database(fleet_template)
+        engine = engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+        (run,) = list_runs(engine)
+        with write(engine) as connection:
+            outbox.give_up(connection, run.webhook_id, "HTTP 410 <b>gone</b>")
+            settled(connection, run.webhook_id, SendState.DEAD, Failed("HTTP 410 <b>gone</b>"), run.created_at, "")
+
+        app = opened("retraining")
+        assert "HTTP 410 &lt;b&gt;gone&lt;/b&gt;" in html(app)
+        assert "◆ failed" in html(app)
+        (button,) = app.button
+        assert (button.label, button.disabled) == ("Send again", True)
+        app.text_input[0].set_value("ann").run()
+        app.button[0].click().run()
+
+        assert not app.exception
+        assert "arrival-delay 2: sent again by ann." in html(app)
+        assert not app.button
+        assert list_runs(engine)[0].state == "requested"
+        engine.dispose()

@@ -1,4 +1,4 @@
-"""What was done about it: retraining requests, and everything that could not be delivered."""
+"""Everything that could not be delivered."""
 
 from __future__ import annotations
 
@@ -15,20 +15,6 @@ DELIVERED = "delivered"
 
 
 @dataclass(frozen=True, slots=True)
-class RetrainingRequest:
-    """One request and what became of it: `state` is pending, delivered or dead."""
-
-    version: str
-    reason: str
-    state: str
-    attempts: int
-    last_error: str
-    created_at: datetime
-    delivered_at: datetime | None
-    next_attempt_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Undelivered:
     """A message that a channel has not accepted after at least one attempt."""
 
@@ -40,21 +26,6 @@ class Undelivered:
     last_error: str
     created_at: datetime
     next_attempt_at: datetime
-
-
-def retraining_requests(engine: Engine, model: str, *, most: int = 10) -> list[RetrainingRequest]:
-    """The model's latest requests, newest first."""
-    action = tables.action.c
-    names = ("reason", "state", "attempts", "last_error", "created_at", "delivered_at", "next_attempt_at")
-    with read(engine) as connection:
-        query = (
-            select(tables.version.c.name, *(action[name] for name in names))
-            .join_from(tables.action, tables.version, tables.version.c.id == action.version_id)
-            .where(action.model_id == find_model(connection, model).id, action.kind == "retraining")
-            .order_by(action.created_at.desc(), action.id.desc())
-            .limit(most)
-        )
-        return [RetrainingRequest(*row) for row in connection.execute(query)]
 
 
 def undelivered(engine: Engine, model: str | None = None, *, most: int = 20) -> list[Undelivered]:

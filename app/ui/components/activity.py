@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from app.services.read_models.activity import RetrainingRequest, Undelivered
+from app.core.retraining_run import RunState
+from app.services.read_models.activity import Undelivered
+from app.storage.retraining_runs import StoredRun
 from app.ui.components import wording
 from app.ui.components.alerts import failure_text
 from app.ui.components.html import Html, element, table
 
-_STATES = {"delivered": "● delivered", "pending": "◌ waiting", "dead": "◆ given up"}
+_STATES = {
+    RunState.WAITING: "◌ waits for approval",
+    RunState.REQUESTED: "◌ requested",
+    RunState.ACCEPTED: "◌ accepted",
+    RunState.RUNNING: "◌ running",
+    RunState.SUCCEEDED: "● succeeded",
+    RunState.FAILED: "◆ failed",
+    RunState.TIMED_OUT: "◆ timed out",
+    RunState.CANCELLED: "○ cancelled",
+}
 
 
-def requests(found: Sequence[RetrainingRequest]) -> Html:
-    """The requests as a table, newest first."""
-    return table(
-        ("Requested", "Version", "Why", "Delivery"),
-        [(wording.moment(one.created_at), one.version, one.reason, _delivery(one)) for one in found],
-    )
+def runs(found: Sequence[StoredRun], *, with_model: bool = False) -> Html:
+    """Runs as a table, newest first."""
+    model = ("Model",) if with_model else ()
+    head = ("Requested", *model, "Version", "State", "Since", "Why", "New version", "Error")
+    return table(head, [_row(one, with_model) for one in found])
 
 
-def _delivery(request: RetrainingRequest) -> str:
-    state = _STATES.get(request.state, request.state)
-    if request.delivered_at is not None:
-        return f"{state} {wording.moment(request.delivered_at)}"
-    attempts = wording.plural(request.attempts, "attempt")
-    return f"{state}, {attempts}: {request.last_error}" if request.last_error else state
+def _row(run: StoredRun, with_model: bool) -> list[str]:
+    requested, since = wording.moment(run.created_at), wording.moment(run.changed_at)
+    attempts = f" ({wording.plural(run.attempts, 'attempt')})" if run.last_error else ""
+    error = (run.last_error or run.poll_error) + attempts
+    named = [run.model] if with_model else []
+    return [requested, *named, run.version, _STATES[run.state], since, run.reason, run.new_version, error]
 
 
 def troubles(found: Sequence[Undelivered]) -> Html:

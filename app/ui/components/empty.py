@@ -89,3 +89,14 @@ def no_reports() -> None:
         "watchkeeper report create --model churn --since 2026-11-01 --until 2026-11-08\nwatchkeeper run",
         language="bash",
     )
+
+
+def no_retraining() -> None:
+    """Nothing was asked for."""
+    st.text("Nothing has been asked for yet. Say which alerts of a model ask for retraining, and whom:")
+    st.code(
+        "watchkeeper target add training --preset webhook --set url=https://ci.example.org/retrain \\\n"
+        "    --set secret=env:RETRAIN_SECRET\n"
+        "watchkeeper policy set churn --check performance --target training",
+        language="bash",
+    )

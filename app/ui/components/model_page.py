@@ -134,10 +134,10 @@ def _alerts(view: ModelView) -> None:
 
 def _done(view: ModelView) -> None:
     """What was done about it, and what could not be said to anybody."""
-    requests = data.retraining_requests(view.model.name)
-    st.html(title("Retraining requests", "" if requests else "None so far."))
-    if requests:
-        st.html(activity.requests(requests))
+    runs = data.retraining_runs(view.model.name)
+    st.html(title("Retraining", "" if runs else "Nothing was asked for so far."))
+    if runs:
+        st.html(activity.runs(runs))
     troubles = data.undelivered(view.model.name)
     if troubles:
         st.html(join(title("Messages that did not arrive"), activity.troubles(troubles)))
