@@ -12,7 +12,7 @@ from app.api.answers import json_answer
 from app.api.context import Shared
 from app.core.silences import Matcher, Silence, Weekly
 from app.services import acknowledging, read_models, silences
-from app.services.read_models.alert_rows import alert_with_history
+from app.services.alert_page import alert_page
 
 router = APIRouter(prefix="/v1", tags=["results"])
 
@@ -86,10 +86,13 @@ def alerts(
     return json_answer(read_models.alerts(context.engine, datetime.now(UTC), model=model, all_=all))
 
 
-@router.get("/alerts/{identity}", summary="One alert and its history")
+@router.get("/alerts/{identity}", summary="Everything about an alert")
 def one_alert(identity: int, context: Shared) -> Response:
-    """The row of the alert with its `history`: each change with its reason, and when people were told of it."""
-    return json_answer(alert_with_history(context.engine, identity, datetime.now(UTC)))
+    """The row of the alert with the ids of the `others` of its check, its likely causes, what changed around its
+    beginning (`timeline`), its runbook, the `messages` about its check with what became of each on every channel, and
+    its `history`: each change with its reason, and when people were told of it.
+    """
+    return json_answer(alert_page(context.engine, identity, datetime.now(UTC)).as_dict())
 
 
 @router.post("/alerts/{identity}/acknowledge", summary="Take an alert in hand")

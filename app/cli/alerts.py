@@ -7,18 +7,13 @@ from typing import Any
 
 import click
 
-from app.cli.output import as_json, format_option, show, text
+from app.cli.output import as_json, format_option, show
 from app.cli.parameters import author_option
 from app.cli.session import database, now
 
 COLUMNS = [
     *("id", "status", "severity", "model", "version", "check", "subject", "segment", "since"),
     *("value", "limit", "acknowledged_by", "reason"),
-]
-HISTORY_COLUMNS = ["at", "old_state", "new_state", "told_at", "reason"]
-FACTS = [
-    *("model", "version", "check", "subject", "segment", "status", "severity", "since", "changed_at"),
-    *("value", "limit", "reason", "acknowledged_by", "acknowledged_comment", "silenced_by", "notified_at", "advice"),
 ]
 
 
@@ -32,7 +27,7 @@ def alert() -> None:
 @click.option("--all", "all_", is_flag=True, help="Resolved and pending ones too.")
 @format_option
 def alert_list(model: str | None, all_: bool, format_: str) -> None:
-    """List the open alerts."""
+    """List the open alerts, the worst first."""
     from app.services.read_models import alerts
 
     with database() as engine:
@@ -50,19 +45,13 @@ Examples:
 @click.argument("identity", metavar="ID", type=int)
 @format_option
 def alert_show(identity: int, format_: str) -> None:
-    """Show alert ID with all its changes, and when people were told of them."""
-    from app.services.read_models.alert_rows import alert_with_history
+    """Say everything about alert ID: how bad, why, what changed around then, what to do, who was told."""
+    from app.cli.alert_text import alert_text
+    from app.services.alert_page import alert_page
 
     with database() as engine:
-        found = alert_with_history(engine, identity, now())
-    if format_ == "json":
-        click.echo(as_json(found))
-        return
-    for name in FACTS:
-        if found[name] not in ("", None):
-            click.echo(f"{name.replace('_', ' ')}: {text(found[name])}")
-    click.echo()
-    show(found["history"], "text", columns=HISTORY_COLUMNS)
+        page = alert_page(engine, identity, now())
+    click.echo(as_json(page.as_dict()) if format_ == "json" else alert_text(page))
 
 
 def _holding(command: Callable[..., Any]) -> Callable[..., Any]:

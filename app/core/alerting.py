@@ -14,6 +14,7 @@ from app.core.judgement import windows_waited
 from app.core.model import Outcome, Window
 from app.core.overrides import SET_BY
 from app.core.severity import Severity, severity_of
+from app.core.urgency import urgency
 
 
 class State(StrEnum):
@@ -85,6 +86,11 @@ class Finding:
     def severity(self) -> Severity:
         """How bad it is, were it a breach."""
         return self.declared or severity_of(self._excess, limit_was_set=SET_BY in self.reason)
+
+    @property
+    def urgency(self) -> tuple[float, float, str, str]:
+        """What lists are sorted by, the worst first."""
+        return urgency(self.severity, self.excess, self.subject, self.segment)
 
     @property
     def lasted(self) -> int:

@@ -73,7 +73,7 @@ class Message:
     `id` is the same however often the message is sent; `thread` is the same for all messages of this check and
     version, so that mail programs can show them together. `more` counts the subjects beyond `lines`; `remaining` those
     of the thread that are in breach after this change, which is what a resolve leaves open. `note` says why it is told
-    now.
+    now, `runbook` where to read what to do.
     """
 
     id: str
@@ -96,6 +96,7 @@ class Message:
     report: str = ""
     remaining: int = 0
     note: str = ""
+    runbook: str = ""
 
     @property
     def ends(self) -> bool:
@@ -126,6 +127,7 @@ def compose(
     report: str = "",
     remaining: int = 0,
     note: str = "",
+    runbook: str = "",
 ) -> Message:
     """One message about all `findings` (at least one, all of the same check), the worst first.
 
@@ -134,7 +136,7 @@ def compose(
     `causes` are the likely ones in words, the likeliest first; the first MOST_CAUSES are told of what fires. `report`
     is where a report about it is going to be, `remaining` how many subjects of the check are in breach now.
     """
-    ordered = sorted(findings, key=lambda found: (-found.severity.rank, -found.excess, found.subject, found.segment))
+    ordered = sorted(findings, key=lambda found: found.urgency)
     newest = max(ordered, key=lambda found: found.window.start)
     rates = [found.expected_rate for found in ordered if found.expected_rate is not None]
     return Message(
@@ -158,6 +160,7 @@ def compose(
         report=report,
         remaining=remaining,
         note=note,
+        runbook=runbook if kind.alarms else "",
     )
 
 
@@ -205,6 +208,8 @@ def facts(message: Message) -> list[tuple[str, str]]:
         rows.append(("Likely causes", "; ".join(message.causes)))
     if message.report:
         rows.append(("Report", message.report))
+    if message.runbook:
+        rows.append(("Runbook", message.runbook))
     if message.expected_rate is not None:
         rows.append(("Expected false breaches", f"{message.expected_rate:.2g} per window and subject"))
     return rows

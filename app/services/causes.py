@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from app.core.checks.multivariate_drift import NAMED_SHARE, moved_together
 from app.core.checks.multivariate_drift import PLUGIN as MULTIVARIATE
 from app.core.errors import InvalidError
 from app.core.fold import WHOLE
+from app.core.importance import Importance
 from app.core.model import Model, Outcome, Version, Window
 from app.services.baselines import read_baseline
 from app.services.read_models.choice import choose_version
@@ -26,6 +28,7 @@ from app.storage.tables import measurement, profile
 
 NO_BREACH = "no check whose causes could be ranked is in breach"
 NOTHING_JUDGED = "cannot tell: no window has been judged yet; run `watchkeeper run`"
+NOT_EXPLAINED = "causes of this check are not ranked: what it measures is itself where to look"
 NO_IMPORTANCE = (
     "importance is not known: the reference was stored without a sample of its rows, or with too few scores and "
     "labels; import it again"
@@ -79,8 +82,21 @@ def explain(
         importance = find_importance(connection, chosen.id)
         check, start = breach
         causes = causes_of(connection, chosen.id, Window(start, start + found.window.delta), check)
+    return Explanation(found.name, chosen.name, check, start, tuple(causes), _note(importance))
+
+
+def _note(importance: Mapping[str, Importance]) -> str:
     known = any(one.weight is not None for one in importance.values())
-    return Explanation(found.name, chosen.name, check, start, tuple(causes), "" if known else NO_IMPORTANCE)
+    return "" if known else NO_IMPORTANCE
+
+
+def explain_window(
+    connection: Connection, version_id: int, window: Window, check: str, segment: str
+) -> tuple[list[Cause], str]:
+    """The likely causes in that window, and what the ranking had to do without or why there is none."""
+    if check not in EXPLAINED:
+        return [], NOT_EXPLAINED
+    return causes_of(connection, version_id, window, check, segment), _note(find_importance(connection, version_id))
 
 
 def causes_of(connection: Connection, version_id: int, window: Window, check: str, segment: str = WHOLE) -> list[Cause]:
@@ -120,11 +136,24 @@ def _breach(
     breaches = {row.check: row.start for row in connection.execute(query.group_by(_m.check))}
     if not breaches:
         return None
-    # A check that was in breach long ago explains nothing about now.
-    newest = max(breaches.values())
-    order = [name for name in EXPLAINED if name in breaches]
-    recent = [name for name in order if newest - breaches[name] <= model.label_delay + model.window.delta]
-    return recent[0], breaches[recent[0]]
+    # What is in breach still comes before what is over, and what was in breach long ago explains nothing about now.
+    lasting = breaches if window is not None else _lasting(connection, version, breaches)
+    newest = max(lasting.values())
+    order = [name for name in EXPLAINED if name in lasting]
+    recent = [name for name in order if newest - lasting[name] <= model.label_delay + model.window.delta]
+    return recent[0], lasting[recent[0]]
+
+
+def _lasting(connection: Connection, version: Version, breaches: dict[str, datetime]) -> dict[str, datetime]:
+    """Those of the breaches after which the check has judged no window yet; all of them when it has after each."""
+    judged = select(_m.check, func.max(_m.window_start).label("start")).where(
+        _m.version_id == version.id,
+        _m.segment == "",
+        _m.outcome != Outcome.NOT_EVALUATED.value,
+        _m.check.in_(breaches),
+    )
+    newest = {row.check: row.start for row in connection.execute(judged.group_by(_m.check))}
+    return {check: start for check, start in breaches.items() if newest[check] == start} or breaches
 
 
 def _readings(connection: Connection, version_id: int, window_start: datetime, segment: str) -> list[Reading]:

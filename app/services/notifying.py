@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Engine
 
@@ -19,6 +18,7 @@ from app.core.severity import worst
 from app.core.silences import Identity, Silence, hush
 from app.services.alert_reports import request_report
 from app.services.causes import causes_of
+from app.services.runbooks import where_to_read
 from app.services.telling import audience, tell
 from app.storage import alerts, outbox, silences, told
 from app.storage.engine import read, write
@@ -109,7 +109,9 @@ def _notify(
 
 def _tell(connection: Connection, group: _Group, notice: Notice, causes: Sequence[str], telling: Telling) -> None:
     report = _report(connection, group, notice, telling)
-    message = _message(group, notice, causes, report, telling)
+    names = group.identity
+    runbook = where_to_read(connection, telling.public_url, names.model, names.check)
+    message = _message(group, notice, causes, report, runbook, telling)
     to = _channels(connection, group, notice)
     notification_id = tell(connection, message, version_id=group.version_id, to=to)
     told.mark_told(connection, notice.what, [alert.id for alert in notice.alerts], notification_id, telling.now)
@@ -134,7 +136,9 @@ def _channels(connection: Connection, group: _Group, notice: Notice) -> Sequence
     return outbox.channels_that_heard(connection, thread, heard_at)
 
 
-def _message(group: _Group, notice: Notice, causes: Sequence[str], report: str, telling: Telling) -> Message:
+def _message(
+    group: _Group, notice: Notice, causes: Sequence[str], report: str, runbook: str, telling: Telling
+) -> Message:
     findings = [_shown(one) for one in group.told(notice)]
     names, check = group.identity, group.identity.check
     severity = worst(alert.severity for alert in notice.alerts)
@@ -150,7 +154,8 @@ def _message(group: _Group, notice: Notice, causes: Sequence[str], report: str, 
         at=telling.now,
         since=min((found.since for found in findings if found.since), default=None),
         advice=telling.advice_for(check),
-        link=_link(telling.public_url, group.identity),
+        link=_link(telling.public_url, group.told(notice)),
+        runbook=runbook,
         causes=causes,
         report=report,
         note=_note(group, notice),
@@ -202,8 +207,9 @@ def _report(connection: Connection, group: _Group, notice: Notice, telling: Tell
     return f"{url}/reports?id={report_id}" if url else f"watchkeeper report show {report_id}"
 
 
-def _link(public_url: str, names: Identity) -> str:
-    if not public_url or not names.model:
+def _link(public_url: str, told: Sequence[TellingAlert]) -> str:
+    """The page of the worst of the alerts, from where the way leads to the others."""
+    if not public_url:
         return ""
-    query = urlencode({"model": names.model, "version": names.version, "check": names.check})
-    return f"{public_url.rstrip('/')}/model?{query}"
+    worst = min(told, key=lambda one: one.finding.urgency)
+    return f"{public_url.rstrip('/')}/alert?id={worst.standing.id}"

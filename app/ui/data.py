@@ -14,9 +14,14 @@ import streamlit as st
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.errors import NotFoundError
-from app.services import read_models
+from app.core.errors import NotFoundError, WatchkeeperError
+from app.core.fold import WHOLE
+from app.core.silences import Matcher, Silence
+from app.services import acknowledging, read_models, silences
+from app.services.alert_page import AlertPage
+from app.services.alert_page import alert_page as read_alert_page
 from app.services.causes import Explanation, explain
+from app.services.channels import list_channels, retry_dead
 from app.services.checks import all_checks
 from app.services.read_models import activity, histogram, model_view, series
 from app.services.read_models.activity import Undelivered
@@ -28,6 +33,7 @@ from app.services.read_models.segments import ModelSegments, model_segments
 from app.services.read_models.series import HeatMap, Series
 from app.services.reports import Contents, list_reports, report_contents
 from app.services.retraining_runs import Outcome, approve, list_runs, reject, send_again
+from app.services.runbooks import Guidance, find_guidance
 from app.services.scorecards import ModelScorecard, model_scorecard
 from app.settings import Settings, SettingsError
 from app.storage import migrate
@@ -79,10 +85,15 @@ def model(name: str, version: str | None) -> ModelView | None:
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
 def check_series(
-    version_id: int, check: str, since: datetime, until: datetime, subjects: Sequence[str] | None = None
+    version_id: int,
+    check: str,
+    since: datetime,
+    until: datetime,
+    subjects: Sequence[str] | None = None,
+    segment: str = WHOLE,
 ) -> list[Series]:
-    """The check's series in [since, until)."""
-    return series.series(_engine(), version_id, check, since=since, until=until, subjects=subjects)
+    """The check's series in [since, until), of all rows or a segment."""
+    return series.series(_engine(), version_id, check, since=since, until=until, subjects=subjects, segment=segment)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
@@ -108,8 +119,43 @@ def comparison(version_id: int, feature: str, since: datetime, until: datetime) 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
 def open_alerts(model: str, version: str) -> list[dict[str, Any]]:
-    """The firing alerts of one version."""
-    return [row for row in read_models.alerts(_engine(), model=model) if row["version"] == version]
+    """The open alerts of one version."""
+    return [row for row in alerts(ended=False) if (row["model"], row["version"]) == (model, version)]
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def alerts(*, ended: bool) -> list[dict[str, Any]]:
+    """The open alerts, or every one that there ever was, the worst first."""
+    return read_models.alerts(_engine(), datetime.now(UTC), all_=ended)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def alert_page(identity: int) -> AlertPage | None:
+    """Everything about one alert; None when there is no such one."""
+    try:
+        return read_alert_page(_engine(), identity, datetime.now(UTC))
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def has_channels() -> bool:
+    """Whether anybody is told of alerts."""
+    return bool(list_channels(_engine()))
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def guidance(model: str, check: str) -> Guidance:
+    """The runbook of the check; of a model that there is none of, the check's own."""
+    try:
+        return find_guidance(_engine(), model, check)
+    except NotFoundError:
+        return find_guidance(_engine(), "", check)
+
+
+def check_names() -> list[str]:
+    """The checks that are installed."""
+    return list(all_checks())
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
@@ -176,6 +222,46 @@ def reports() -> list[dict[str, Any]]:
 def report(report_id: int) -> Contents:
     """A finished report."""
     return report_contents(_engine(), report_id)
+
+
+def acknowledge(identity: int, author: str, comment: str, *, group: bool) -> str:
+    """Take the alert in hand; what is wrong with that, or ""."""
+    return _done(
+        lambda: acknowledging.acknowledge(_engine(), datetime.now(UTC), [identity], **_said(author, comment, group))
+    )
+
+
+def unacknowledge(identity: int, author: str, comment: str, *, group: bool) -> str:
+    """Give the alert back; what is wrong with that, or ""."""
+    return _done(
+        lambda: acknowledging.unacknowledge(_engine(), datetime.now(UTC), [identity], **_said(author, comment, group))
+    )
+
+
+def _said(author: str, comment: str, group: bool) -> dict[str, Any]:
+    return {"author": author, "comment": comment, "group": group}
+
+
+def silence(matcher: Matcher, duration: timedelta, author: str, comment: str) -> str:
+    """Tell nobody of what fits, from now on for so long; what is wrong with that, or ""."""
+    now = datetime.now(UTC)
+    return _done(lambda: silences.add_silence(_engine(), now, Silence(matcher, now, now + duration, author, comment)))
+
+
+def retry_channel(channel: str) -> str:
+    """Let what was given up on the channel be sent again; what is wrong with that, or ""."""
+    return _done(lambda: retry_dead(_engine(), datetime.now(UTC), channel))
+
+
+def _done(act: Callable[[], object]) -> str:
+    """Do it and forget what pages knew of alerts; what is wrong with it, or ""."""
+    try:
+        act()
+    except WatchkeeperError as error:
+        return str(error)
+    for known in (alerts, alert_page, open_alerts, overview, undelivered):
+        known.clear()
+    return ""
 
 
 def question(check: str) -> str:

@@ -19,10 +19,14 @@ def _frame() -> None:
     st.logo(str(HERE / "static" / "icon.png"), size="large")
     pages = [
         st.Page("views/overview.py", title="Overview", default=True),
+        st.Page("views/alerts.py", title="Alerts", url_path="alerts"),
         st.Page("views/model.py", title="Model", url_path="model"),
         st.Page("views/retraining.py", title="Retraining", url_path="retraining"),
         st.Page("views/reports.py", title="Reports", url_path="reports"),
         st.Page("views/scorecard.py", title="Scorecard", url_path="scorecard"),
+        # Where links lead: of no use without the alert or the check that they name.
+        st.Page("views/alert.py", title="Alert", url_path="alert", visibility="hidden"),
+        st.Page("views/runbook.py", title="Runbook", url_path="runbook", visibility="hidden"),
     ]
     page = st.navigation(pages, position="top")
     problem = data.database_problem()

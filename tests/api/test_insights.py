@@ -82,3 +82,16 @@ def test_the_timeline_is_rows_by_time_and_kind(client: TestClient, engine: Engin
     wrong = client.get("/v1/models/delay/timeline", params={"kind": "weather"})
     assert (wrong.status_code, wrong.json()["field"]) == (422, "kind")
     assert client.get("/v1/models/nobody/timeline").status_code == 404
+
+
+def test_an_alert_by_its_id(client: TestClient, engine: Engine) -> None:
+    measure(engine, add_version(engine), "ob")
+    alert(engine, START + 9 * DAY)
+    (listed,) = client.get("/v1/alerts").json()
+
+    found = client.get(f"/v1/alerts/{listed['id']}").json()
+
+    assert (found["model"], found["subject"], found["others"]) == ("delay", "age", [])
+    assert found["causes"][0]["text"] == "age: 2.0 times its limit (importance unknown)"
+    assert found["messages"][0]["title"].endswith("breached for age")
+    assert client.get("/v1/alerts/99").status_code == 404

@@ -37,8 +37,8 @@ def test_an_alert_is_taken_in_hand_and_given_back(run: Run, engine: Engine) -> N
     done = run("alert", "ack", str(row["id"]), "--group", "--author", "ann", "--comment", "on it")
     assert done.stdout == "acknowledged by ann: 1, 2\n"
     shown = run("alert", "show", "1").stdout
-    assert "status: acknowledged\n" in shown
-    assert "acknowledged by ann: on it" in shown
+    assert "training_serving_skew of age is acknowledged (warning)" in shown
+    assert "Who has it\n  ann: on it" in shown
     assert "in breach since the window of 2026-03-01 00:00 UTC" in shown
 
     assert json.loads(run("alert", "unack", "1", "--author", "ann", "--json").stdout) == [{"id": 1}]

@@ -15,10 +15,11 @@ from app.core.model import Outcome, Window
 from app.core.severity import Severity
 from app.core.silences import Matcher, Silence
 from app.services.acknowledging import acknowledge, unacknowledge
+from app.services.alert_page import alert_page
 from app.services.alerting import AlertSummary, alert, alert_about_itself
 from app.services.catalogue import change_model
 from app.services.channels import add_channel
-from app.services.read_models.alert_rows import alert_with_history, alerts
+from app.services.read_models.alert_rows import alerts
 from app.services.silences import add_silence, end_silence, list_silences, weekly
 from app.storage import outbox, tables
 from app.storage.engine import write
@@ -133,7 +134,7 @@ def test_what_is_given_back_is_told_again(engine: Engine, version_id: int) -> No
 
     assert [message.kind for message in told(engine)] == [Kind.FIRING, Kind.ACKNOWLEDGED, Kind.FIRING]
     assert told(engine)[2].note == "nobody has it in hand any more"
-    reasons = [row["reason"] for row in alert_with_history(engine, 1, NOW)["history"]]
+    reasons = [row["reason"] for row in alert_page(engine, 1, NOW).history]
     assert reasons[1:] == ["acknowledged by ann", "given back by ann: not my table"]
 
 
@@ -241,7 +242,7 @@ def test_what_came_and_went_in_silence_is_history_alone(engine: Engine, version_
 
     assert alert(engine, NOW + 3 * HOUR) == AlertSummary()
     assert told(engine) == []
-    assert [row["new_state"] for row in alert_with_history(engine, 1, NOW)["history"]] == ["firing", "resolved"]
+    assert [row["new_state"] for row in alert_page(engine, 1, NOW).history] == ["firing", "resolved"]
 
 
 def test_the_end_of_what_people_knew_is_told_after_the_silence(engine: Engine, version_id: int) -> None:

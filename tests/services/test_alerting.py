@@ -111,7 +111,9 @@ def test_one_message_per_check_and_kind_the_worst_first(engine: Engine, version_
     skew = told["training_serving_skew"]
     assert [line.subject for line in skew.lines] == ["worst", "bad", "mild"]
     assert skew.title == "delay 1: training_serving_skew breached for worst and 2 more"
-    assert skew.link == "https://watch.example.org/model?model=delay&version=1&check=training_serving_skew"
+    worst = next(row for row in rows_of(engine, "alert") if row["subject"] == "worst")
+    assert skew.link == f"https://watch.example.org/alert?id={worst['id']}"
+    assert skew.runbook == "https://watch.example.org/runbook?check=training_serving_skew&model=delay"
     assert skew.advice == all_checks()["training_serving_skew"].advice
     assert skew.expected_rate == 0.003
     assert told["volume"].lines[0].segment == "carrier=UA"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Engine, Row, and_, select
 
+from app.core.fold import WHOLE
 from app.core.model import Outcome
 from app.storage import tables
 from app.storage.engine import read
@@ -67,9 +68,11 @@ def series(
     since: datetime,
     until: datetime,
     subjects: Sequence[str] | None = None,
+    segment: str = WHOLE,
 ) -> list[Series]:
     """The series of the check's subjects (None: all, by name) over the windows that start in [since, until)."""
-    query = select(tables.measurement).where(_of(version_id, check, since, until)).order_by(_measurement.window_start)
+    chosen = _of(version_id, check, since, until, segment)
+    query = select(tables.measurement).where(chosen).order_by(_measurement.window_start)
     if subjects is not None:
         query = query.where(_measurement.subject.in_(subjects))
     rows: dict[str, list[Row[*tuple[Any, ...]]]] = {}
@@ -103,11 +106,11 @@ def heat_map(
     )
 
 
-def _of(version_id: int, check: str, since: datetime, until: datetime) -> ColumnElement[bool]:
+def _of(version_id: int, check: str, since: datetime, until: datetime, segment: str = WHOLE) -> ColumnElement[bool]:
     return and_(
         _measurement.version_id == version_id,
         _measurement.check == check,
-        _measurement.segment == "",
+        _measurement.segment == segment,
         _measurement.window_start >= since,
         _measurement.window_start < until,
     )

@@ -63,10 +63,15 @@ def timeline(engine: Engine, model: str, since: datetime, until: datetime, kinds
         if kind not in set(EventKind):
             raise InvalidError("kind", kind, f"allowed are {', '.join(EventKind)}")
     with read(engine) as connection:
-        found = find_model(connection, model)
-        span = Span(found, tuple(list_versions(connection, found.id)), since, until)
-        events = [event for source in SOURCES for event in source(connection, span)]
-    return in_order(event for event in events if since <= event.at < until and (not kinds or event.kind in kinds))
+        events = events_of(connection, find_model(connection, model), since, until)
+    return [event for event in events if not kinds or event.kind in kinds]
+
+
+def events_of(connection: Connection, model: Model, since: datetime, until: datetime) -> list[Event]:
+    """Every event of the model in [since, until), the oldest first."""
+    span = Span(model, tuple(list_versions(connection, model.id)), since, until)
+    events = [event for source in SOURCES for event in source(connection, span)]
+    return in_order(event for event in events if since <= event.at < until)
 
 
 def _deployments(connection: Connection, span: Span) -> Iterator[Event]:

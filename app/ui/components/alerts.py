@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from app.core.messages import ITSELF
 from app.ui.components import wording
 from app.ui.components.html import Html, element, table
 
 
 def section(alerts: Sequence[Mapping[str, Any]], advice: Callable[[str], str]) -> Html:
-    """One notice per check, what matters most first."""
+    """One notice per check, what matters most first; `alerts` come in their order, the worst first."""
     by_check: dict[str, list[Mapping[str, Any]]] = {}
     for alert in alerts:
         by_check.setdefault(alert["check"], []).append(alert)
@@ -20,16 +20,16 @@ def section(alerts: Sequence[Mapping[str, Any]], advice: Callable[[str], str]) -
 
 
 def _notice(check: str, rows: list[Mapping[str, Any]], advice: str) -> Html:
-    rows = sorted(rows, key=_excess, reverse=True)
     starts = [row["since"] for row in rows if row["since"] is not None]
     subjects = len({row["subject"] for row in rows})  # one may fire in several segments
     what = "feature" if check in wording.FEATURE_CHECKS else "measure"
+    title = wording.check_title(check) + (f": {wording.plural(subjects, what)}" if len(rows) > 1 else "")
     return element(
         "div",
         element(
             "h4",
             element("span", "◆ ", aria_hidden="true"),
-            wording.check_title(check) + (f": {wording.plural(subjects, what)}" if len(rows) > 1 else ""),
+            element("a", title, href=f"alert?id={rows[0]['id']}", target="_self"),
             element("span", f" since {wording.start_of_window(min(starts))}", class_="wk-since") if starts else None,
         ),
         element("p", _why(check, rows[0])),
@@ -40,10 +40,15 @@ def _notice(check: str, rows: list[Mapping[str, Any]], advice: str) -> Html:
     )
 
 
+def name_of(alert: Mapping[str, Any]) -> str:
+    """The model and version that the alert is about, or Watchkeeper itself."""
+    return f"{alert['model']} {alert['version']}" if alert["model"] else ITSELF
+
+
 def _why(check: str, row: Mapping[str, Any]) -> str:
     """One alert in a line."""
     value, limit = (wording.number(check, row["subject"], row[name]) for name in ("value", "limit"))
-    return f"{_subject(check, row)} {value}, limit {limit}: {row['reason']}"
+    return f"{wording.alert_subject(row)} {value}, limit {limit}: {row['reason']}"
 
 
 def _others(check: str, rows: Sequence[Mapping[str, Any]]) -> Html | None:
@@ -53,18 +58,12 @@ def _others(check: str, rows: Sequence[Mapping[str, Any]]) -> Html | None:
     return element("details", element("summary", f"All {len(rows)}, the worst first"), _table(check, rows))
 
 
-def _excess(row: Mapping[str, Any]) -> float:
-    """How far the value lies from its limit, in either direction."""
-    value, limit = row["value"], row["limit"]
-    return abs(math.log(abs(value / limit))) if value and limit and math.isfinite(value) else math.inf
-
-
 def _table(check: str, rows: Sequence[Mapping[str, Any]]) -> Html:
     return table(
         ("What", "Value", "Limit", "Why"),
         [
             (
-                _subject(check, row),
+                wording.alert_subject(row),
                 *(wording.number(check, row["subject"], row[name]) for name in ("value", "limit")),
                 row["reason"],
             )
@@ -72,11 +71,6 @@ def _table(check: str, rows: Sequence[Mapping[str, Any]]) -> Html:
         ],
         numbers={1, 2},
     )
-
-
-def _subject(check: str, row: Mapping[str, Any]) -> str:
-    title = wording.subject_title(check, row["subject"])
-    return f"{title} ({row['segment']})" if row["segment"] else title
 
 
 def _delivery_lines(rows: Sequence[Mapping[str, Any]]) -> list[Html]:

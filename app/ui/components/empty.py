@@ -100,3 +100,24 @@ def no_retraining() -> None:
         "watchkeeper policy set churn --check performance --target training",
         language="bash",
     )
+
+
+def no_alerts(*, narrowed: bool, channels: bool) -> None:
+    """Nothing fires, or nothing of what was asked for."""
+    if narrowed:
+        st.text("No alert fits these filters.")
+        return
+    st.text(
+        "Nothing fires. The worker looks at every window that has closed and raises an alert when one is in breach; "
+        "where no worker runs, this does it once:"
+    )
+    st.code("watchkeeper run", language="bash")
+    if not channels:
+        st.text("Alerts are shown here alone, because there is no channel yet. To be told in Slack, for example:")
+        st.code("watchkeeper channel add ops --kind slack --set url=env:SLACK_WEBHOOK_URL", language="bash")
+
+
+def no_such_alert(wanted: str) -> None:
+    """The address names no alert, or one that is not there."""
+    _title("No such alert", f"There is no alert “{wanted}”." if wanted else "The address names no alert.")
+    st.page_link("views/alerts.py", label="All alerts")

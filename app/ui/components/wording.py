@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.core.checks.schema import NEW_FEATURES
 from app.core.model import Outcome
@@ -105,6 +107,12 @@ def subject_title(check: str, subject: str) -> str:
     if name:
         return f"{measure.capitalize()} of {name}"
     return _SUBJECTS.get(subject, subject.replace("_", " ").capitalize()) if subject else check_title(check)
+
+
+def alert_subject(alert: Mapping[str, Any]) -> str:
+    """What an alert is about, with the segment where it is of one."""
+    title = subject_title(alert["check"], alert["subject"])
+    return f"{title} ({alert['segment']})" if alert["segment"] else title
 
 
 def _measure_and_class(check: str, subject: str) -> tuple[str, str]:

@@ -1,0 +1,96 @@
+"""Who has an alert, and the ways to take it in hand, give it back, or silence it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import streamlit as st
+
+from app.core.silences import Matcher
+from app.services.alert_page import AlertPage
+from app.ui import data
+from app.ui.components import wording
+from app.ui.components.html import element
+
+DURATIONS = {
+    "1 hour": timedelta(hours=1),
+    "4 hours": timedelta(hours=4),
+    "1 day": timedelta(days=1),
+    "1 week": timedelta(days=7),
+    "4 weeks": timedelta(days=28),
+}
+SUBJECT, CHECK, MODEL = "This alert alone", "All of this check and model", "All of this model"
+
+
+def section(page: AlertPage) -> None:
+    """Who has it, then what can be done about that."""
+    st.html(element("p", _who_has_it(page), class_="wk-holder"))
+    if page.alert["state"] not in ("firing", "acknowledged"):
+        return
+    with st.container(horizontal=True, key="actions"):
+        held = page.alert["state"] == "acknowledged"
+        with st.popover("Give it back" if held else "Acknowledge", type="secondary" if held else "primary"):
+            _hold(page, held=held)
+        with st.popover("Silence"):
+            _silence(page)
+
+
+def _who_has_it(page: AlertPage) -> str:
+    alert = page.alert
+    if alert["silenced_by"]:
+        return f"Nobody is told: {alert['silenced_by']}."
+    if not alert["acknowledged_by"]:
+        return "Nobody has it in hand." if alert["state"] == "firing" else ""
+    comment = f": {alert['acknowledged_comment']}" if alert["acknowledged_comment"] else ""
+    when = f" since {wording.moment(alert['acknowledged_at'])}" if alert["acknowledged_at"] else ""
+    return f"✓ {alert['acknowledged_by']} has it in hand{when}{comment}."
+
+
+def _hold(page: AlertPage, *, held: bool) -> None:
+    """Acknowledge, or give back."""
+    with st.form("hold", border=False):
+        author, comment = _author(), st.text_input("Comment", placeholder="What is being done, or why")
+        others = len(page.group) - 1
+        group = others > 0 and st.checkbox(f"And the {others} others of this check", value=True)
+        if st.form_submit_button("Give it back" if held else "I have it in hand"):
+            act = data.unacknowledge if held else data.acknowledge
+            _do(lambda: act(page.alert["id"], author, comment, group=group))
+
+
+def _silence(page: AlertPage) -> None:
+    """Tell nobody for a while."""
+    with st.form("silence", border=False):
+        author, comment = _author(), st.text_input("Comment", placeholder="Why nobody need be told")
+        scope = st.selectbox("What", [SUBJECT, CHECK, MODEL] if page.model else [SUBJECT, CHECK])
+        duration = st.selectbox("For how long", list(DURATIONS), index=1)
+        if st.form_submit_button("Silence"):
+            _do(lambda: data.silence(matcher(page, scope), DURATIONS[duration], author, comment))
+
+
+def matcher(page: AlertPage, scope: str) -> Matcher:
+    """What a silence of this scope is about."""
+    alert = page.alert
+    model = alert["model"] or ""
+    if scope == MODEL:
+        return Matcher(model=model)
+    if scope == CHECK:
+        return Matcher(model=model, check=alert["check"])
+    return Matcher(model=model, check=alert["check"], subject=alert["subject"], segment=alert["segment"] or "")
+
+
+def _author() -> str:
+    """Who does it; asked once, then remembered while the page is open."""
+    name: str = st.text_input("Your name", value=st.session_state.get("author", ""))
+    if name:
+        st.session_state["author"] = name
+    return name
+
+
+def _do(act: Callable[[], str]) -> None:
+    """Do it and show the page anew; what cannot be done is said."""
+    problem = act()
+    if problem:
+        st.error(problem)
+    else:
+        st.rerun()
