@@ -279,6 +279,17 @@ def _place(subject: str, place: Outbox, now: datetime, mend: str) -> list[Diagno
     return []
 
 
+def _retraining_runs(facts: Facts) -> Iterator[Diagnosis]:
+    for run in facts.failed_runs:
+        ended = "timed out" if run.state == "timed_out" else "failed"
+        what = f"{run.model}: its newest retraining run {ended} at {utc_text(run.at)}"
+        again = f"`watchkeeper retraining start {run.model}` asks again"
+        mend = f"`watchkeeper retraining show {run.run}` says what happened; {again}"
+        yield from _bad("retraining_runs", what, mend, run.model)
+    if not facts.failed_runs:
+        yield from _well("retraining_runs", "no model's newest retraining run failed")
+
+
 def _secrets(facts: Facts) -> Iterator[Diagnosis]:
     for missing in facts.missing_secrets:
         mend = "set it in the environment of the worker (and of this command, to look again)"
@@ -435,6 +446,12 @@ LOOKS: tuple[Look, ...] = (
         "Has each retraining request reached its target within an hour?",
         "a model that has degraded is not trained anew",
         _retraining,
+    ),
+    Look(
+        "retraining_runs",
+        "Did each model's newest retraining run of the last week come to an end that is none of failure or silence?",
+        "a model that has degraded is not replaced",
+        _retraining_runs,
     ),
     Look(
         "secrets",

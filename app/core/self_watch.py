@@ -99,6 +99,16 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRun:
+    """The newest retraining run of a model, where nothing came of it: `state` is failed or timed_out."""
+
+    model: str
+    run: str
+    state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MissingSecret:
     """Something that is configured (`owner`, e.g. `channel ops`) names a secret that is not there."""
 
@@ -150,6 +160,7 @@ class Facts:
     backlog: Backlog = Backlog()
     channels: tuple[Outbox, ...] = ()
     retraining: tuple[Outbox, ...] = ()
+    failed_runs: tuple[FailedRun, ...] = ()
     missing_secrets: tuple[MissingSecret, ...] = ()
     clients: tuple[ClientFacts, ...] = ()
     refused: Mapping[str, int] = field(default_factory=dict)

@@ -73,11 +73,22 @@ def alert(
     Doing it twice, or in two processes at once, changes and tells no more. `public_url` is the dashboard's address as
     people reach it; without it messages carry no link. `reports`: ask for a report of the windows in breach when
     quality or skew is told.
+
+    Raises ExceptionGroup, once all others are decided and told, with the error of every version that could not be: each
+    carries the names of its model and version as a note.
     """
     with read(engine) as connection:
         versions = alerts.measured_versions(connection)
-    changed = sum((_alert_version(engine, version, now) for version in versions), AlertSummary())
+    changed, failures = AlertSummary(), list[Exception]()
+    for version in versions:
+        try:
+            changed += _alert_version(engine, version, now)
+        except Exception as error:  # noqa: BLE001  what is damaged in one version must not keep the others' alerts back
+            error.add_note(f"model {version.model!r} version {version.version!r}")
+            failures.append(error)
     told = notify(engine, Telling(now, pace or Pace(), public_url, advice_for, reports))
+    if failures:
+        raise ExceptionGroup(f"the alerts of {len(failures)} versions could not be decided", failures)
     return changed + AlertSummary(notifications=told)
 
 

@@ -39,6 +39,7 @@ def _with_database(connection: Connection, known: Facts, settings: Settings, env
     return replace(
         known,
         **read_work(connection, settings, known.now),
+        failed_runs=self_watch.failed_runs(connection, known.now),
         missing_secrets=tuple(_missing_secrets(connection, environment)),
         clients=self_watch.client_facts(connection, known.now - RECENTLY),
         refused=self_watch.refusals(connection, known.now - 2 * RECENTLY),

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, select, text
 
-from app.core.self_watch import Backlog, ClientFacts, JobFacts, Outbox
+from app.core.retraining_run import RunState as RetrainingState
+from app.core.self_watch import Backlog, ClientFacts, FailedRun, JobFacts, Outbox
 from app.storage.jobs import RunState
 from app.storage.outbox import SendState
 from app.storage.tables import (
@@ -22,12 +23,14 @@ from app.storage.tables import (
     model,
     reference,
     refusal,
+    retraining_run,
     target,
     version,
 )
 from app.storage.unfolded import batches_waiting, waiting_since
 
 TREND = timedelta(minutes=30)
+_WITHOUT_RESULT = (RetrainingState.FAILED.value, RetrainingState.TIMED_OUT.value)
 REMEMBERED = timedelta(days=7)
 """What was given up longer ago is history."""
 
@@ -77,6 +80,19 @@ def target_facts(connection: Connection, now: datetime) -> tuple[Outbox, ...]:
     """How the requests to each target stand."""
     places = connection.execute(select(target.c.id, target.c.name).order_by(target.c.name)).all()
     return tuple(_outbox(connection, action, action.c.target_id, row.id, row.name, now) for row in places)
+
+
+def failed_runs(connection: Connection, now: datetime) -> tuple[FailedRun, ...]:
+    """The models whose newest retraining run failed or timed out of late."""
+    runs = retraining_run.c
+    newest = select(func.max(runs.id)).group_by(runs.model_id)
+    query = (
+        select(model.c.name, runs.webhook_id, runs.state, runs.changed_at)
+        .join(model, model.c.id == runs.model_id)
+        .where(runs.id.in_(newest), runs.state.in_(_WITHOUT_RESULT), runs.changed_at > now - REMEMBERED)
+        .order_by(model.c.name)
+    )
+    return tuple(FailedRun(*row) for row in connection.execute(query))
 
 
 def _outbox(

@@ -14,6 +14,7 @@ from app.core.self_watch import (
     Database,
     Disk,
     Facts,
+    FailedRun,
     Installed,
     JobFacts,
     Level,
@@ -175,6 +176,11 @@ SENTENCES: list[tuple[str, Facts, str, Level, str, str]] = [
         "a retraining target that is gone",
         replace(WELL, retraining=(Outbox("training", 1, None, "answered HTTP 410"),)),
         *("retraining", Level.BAD, "training: 1 given up: answered HTTP 410", "watchkeeper target test 'training'"),
+    ),
+    (
+        "a retraining run that nobody heard of any more",
+        replace(WELL, failed_runs=(FailedRun("fraud", "msg_1", "timed_out", ago(30)),)),
+        *("retraining_runs", Level.BAD, "fraud: its newest retraining run timed out", "retraining show msg_1"),
     ),
     (
         "a secret that is not there",

@@ -6,18 +6,22 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, insert, select
 
+from app.core.alerting import Finding
 from app.core.errors import ConflictError
 from app.core.looks import LOOKS
 from app.core.messages import Kind, Message, from_json
 from app.core.severity import Severity
-from app.services import rounds
+from app.services import alerting, rounds
 from app.services.checks import all_checks
 from app.services.rounds import run_round
 from app.services.schedule import Job
 from app.settings import Settings
-from tests.services.measured import add_channels, rows_of
+from app.storage import alerts, self_watch
+from app.storage.engine import read, write
+from app.storage.tables import retraining_run, version
+from tests.services.measured import add_channels, add_version, measure, rows_of
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 MINUTE = timedelta(minutes=1)
@@ -70,3 +74,53 @@ def test_nobody_else_has_these_names() -> None:
 def test_what_the_settings_say_is_looked_at_too(engine: Engine, url: str) -> None:
     minute(engine, 0, fails=False, settings=Settings(public_url=url))
     assert [row["check"] for row in rows_of(engine, "alert")] == (["public_url"] if url == "nonsense" else [])
+
+
+def test_one_version_whose_findings_are_damaged_keeps_no_other_alert_back(engine: Engine) -> None:
+    add_channels(engine, [("ops", "OPS")])
+    damaged, healthy = add_version(engine, "damaged"), add_version(engine, "healthy")
+    for version_id in (damaged, healthy):
+        measure(engine, version_id, "b")
+    read_findings = alerts.newest_findings
+
+    def read_damaged(connection: Connection, version_id: int, oldest: datetime) -> list[Finding]:
+        if version_id == damaged:
+            raise ValueError("no such outcome")
+        return read_findings(connection, version_id, oldest)
+
+    with (
+        patch.object(alerts, "newest_findings", autospec=True, side_effect=read_damaged),
+        pytest.raises(ExceptionGroup, match="1 versions could not be decided") as raised,
+    ):
+        alerting.alert(engine, NOW)
+    assert raised.value.exceptions[0].__notes__ == ["model 'damaged' version '1'"]
+    assert [message.model for message in told(engine)] == ["healthy"]
+
+
+def test_a_retraining_run_that_failed_is_told_until_a_newer_one_does_better(engine: Engine) -> None:
+    version_id = add_version(engine, "fraud")
+    for number, state in enumerate(("failed", "timed_out", "succeeded")):
+        with write(engine) as connection:
+            connection.execute(insert(retraining_run).values(**run_of(connection, version_id, number, state)))
+        with read(engine) as connection:
+            found = self_watch.failed_runs(connection, NOW)
+        assert [(one.model, one.run, one.state) for one in found] == (
+            [] if state == "succeeded" else [("fraud", f"msg_{number}", state)]
+        )
+    with read(engine) as connection:
+        assert self_watch.failed_runs(connection, NOW + timedelta(days=8)) == ()
+
+
+def run_of(connection: Connection, version_id: int, number: int, state: str) -> dict[str, object]:
+    """A row of a retraining run that came to this."""
+    model_id = connection.scalar(select(version.c.model_id).where(version.c.id == version_id))
+    asked = {"asked_by": "ann", "reason": "new merchants", "payload": "{}", "timeout_seconds": 60}
+    times = {"created_at": NOW, "changed_at": NOW}
+    return {
+        "webhook_id": f"msg_{number}",
+        "model_id": model_id,
+        "version_id": version_id,
+        "state": state,
+        **asked,
+        **times,
+    }
