@@ -79,7 +79,7 @@ def _unsafe(url: str) -> str:
         return "the Apprise URL cannot be read"
     if parts.scheme not in WELL_KNOWN:
         return f"not one of the services at a fixed public address, which are {', '.join(sorted(WELL_KNOWN))}"
-    risky = sorted(_RISKY & {name.lower().lstrip("+-:") for name, _ in parse_qsl(parts.query, keep_blank_values=True)})
+    risky = sorted(_RISKY & {name.lower().strip("+-: ") for name, _ in parse_qsl(parts.query, keep_blank_values=True)})
     return f"the parameter {risky[0]} of the Apprise URL is not used" if risky else ""
 
 

@@ -87,7 +87,7 @@ def replay(
             records = feed.until(now)
             collector.send(path, records)
             sent += len(records)
-        summary = run_round(engine, settings, now, force=True, environment=os.environ)
+        summary = run_round(engine, settings, now, force=True, environment=os.environ, spaced=False)
         if summary.failed:
             failed = "; ".join(f"{run.job}: {run.detail}" for run in summary.jobs if run.outcome is RunState.FAILED)
             raise DemoError(f"the jobs of {now:%Y-%m-%d %H:%M} UTC failed: {failed}")

@@ -38,13 +38,17 @@ class _Round:
     network: Network
     environment: Mapping[str, str]
     ends: float  # of the monotonic clock
+    spaced: bool
 
 
-def deliver(engine: Engine, now: datetime, settings: Settings, *, environment: Mapping[str, str]) -> SendSummary:
+def deliver(
+    engine: Engine, now: datetime, settings: Settings, *, environment: Mapping[str, str], spaced: bool = True
+) -> SendSummary:
     """Send every due message, and tell channels again what still stands. Several processes may do so at once.
 
     A message is marked only after its channel has accepted it: whoever dies in between leaves it to be sent again,
-    under the same id. Nothing is sent inside a transaction.
+    under the same id. Nothing is sent inside a transaction. To each channel messages go at its service's pace; not
+    `spaced`: as fast as they can.
     """
     with read(engine) as connection:
         due = outbox.channels_with_due_deliveries(connection, now)
@@ -52,7 +56,7 @@ def deliver(engine: Engine, now: datetime, settings: Settings, *, environment: M
     if not due:
         return SendSummary()
     network = OutboundClient(allow_private=settings.allow_private_targets)
-    this_round = _Round(engine, now, network, environment, monotonic() + ROUND_SECONDS)
+    this_round = _Round(engine, now, network, environment, monotonic() + ROUND_SECONDS, spaced)
     # A thread for each: one channel waits for its own other side, or for its own turn, and for no other channel.
     with ThreadPoolExecutor(len(due), "deliver") as pool:
         return sum(pool.map(lambda channel_id: _serve(this_round, channel_id), due), SendSummary())
@@ -79,7 +83,7 @@ def _serve(this_round: _Round, channel_id: int) -> SendSummary:
 
 def _claims(this_round: _Round, channel_id: int, traits: Traits) -> Iterator[tuple[ClaimedDelivery, bool]]:
     """What is to be sent to the channel, each in its turn, and whether it has been told before."""
-    turn = 0.0
+    turn, spacing = 0.0, traits.spacing.total_seconds() if this_round.spaced else 0.0
     while monotonic() < this_round.ends:
         with write(this_round.engine) as connection:
             claimed = outbox.claim_delivery(connection, channel_id, this_round.now)
@@ -90,7 +94,7 @@ def _claims(this_round: _Round, channel_id: int, traits: Traits) -> Iterator[tup
             return
         sleep(max(0.0, turn - monotonic()))
         yield claimed, again
-        turn = monotonic() + traits.spacing.total_seconds()
+        turn = monotonic() + spacing
     sleep(max(0.0, turn - monotonic()))  # the next round may follow at once
 
 

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -76,11 +77,13 @@ def run_round(
     jobs: Sequence[Job] = ALL,
     worker: str = "",
     force: bool = False,
+    spaced: bool = True,
 ) -> RoundSummary:
     """Do all work that is due at `now`, job after job; a job that fails does not keep the next ones from running.
 
     A job runs once per slot, which is `now` rounded down to a multiple of its interval. `force`: it runs whatever the
-    slots say, and `now` itself is its slot. `environment` is where channels find the secrets that they name.
+    slots say, and `now` itself is its slot. `environment` is where channels find the secrets that they name. Not
+    `spaced`: messages leave as fast as they can, for times that are replayed to receivers of one's own.
     Raises sqlalchemy's DBAPIError when the database cannot even be asked which work is due.
     """
     worker = worker or this_process()
@@ -91,7 +94,8 @@ def run_round(
         if _claim(engine, job, slot, worker, now, force=force):
             # After a long evaluation the round's beginning is long past, and a claim dated then has run out already.
             present = now + timedelta(seconds=time.monotonic() - began)
-            runs.append(_run(engine, settings, job, slot, present, environment))
+            work = partial(_do, job, engine, settings, present, environment, spaced)
+            runs.append(_run(engine, job, slot, present, work))
     return RoundSummary(tuple(runs))
 
 
@@ -104,12 +108,10 @@ def _claim(engine: Engine, job: Job, slot: datetime, worker: str, now: datetime,
         return start_run(connection, job, slot, worker, now, again=force)
 
 
-def _run(
-    engine: Engine, settings: Settings, job: Job, slot: datetime, now: datetime, environment: Mapping[str, str]
-) -> JobRun:
+def _run(engine: Engine, job: Job, slot: datetime, now: datetime, work: Callable[[], object]) -> JobRun:
     began = time.monotonic()
     try:
-        detail, state = _counts(_do(job, engine, settings, now, environment)), RunState.DONE
+        detail, state = _counts(work()), RunState.DONE
     except Exception as error:  # noqa: BLE001  the one place that answers for whole jobs: recorded, told, and the next goes on
         detail, state = described(error), RunState.FAILED
     seconds = time.monotonic() - began
@@ -122,7 +124,9 @@ def _run(
     return JobRun(job, slot, state, detail, round(seconds, 3))
 
 
-def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment: Mapping[str, str]) -> object:
+def _do(
+    job: Job, engine: Engine, settings: Settings, now: datetime, environment: Mapping[str, str], spaced: bool
+) -> object:
     work: Mapping[Job, Callable[[], object]] = {
         Job.FOLD: lambda: fold(engine, now),
         Job.EVALUATE: lambda: evaluate(engine, now),
@@ -131,7 +135,7 @@ def _do(job: Job, engine: Engine, settings: Settings, now: datetime, environment
         ),
         Job.WATCH: lambda: watch(engine, now, settings, environment=environment, pace=pace(settings)),
         Job.ROLL_BACK: lambda: roll_back_by_policy(engine, now),
-        Job.DELIVER: lambda: deliver(engine, now, settings, environment=environment),
+        Job.DELIVER: lambda: deliver(engine, now, settings, environment=environment, spaced=spaced),
         Job.ACT: lambda: act(engine, now, settings, environment=environment),
         Job.REPORT: lambda: make_reports(engine, now, environment=environment),
         Job.ROLL_UP: lambda: roll_up(engine, now),
