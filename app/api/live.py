@@ -20,6 +20,7 @@ from app.services import deployments
 from app.services.deployments import Takeover
 from app.services.live import LiveState, live_state
 from app.services.read_models.deployments import deployments as list_deployments
+from app.services.read_models.versions import version_differences
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -133,6 +134,14 @@ def make_live(
     made = deployments.make_live(context.engine, model, version, context.clock(), seen=seen, **body.model_dump())
     context.models_changed()
     return _answer(made)
+
+
+@router.get("/{model}/versions/{version}/diff", summary="How a version differs from another")
+def version_diff(
+    model: str, version: str, context: Shared, against: Annotated[str, Query(description="the other version")]
+) -> Response:
+    """Rows of field, before (in `against`) and after (in `version`): framework, format, runtime, hardware, packages."""
+    return json_answer([asdict(one) for one in version_differences(context.engine, model, against, version)])
 
 
 @router.get("/{model}/deployments", summary="Which version stood where, and when")

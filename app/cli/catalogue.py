@@ -320,6 +320,28 @@ def version_stage(model_name: str, name: str, stage: str, author: str, reason: s
         show([_version_row(find(engine, model_name, name)[0], changed)], format_, columns=_VERSION_COLUMNS)
 
 
+@version.command(
+    "diff",
+    epilog="""\b
+Examples:
+  watchkeeper version diff fraud 2 3
+  watchkeeper version diff fraud 2 3 --format json""",
+)
+@click.argument("model_name", metavar="MODEL")
+@click.argument("before")
+@click.argument("after")
+@format_option
+def version_diff(model_name: str, before: str, after: str, format_: str) -> None:
+    """Say how versions BEFORE and AFTER of MODEL differ in packages, runtime, hardware and format."""
+    from dataclasses import asdict
+
+    from app.services.read_models.versions import version_differences
+
+    with database() as engine:
+        rows = [asdict(one) for one in version_differences(engine, model_name, before, after)]
+    show(rows, format_, empty=f"versions {before} and {after} say the same of themselves")
+
+
 @version.command("list")
 @click.argument("model_name", metavar="[MODEL]", required=False)
 @format_option

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from app.core.deployments import Candidate, Change, Deployment, Kind, rollback_target
+from app.core.deployments import Candidate, Change, Deployment, Kind, fallbacks, rollback_target
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.messages import Kind as News
 from app.core.messages import Line, Message
@@ -130,6 +130,14 @@ def make_live(
             raise ConflictError(f"model {model!r}: version {version} is retired; {mend}")
         change = Change(now, *said(author, reason), Kind.DEPLOY)
         return _take_over(connection, found, version, change, beside=beside)
+
+
+def go_to(engine: Engine, model: str, version: str, now: datetime, *, author: str, reason: str, seen: int) -> Takeover:
+    """Make the version live: a rollback where it was live before the present one, else a promotion. Raises as both."""
+    found = standing(engine, model)
+    if version in fallbacks(found.history, next(iter(found.live), None)):
+        return roll_back(engine, model, now, to=version, author=author, reason=reason, seen=seen)
+    return make_live(engine, model, version, now, author=author, reason=reason, seen=seen)
 
 
 def set_stage(

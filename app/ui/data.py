@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.errors import NotFoundError, WatchkeeperError
 from app.core.fold import WHOLE
 from app.core.silences import Matcher, Silence
-from app.services import acknowledging, read_models, silences
+from app.services import acknowledging, deployments, read_models, silences
 from app.services.alert_page import AlertPage
 from app.services.alert_page import alert_page as read_alert_page
 from app.services.causes import Explanation, explain
@@ -31,6 +31,7 @@ from app.services.read_models.labels import ModelLabels, model_labels
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.segments import ModelSegments, model_segments
 from app.services.read_models.series import HeatMap, Series
+from app.services.read_models.versions import ModelVersions, model_versions
 from app.services.reports import Contents, list_reports, report_contents
 from app.services.retraining_runs import Outcome, approve, list_runs, reject, send_again
 from app.services.runbooks import Guidance, find_guidance
@@ -210,6 +211,21 @@ def scorecard(model: str) -> ModelScorecard | None:
         return model_scorecard(_engine(), model, None, datetime.now(UTC))
     except NotFoundError:
         return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def versions(model: str) -> ModelVersions | None:
+    """The model's versions and what happened to them; None when there is no such model."""
+    try:
+        return model_versions(_engine(), model)
+    except NotFoundError:
+        return None
+
+
+def make_live(model: str, version: str, author: str, reason: str, seen: int) -> None:
+    """Make the version live, unless what was live changed since `seen`. Raises WatchkeeperError that says why not."""
+    deployments.go_to(_engine(), model, version, datetime.now(UTC), author=author, reason=reason, seen=seen)
+    versions.clear()
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

@@ -22,6 +22,7 @@ def _frame() -> None:
         st.Page("views/alerts.py", title="Alerts", url_path="alerts"),
         st.Page("views/model.py", title="Model", url_path="model"),
         st.Page("views/retraining.py", title="Retraining", url_path="retraining"),
+        st.Page("views/versions.py", title="Versions", url_path="versions"),
         st.Page("views/reports.py", title="Reports", url_path="reports"),
         st.Page("views/scorecard.py", title="Scorecard", url_path="scorecard"),
         # Where links lead: of no use without the alert or the check that they name.

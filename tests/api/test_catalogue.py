@@ -298,6 +298,7 @@ def test_every_route_is_in_the_openapi_document(client: TestClient) -> None:
         *("/v1/models/{model}/causes", "/v1/models/{model}/scorecard"),
         *("/v1/models/{model}/live", "/v1/models/{model}/rollback", "/v1/models/{model}/versions/{version}/live"),
         *("/v1/models/{model}/deployments", "/v1/models/{model}/drills", "/v1/drills/{drill_id}"),
+        "/v1/models/{model}/versions/{version}/diff",
         *("/v1/client-reports", "/v1/models/{model}/timeline"),
         *("/v1/reports", "/v1/reports/{id}", "/v1/reports/{id}/html", "/v1/reports/{id}/json"),
         *("/v1/profiles", "/v1/models/{model}/versions/{version}/layout", "/healthz", "/readyz", "/metrics"),

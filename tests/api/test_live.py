@@ -161,6 +161,15 @@ def test_a_change_says_what_it_rests_on(client: TestClient, engine: Engine, two:
     assert client.get("/v1/models/fraud/deployments", params={"since": "2100-01-01T00:00:00Z"}).json() == []
 
 
+def test_how_two_versions_differ(client: TestClient) -> None:
+    client.post("/v1/models", json={"name": "new", "task": "binary"})
+    for name, numpy in (("1", "2.3.0"), ("2", "2.4.6")):
+        client.post("/v1/models/new/versions", json={"name": name, "dependencies": {"numpy": numpy}})
+    found = client.get("/v1/models/new/versions/2/diff", params={"against": "1"})
+    assert found.json() == [{"field": "dependency numpy", "before": "2.3.0", "after": "2.4.6"}]
+    assert client.get("/v1/models/new/versions/2/diff", params={"against": "9"}).status_code == 404
+
+
 def state(version: str, change: int) -> LiveState:
     return LiveState("fraud", version, (version,), NOW, change)
 

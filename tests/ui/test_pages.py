@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -12,6 +13,9 @@ from sqlalchemy import URL, text
 from streamlit.testing.v1 import AppTest
 
 from app.core.delivery import Failed
+from app.core.model import Stage, Version
+from app.services.catalogue import register_version
+from app.services.deployments import make_live
 from app.services.reports import request_report
 from app.services.retraining_runs import list_runs, settled
 from app.storage import migrate, outbox, reports
@@ -266,6 +270,50 @@ def add_report(folder: Path, html: str | None) -> int:
     engine.dispose()
     assert isinstance(asked, int)
     return asked
+
+
+class TestVersions:
+    def test_an_earlier_version_is_made_live_again_by_one_button(self, use_database: Use, two_versions: Path) -> None:
+        use_database(two_versions)
+        app = opened("versions", model="arrival-delay")
+        assert "Live: 3." in html(app)
+        assert "dependency numpy: 2.4.6 → none" in html(app)
+
+        app.button[0].click().run()
+        assert "Nothing is changed: say who you are, and that you are sure." in html(app)
+
+        app.text_input[0].set_value("ann <b>")
+        app.text_input[1].set_value("worse")
+        app.checkbox[0].check()
+        app.button[0].click().run()
+        shown = html(app)
+        assert "Version 2 is live." in shown
+        assert "Live: 2." in shown
+        assert "ann &lt;b&gt;" in shown
+        assert "rollback" in shown
+
+    def test_who_comes_second_is_told(self, use_database: Use, two_versions: Path, tmp_path: Path) -> None:
+        use_database(two_versions)
+        app = opened("versions", model="arrival-delay")
+        engine = engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+        make_live(engine, "arrival-delay", "2", datetime.now(UTC), author="bob")
+        app.text_input[0].set_value("ann")
+        app.checkbox[0].check()
+        app.button[0].click().run()
+        assert "Nothing is changed: model" in html(app)
+        assert "what is live changed meanwhile" in html(app)
+
+
+@pytest.fixture
+def two_versions(fleet_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fleet, with a second version of `arrival-delay` live."""
+    path = tmp_path_factory.mktemp("versions") / "watchkeeper.sqlite3"
+    shutil.copy(fleet_template, path)
+    engine = engine_for(URL.create("sqlite", database=str(path)))
+    new = Version(0, "3", Stage.LIVE, framework="scikit-learn", dependencies={"numpy": "2.4.6"})
+    register_version(engine, "arrival-delay", new, datetime.now(UTC))
+    engine.dispose()
+    return path
 
 
 class TestReports:

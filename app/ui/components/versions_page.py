@@ -1,0 +1,62 @@
+"""The page of versions: where each stands, and one button that makes an earlier one live again."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.core.errors import WatchkeeperError
+from app.core.model import Stage
+from app.services.read_models.versions import ModelVersions
+from app.ui import data
+from app.ui.components import empty, link, model_choice, versions
+from app.ui.components.html import element, title
+
+TOLD = "versions_told"
+"""What the last press of the button came to, kept over the run that follows it."""
+
+
+def show() -> None:
+    """The versions of the model that the address or the person asks for."""
+    names = model_choice.known_models()
+    if not names:
+        return
+    model = model_choice.choose(names)
+    link.remember(model=model)
+    found = data.versions(model)
+    if found is None or not found.versions:
+        empty.no_version(model)
+        return
+    st.html(versions.section(found))
+    _make_live(found)
+    st.html(versions.history(found))
+
+
+def _make_live(found: ModelVersions) -> None:
+    """The form; it changes what the person saw, or nothing: who comes second is told."""
+    names = [one.name for one in found.versions if one.stage not in (Stage.LIVE, Stage.RETIRED)]
+    st.html(title("Make a version live again", found.why_not))
+    if told := st.session_state.pop(TOLD, ""):
+        st.html(element("p", told, class_="wk-lead", role="status"))
+    if not names:
+        return
+    with st.form("make-live", border=False):
+        version = st.selectbox(
+            "Version", names, names.index(found.fallback) if found.fallback in names else 0, width=280
+        )
+        author = st.text_input("Who you are", max_chars=200, width=280)
+        reason = st.text_input("Why", max_chars=500)
+        place = f"It takes the place of {', '.join(found.live)}." if found.live else "It becomes the live version."
+        sure = st.checkbox(f"I am sure. {place}".replace("_", "\\_"))
+        if st.form_submit_button("Make live"):
+            st.session_state[TOLD] = _pressed(found, version, author.strip(), reason, sure=sure)
+            st.rerun()
+
+
+def _pressed(found: ModelVersions, version: str, author: str, reason: str, *, sure: bool) -> str:
+    if not author or not sure:
+        return "Nothing is changed: say who you are, and that you are sure."
+    try:
+        data.make_live(found.model, version, author, reason, found.change)
+    except WatchkeeperError as error:
+        return f"Nothing is changed: {error}"
+    return f"Version {version} is live."

@@ -1,0 +1,7 @@
+"""The versions of a model: which is live, which were, and going back."""
+
+from __future__ import annotations
+
+from app.ui.components import versions_page
+
+versions_page.show()
