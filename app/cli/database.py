@@ -79,19 +79,25 @@ def rebuild(model_name: str | None, version_name: str | None) -> None:
     epilog="""\b
 Examples:
   watchkeeper doctor
-  watchkeeper doctor --json | jq '.[] | select(.level == "bad")'"""
+  watchkeeper doctor --json | jq '.[] | select(.level == "bad")'
+  watchkeeper doctor --only database --only jobs      as a health check of the worker"""
 )
+@click.option("--only", multiple=True, help="A subject to look at, and no other. May be repeated.")
 @format_option
-def doctor(format_: str) -> None:
+def doctor(only: tuple[str, ...], format_: str) -> None:
     """Say what is wrong, why that matters and how to mend it. Exit code 0 when nothing is wrong, 1 when something is.
 
     Run it where the worker runs, with the same environment: it looks for the same secrets and the same folder.
     """
+    from app.core.looks import LOOKS
     from app.core.self_watch import Diagnosis, Level
     from app.services.doctor import diagnose
 
+    subjects = [look.subject for look in LOOKS]
+    if unknown := [name for name in only if name not in subjects]:
+        raise click.BadParameter(f"{unknown[0]!r} is no subject; known are {', '.join(subjects)}", param_hint="--only")
     try:
-        found = diagnose(settings(), now(), os.environ)
+        found = [one for one in diagnose(settings(), now(), os.environ) if not only or one.subject in only]
     except SettingsError as error:
         why, mend = "no service starts", "correct the environment variables named here"
         found = [Diagnosis("settings", Level.BAD, str(error), why, mend)]

@@ -278,3 +278,16 @@ def test_people_read_what_is_wrong_why_it_matters_and_how_to_mend_it(world: Worl
     at = next(n for n, line in enumerate(lines) if line.startswith("bad   worker: no worker runs"))
     assert lines[at + 1].startswith("      why: nothing is counted")
     assert lines[at + 2].startswith("      mend: start `watchkeeper work`")
+
+
+def test_a_health_check_asks_for_some_subjects_only(world: World) -> None:
+    world.sets(WATCHKEEPER_PUBLIC_URL="nonsense")
+    world.run("doctor", code=1)
+    said = json.loads(world.run("doctor", "--json", "--only", "database", "--only", "jobs").stdout)
+    assert [one["subject"] for one in said] == ["database", "jobs"]
+    world.receives(HOUR)
+    world.run("doctor", "--only", "jobs")
+    world.run("doctor", "--only", "worker", code=1)
+    assert (
+        "'disk' is no subject; known are data_folder, database" in world.run("doctor", "--only", "disk", code=2).output
+    )
