@@ -34,6 +34,7 @@ from app.api import (
     reports,
     retraining,
     reviews,
+    routes,
     training_sets,
 )
 from app.api.context import Context, wall_clock
@@ -80,6 +81,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
         reports,
         retraining,
         reviews,
+        routes,
         training_sets,
         health,
         openapi,

@@ -34,6 +34,7 @@ COMMANDS = {
     "compare": "profiles:compare",
     "alert": "alerts:alert",
     "silence": "silences:silence",
+    "route": "routes:route",
     "runbook": "runbooks:runbook",
     "limits": "limits:limits",
     "limit": "limits:limit",

@@ -15,7 +15,8 @@ from app.core.silences import NOT_HUSHED, Hush
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often people are told. `escalate`: of a critical alert that nobody has acknowledged; None: never.
+    """How often people are told. `escalate`: of an alert of at least the severity `escalates` that nobody has
+    acknowledged; None: never.
 
     `gather`: while a group fires, what joins and what leaves it waits so long for more, as in Alertmanager.
     """
@@ -23,6 +24,7 @@ class Pace:
     repeat: timedelta = timedelta(hours=4)
     escalate: timedelta | None = timedelta(minutes=30)
     gather: timedelta = timedelta(minutes=5)
+    escalates: Severity = Severity.CRITICAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def _of_a_firing(alert: Standing, now: datetime, pace: Pace) -> Verdict:
 def _of_a_known_fire(alert: Standing, known: Known, now: datetime, pace: Pace) -> Verdict:
     told = alert.told_at or known.alarmed_at
     unheeded = known.alarmed_at + pace.escalate if pace.escalate else None
-    if alert.severity is Severity.CRITICAL and not known.escalated_at and unheeded and now >= unheeded:
+    if alert.severity.rank >= pace.escalates.rank and not known.escalated_at and unheeded and now >= unheeded:
         return Verdict(Kind.ESCALATED, f"nobody has acknowledged it since {utc_text(known.alarmed_at)}")
     if alert.hush.ended and alert.hush.ended > told:
         return Verdict(Kind.REPEATED, "it was silenced, and still fires")

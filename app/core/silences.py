@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from app.core.patterns import fits
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_WEEKLY = timedelta(days=7)
@@ -42,20 +42,13 @@ class Matcher:
 
     def fits(self, alert: Identity) -> bool:
         """Whether the alert is meant."""
-        given = {spec.name: getattr(self, spec.name) for spec in fields(self)}
-        return all(_pattern(text).fullmatch(getattr(alert, name)) for name, text in given.items() if text is not None)
+        return all(fits(getattr(self, spec.name), getattr(alert, spec.name)) for spec in fields(self))
 
     @property
     def words(self) -> str:
         """E.g. `model=fraud check=data_drift`."""
         given = {spec.name: getattr(self, spec.name) for spec in fields(self)}
         return " ".join(f"{name}={text}" for name, text in given.items() if text is not None)
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = (".*" if one == "*" else "." if one == "?" else re.escape(one) for one in text)
-    return re.compile("".join(parts), re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

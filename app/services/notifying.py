@@ -6,7 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
@@ -14,26 +14,35 @@ from app.core.alerting import Finding, fingerprint, utc_text
 from app.core.causes import cause_text, likely
 from app.core.messages import MOST_CAUSES, Kind, Message, compose
 from app.core.notifying import Notice, Pace, what_to_tell
-from app.core.severity import worst
+from app.core.routing import Routing
+from app.core.severity import Severity, worst
 from app.core.silences import Identity, Silence, hush
 from app.services.alert_reports import request_report
 from app.services.causes import causes_of
+from app.services.routing import RouteBook
 from app.services.runbooks import where_to_read
-from app.services.telling import audience, tell
+from app.services.telling import tell
 from app.storage import alerts, outbox, silences, told
 from app.storage.engine import read, write
 from app.storage.told import TellingAlert
 
+NEVER = timedelta(days=36_500)
+"""How long a repetition waits that nobody is to get."""
+
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What goes into messages beside the findings. `reports`: are reports asked for whenever an alert fires?"""
+    """What goes into messages beside the findings, and how often they are told.
+
+    `reports`: are reports asked for whenever an alert fires? `digests`: are any written, for what can wait?
+    """
 
     now: datetime
     pace: Pace
     public_url: str
     advice_for: Callable[[str], str]
     reports: bool
+    digests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class _Group:
     version_id: int | None
     alerts: Mapping[int, TellingAlert]
     notices: Sequence[Notice]
+    routing: Routing
 
     def thread_of(self, kind: Kind) -> str:
         """What keeps messages together: those about what fires, and apart from them what is only news."""
@@ -66,33 +76,60 @@ def notify(engine: Engine, telling: Telling, *, itself: bool = False) -> int:
     """
     with read(engine) as connection:
         standing = silences.standing(connection)
-        groups = _groups(told.telling_alerts(connection, itself=itself), standing, telling)
+        book = RouteBook.read(connection, digests=telling.digests)
+        groups = _groups(told.telling_alerts(connection, itself=itself), standing, book, telling)
     by_version: dict[int | None, list[_Group]] = defaultdict(list)
     for group in groups:
         by_version[group.version_id].append(group)
-    return sum(_notify(engine, version_id, due, standing, telling) for version_id, due in by_version.items())
+    return sum(_notify(engine, version_id, due, standing, book, telling) for version_id, due in by_version.items())
 
 
-def _groups(found: Iterable[TellingAlert], standing: Sequence[Silence], telling: Telling) -> list[_Group]:
+def _groups(
+    found: Iterable[TellingAlert], standing: Sequence[Silence], book: RouteBook, telling: Telling
+) -> list[_Group]:
     """The groups about which there is something to tell."""
     together: dict[tuple[int | None, str], list[TellingAlert]] = defaultdict(list)
     for one in found:
         together[one.version_id, one.identity.check].append(one)
     groups = []
     for (version_id, _), members in together.items():
+        routing = _routing(book, members)
         notices = what_to_tell(
             [replace(one.standing, hush=hush(standing, one.identity, telling.now)) for one in members],
             telling.now,
-            telling.pace,
+            _pace(telling.pace, routing),
         )
         if notices:
             by_id = {one.standing.id: one for one in members}
-            groups.append(_Group(members[0].identity, version_id, by_id, notices))
+            groups.append(_Group(members[0].identity, version_id, by_id, notices, routing))
     return groups
 
 
+def _routing(book: RouteBook, members: Sequence[TellingAlert]) -> Routing:
+    """Where what is told of the group goes: by the worst that fires, else by the worst that did."""
+    open_ = [one for one in members if one.standing.state.open] or members
+    severity = worst(one.standing.severity for one in open_)
+    names = members[0].identity
+    return book.routing(names.model, names.check, severity, [one.identity.segment for one in open_])
+
+
+def _pace(usual: Pace, routing: Routing) -> Pace:
+    """The usual pace, where no route says otherwise. What waits for a digest is repeated by the digest."""
+    if routing.in_digest and not routing.at_once:
+        usual = replace(usual, repeat=NEVER, escalate=None)
+    paced = replace(usual, repeat=routing.repeat or usual.repeat)
+    if routing.escalate_after is None:
+        return paced
+    return replace(paced, escalate=routing.escalate_after, escalates=Severity.WARNING)
+
+
 def _notify(
-    engine: Engine, version_id: int | None, due: Sequence[_Group], standing: Sequence[Silence], telling: Telling
+    engine: Engine,
+    version_id: int | None,
+    due: Sequence[_Group],
+    standing: Sequence[Silence],
+    book: RouteBook,
+    telling: Telling,
 ) -> int:
     """Decide again, now that nobody else can change these alerts, and tell."""
     why = _causes(engine, due)
@@ -100,37 +137,46 @@ def _notify(
         if version_id is not None:
             alerts.lock_version(connection, version_id)
         found = told.telling_alerts(connection, version_id, itself=version_id is None, lock=True)
-        groups = _groups(found, standing, telling)
+        groups = _groups(found, standing, book, telling)
         for group in groups:
             for notice in group.notices:
-                _tell(connection, group, notice, why.get(group.identity.check, ()), telling)
+                _tell(connection, book, group, notice, why.get(group.identity.check, ()), telling)
     return sum(len(group.notices) for group in groups)
 
 
-def _tell(connection: Connection, group: _Group, notice: Notice, causes: Sequence[str], telling: Telling) -> None:
+def _tell(
+    connection: Connection,
+    book: RouteBook,
+    group: _Group,
+    notice: Notice,
+    causes: Sequence[str],
+    telling: Telling,
+) -> None:
     report = _report(connection, group, notice, telling)
     names = group.identity
     runbook = where_to_read(connection, telling.public_url, names.model, names.check)
     message = _message(group, notice, causes, report, runbook, telling)
-    to = _channels(connection, group, notice)
+    to = _channels(connection, book, group, notice)
     notification_id = tell(connection, message, version_id=group.version_id, to=to)
     told.mark_told(connection, notice.what, [alert.id for alert in notice.alerts], notification_id, telling.now)
     if notice.kind.alarms:
         told.mark_mentioned(connection, [alert.id for alert in notice.mentioned], telling.now)
 
 
-def _channels(connection: Connection, group: _Group, notice: Notice) -> Sequence[int]:
-    """Who is told: of what is new, the message's audience; of how it goes on, those that heard of it.
+def _channels(connection: Connection, book: RouteBook, group: _Group, notice: Notice) -> Sequence[int]:
+    """Who is told: of what is new, those that the routes name; of how it goes on, those that heard of it.
 
     A channel that never got the alarm, and to which nothing of it was sent, is spared both the alarm and its end. One
     that has yet to get it needs no repetition.
     """
     heard_at, thread = group.heard_at(notice), group.thread_of(notice.kind)
-    if heard_at is None or notice.what in (Kind.FIRING, Kind.ESCALATED, Kind.NEWS):
-        return audience(connection)
+    if notice.what is Kind.ESCALATED:
+        return book.ids(group.routing.at_once, group.routing.escalate_to)
+    if heard_at is None or notice.what in (Kind.FIRING, Kind.NEWS):
+        return book.ids(group.routing.at_once)
     if notice.what is Kind.REPEATED:
         behind = set(outbox.channels_that_wait(connection, thread, heard_at))
-        return [channel for channel in audience(connection) if channel not in behind]
+        return [channel for channel in book.ids(group.routing.at_once) if channel not in behind]
     if not notice.remaining:
         outbox.supersede(connection, thread, heard_at)
     return outbox.channels_that_heard(connection, thread, heard_at)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from app.core.messages import Message
-from app.storage import channels, notifications, outbox
+from app.services.routing import RouteBook
+from app.storage import notifications, outbox
 
 
 def tell(
@@ -20,10 +21,13 @@ def tell(
     ids of the channels, where they are not the message's audience.
     """
     notification_id = notifications.add_notification(connection, message, version_id)
-    outbox.add_deliveries(connection, notification_id, audience(connection) if to is None else to, message.at)
+    outbox.add_deliveries(connection, notification_id, audience(connection, message) if to is None else to, message.at)
     return notification_id
 
 
-def audience(connection: Connection) -> Sequence[int]:
-    """Ids of the channels that a message goes to: all there are."""
-    return [channel.id for channel in channels.list_channels(connection)]
+def audience(connection: Connection, message: Message) -> Sequence[int]:
+    """Ids of the channels that hear of it, by the routes; news waits for no digest."""
+    book = RouteBook.read(connection)
+    segments = [line.segment for line in message.lines]
+    routing = book.routing(message.model, message.check, message.severity, segments, alert=False)
+    return book.ids(routing.at_once)

@@ -335,6 +335,29 @@ limit_override = Table(
     Index("ix_limit_override_model_id", "model_id"),
 )
 
+# Who hears of what: the first rule that fits, by position.
+route = Table(
+    "route",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
+    # Exact texts, or patterns with * and ?; None: any.
+    Column("project", String(200)),
+    Column("model", String(200)),
+    Column("check", String(200)),
+    Column("owner", String(200)),
+    Column("segment", String(200)),
+    Column("severity", String(10)),  # at least
+    Column("channels", Json, nullable=False),  # by name, so that one that is made anew is meant again
+    Column("digest", Boolean, nullable=False),
+    Column("go_on", Boolean, nullable=False),
+    Column("repeat_seconds", BigInteger),
+    Column("escalate_seconds", BigInteger),
+    Column("escalate_to", Json, nullable=False),
+    Column("author", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 # What to do about an alert, by names: '' is every model, or every check.
 runbook = Table(
     "runbook",

@@ -1,0 +1,109 @@
+"""Routes over HTTP: which alerts go to which channels."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict
+
+from app.api.answers import json_answer
+from app.api.context import Shared
+from app.core.routing import Route, RouteMatch
+from app.core.severity import Severity
+from app.services import routing
+
+router = APIRouter(prefix="/v1/routes", tags=["results"])
+
+
+class RouteBody(BaseModel):
+    """Alerts that fit all of the given names (`*` stands for any characters, `?` for one) and are at least so severe go
+    to `channels`. Times are in seconds; `continue`: the routes behind it are looked at as well.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str | None = None
+    model: str | None = None
+    check: str | None = None
+    owner: str | None = None
+    segment: str | None = None
+    severity: Severity | None = None
+    channels: list[str]
+    repeat_seconds: int | None = None
+    escalate_seconds: int | None = None
+    escalate_to: list[str] = []
+    go_on: bool = False
+    position: int | None = None
+    author: str
+
+    def to_route(self) -> Route:
+        match = RouteMatch(self.project, self.model, self.check, self.owner, self.segment, self.severity)
+        return Route(
+            match,
+            tuple(self.channels),
+            go_on=self.go_on,
+            repeat=_duration(self.repeat_seconds),
+            escalate_after=_duration(self.escalate_seconds),
+            escalate_to=tuple(self.escalate_to),
+        )
+
+
+class Place(BaseModel):
+    """Where a route stands, 1 being the first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    position: int
+
+
+def _duration(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _wire(row: dict[str, Any]) -> dict[str, Any]:
+    """Times in seconds, under the names by which they are given."""
+    times = {"repeat": "repeat_seconds", "escalate_after": "escalate_seconds"}
+    kept = {name: value for name, value in row.items() if name not in times}
+    return {**kept, **{to: row[name] and row[name].total_seconds() for name, to in times.items()}}
+
+
+@router.get("", summary="Which alerts go where")
+def list_routes(context: Shared) -> Response:
+    """The routes in order: position, id, what each takes, channels, how it is told, who added it, and the channels that
+    it names and that are `missing`. Without any, every alert goes to every channel.
+    """
+    return json_answer([_wire(row) for row in routing.list_routes(context.engine)])
+
+
+@router.post("", summary="Add a route")
+def add_route(body: RouteBody, context: Shared) -> Response:
+    """As the last one, or at `position`. Answers with the route."""
+    now = datetime.now(UTC)
+    row = routing.add_route(context.engine, now, body.to_route(), author=body.author, position=body.position)
+    return json_answer(_wire(row))
+
+
+@router.get("/explain", summary="Who hears of an alert")
+def explain(
+    context: Shared, model: str, check: str, severity: Severity = Severity.WARNING, segment: str = ""
+) -> Response:
+    """The routes that take an alert of the check of the model, and why; the channels that hear of it `at_once`, and
+    those that it escalates to.
+    """
+    return json_answer(_wire(routing.explain(context.engine, model, check, severity, segment, digests=False)))
+
+
+@router.post("/{identity}/move", summary="Move a route")
+def move_route(identity: int, body: Place, context: Shared) -> Response:
+    """Answers with all routes in their new order."""
+    routing.move_route(context.engine, identity, body.position)
+    return list_routes(context)
+
+
+@router.delete("/{identity}", summary="Remove a route")
+def remove_route(identity: int, context: Shared) -> Response:
+    """Answers with the routes that are left."""
+    routing.remove_route(context.engine, identity)
+    return list_routes(context)

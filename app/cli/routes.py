@@ -1,0 +1,155 @@
+"""`watchkeeper route`: who hears of what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from app.cli.output import as_json, format_option, show
+from app.cli.parameters import DURATION, author_option
+from app.cli.session import database, now
+from app.core.severity import Severity
+
+COLUMNS = ["position", "id", "takes", "channels", "continue", "repeat", "escalate_after", "escalate_to", "missing"]
+SEVERITIES = click.Choice([severity.value for severity in Severity])
+
+
+@click.group()
+def route() -> None:
+    """Say which alerts go to which channels; without any route, all go to all."""
+
+
+def _match(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which alerts are meant."""
+    for option in (
+        click.option("--severity", type=SEVERITIES, help="Alerts that are at least so severe."),
+        click.option("--segment", help="Alerts of this segment, such as country=FI."),
+        click.option("--owner", help="Alerts of models with this owner or team."),
+        click.option("--check", help="Alerts of this check."),
+        click.option("--model", help="Alerts of this model."),
+        click.option("--project", help="Alerts of this project."),
+    ):
+        command = option(command)
+    return command
+
+
+@route.command(
+    "add",
+    epilog="""\b
+Examples:
+  watchkeeper route add --severity critical --to pager --continue
+  watchkeeper route add --owner payments --to payments-slack --repeat 8h
+  watchkeeper route add --model 'fraud*' --to ops --escalate-after 15m --escalate-to pager
+  watchkeeper route add --to ops
+
+In a name, * stands for any characters and ? for one. The first route that fits an alert takes it; with --continue,
+those behind it are looked at as well. What no route takes goes to every channel.""",
+)
+@_match
+@click.option(
+    "--to", "channels", multiple=True, required=True, metavar="CHANNEL", help="Where it goes. May be repeated."
+)
+@click.option("--repeat", type=DURATION, help="Told again so often, such as 8h, while nobody has it in hand.")
+@click.option("--escalate-after", type=DURATION, help="Escalated after so long, such as 15m, from severity warning on.")
+@click.option("--escalate-to", multiple=True, metavar="CHANNEL", help="Who hears of it then, too. May be repeated.")
+@click.option("--continue", "go_on", is_flag=True, help="Look at the routes behind this one as well.")
+@click.option("--position", type=int, help="Where it stands, 1 being the first; without one, as the last.")
+@author_option
+@format_option
+def route_add(
+    channels: Sequence[str],
+    repeat: timedelta | None,
+    escalate_after: timedelta | None,
+    escalate_to: Sequence[str],
+    go_on: bool,
+    position: int | None,
+    author: str,
+    format_: str,
+    severity: str | None,
+    **names: str | None,
+) -> None:
+    """Add a route, as the last one or at a position."""
+    from app.core.routing import Route, RouteMatch
+    from app.services.routing import add_route
+
+    match = RouteMatch(**names, severity=Severity(severity) if severity else None)
+    new = Route(
+        match,
+        tuple(channels),
+        go_on=go_on,
+        repeat=repeat,
+        escalate_after=escalate_after,
+        escalate_to=tuple(escalate_to),
+    )
+    with database() as engine:
+        row = add_route(engine, now(), new, author=author, position=position)
+    said = f"route {row['id']} stands at position {row['position']}: {row['takes']} goes to {', '.join(channels)}"
+    click.echo(as_json(row) if format_ == "json" else said)
+
+
+@route.command("list")
+@format_option
+def route_list(format_: str) -> None:
+    """List the routes in their order."""
+    from app.services.routing import list_routes
+
+    with database() as engine:
+        rows = list_routes(engine)
+    show(
+        rows, format_, columns=COLUMNS, empty="no route: every alert goes to every channel; see `watchkeeper route add`"
+    )
+
+
+@route.command("move")
+@click.argument("identity", metavar="ID", type=int)
+@click.option("--position", type=int, required=True, help="Where it stands from now on, 1 being the first.")
+def route_move(identity: int, position: int) -> None:
+    """Move route ID before or behind the others."""
+    from app.services.routing import move_route
+
+    with database() as engine:
+        move_route(engine, identity, position)
+    click.echo(f"route {identity} stands at position {position}")
+
+
+@route.command("remove")
+@click.argument("identity", metavar="ID", type=int)
+def route_remove(identity: int) -> None:
+    """Remove route ID."""
+    from app.services.routing import remove_route
+
+    with database() as engine:
+        remove_route(engine, identity)
+    click.echo(f"route {identity} is removed")
+
+
+@route.command(
+    "explain",
+    epilog="""\b
+Example:
+  watchkeeper route explain --model fraud --check data_drift --severity critical""",
+)
+@click.option("--model", required=True, help="The model that the alert is about.")
+@click.option("--check", required=True, help="The check that fired.")
+@click.option("--severity", type=SEVERITIES, default="warning", show_default=True, help="How bad it is.")
+@click.option("--segment", default="", help="In this segment; without one, for all rows.")
+@format_option
+def route_explain(model: str, check: str, severity: str, segment: str, format_: str) -> None:
+    """Say which route takes such an alert, and which channels hear of it."""
+    from app.services.routing import explain
+
+    with database() as engine:
+        found = explain(engine, model, check, Severity(severity), segment, digests=False)
+    if format_ == "json":
+        click.echo(as_json(found))
+        return
+    click.echo("\n".join(found["why"]))
+    click.echo(f"at once: {', '.join(found['at_once']) or 'nobody: there is no channel'}")
+    if found["repeat"]:
+        click.echo(f"told again every {found['repeat']}")
+    if found["escalate_after"]:
+        too = ", ".join(found["escalate_to"]) or "the same channels"
+        click.echo(f"escalated after {found['escalate_after']} to {too}")

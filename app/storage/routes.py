@@ -1,0 +1,83 @@
+"""Routes: ordered rules for who hears of what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from app.core.routing import Route, RouteMatch
+from app.core.severity import Severity
+from app.storage.tables import route
+
+
+def add_route(connection: Connection, new: Route, position: int, author: str, now: datetime) -> int:
+    """Store a rule at that position, 1 being the first; its id."""
+    values = {
+        **asdict(new.match),
+        "position": 0,
+        "channels": list(new.channels),
+        "digest": new.digest,
+        "go_on": new.go_on,
+        "repeat_seconds": _seconds(new.repeat),
+        "escalate_seconds": _seconds(new.escalate_after),
+        "escalate_to": list(new.escalate_to),
+        "author": author,
+        "created_at": now,
+    }
+    identity: int = connection.execute(insert(route).values(values).returning(route.c.id)).scalar_one()
+    move_route(connection, identity, position)
+    return identity
+
+
+def list_routes(connection: Connection) -> list[Route]:
+    """All rules, in order."""
+    return [_route(dict(row)) for row in connection.execute(_in_order()).mappings()]
+
+
+def authors(connection: Connection) -> dict[int, tuple[str, datetime]]:
+    """Who added each rule, and when, by its id."""
+    return {row.id: (row.author, row.created_at) for row in connection.execute(_in_order())}
+
+
+def remove_route(connection: Connection, identity: int) -> bool:
+    """Remove a rule; False when there is none."""
+    return connection.execute(delete(route).where(route.c.id == identity)).rowcount == 1
+
+
+def move_route(connection: Connection, identity: int, position: int) -> None:
+    """Let the rule stand at that position, and number all of them anew."""
+    order = [row.id for row in connection.execute(_in_order()) if row.id != identity]
+    order.insert(position - 1, identity)
+    for number, other in enumerate(order, start=1):
+        connection.execute(update(route).where(route.c.id == other).values(position=number))
+
+
+def _in_order() -> Any:
+    return select(route).order_by(route.c.position, route.c.id)
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else int(duration.total_seconds())
+
+
+def _duration(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _route(row: Mapping[str, Any]) -> Route:
+    names: Sequence[str] = [spec.name for spec in fields(RouteMatch) if spec.name != "severity"]
+    severity = None if row["severity"] is None else Severity(row["severity"])
+    return Route(
+        match=RouteMatch(**{name: row[name] for name in names}, severity=severity),
+        channels=tuple(row["channels"]),
+        digest=row["digest"],
+        go_on=row["go_on"],
+        repeat=_duration(row["repeat_seconds"]),
+        escalate_after=_duration(row["escalate_seconds"]),
+        escalate_to=tuple(row["escalate_to"]),
+        id=row["id"],
+    )

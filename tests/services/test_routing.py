@@ -1,0 +1,146 @@
+"""Routes on real databases: kept in order, explained, and followed by what is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from app.core.errors import InvalidError, NotFoundError
+from app.core.routing import Route, RouteMatch
+from app.core.severity import Severity
+from app.services.alerting import alert
+from app.services.channels import remove_channel
+from app.services.routing import add_route, explain, list_routes, move_route, remove_route
+from app.storage import tables
+from app.storage.engine import read, write
+from tests.services.measured import DAY, START, add_channels, add_version, measure
+
+NOW = START + 20 * DAY
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+@pytest.fixture
+def channels(engine: Engine) -> Engine:
+    add_channels(engine, [(name, name.upper()) for name in ("mail", "ops", "pager")])
+    return engine
+
+
+def add(engine: Engine, *to: str, position: int | None = None, **given: object) -> int:
+    names = RouteMatch.__dataclass_fields__
+    match = RouteMatch(**{name: value for name, value in given.items() if name in names})  # type: ignore[arg-type]
+    options = {name: value for name, value in given.items() if name not in names}
+    row = add_route(engine, START, Route(match, to, **options), author="ann", position=position)  # type: ignore[arg-type]
+    return int(row["id"])
+
+
+def heard(engine: Engine) -> list[tuple[str, str]]:
+    """(kind, channel) of every delivery, oldest first; the channels have got them all."""
+    with write(engine) as connection:
+        connection.execute(update(tables.delivery).values(state="delivered", delivered_at=START))
+    n, d, c = tables.notification.c, tables.delivery.c, tables.channel.c
+    query = select(n.kind, c.name).join_from(tables.delivery, tables.notification).join(tables.channel)
+    with read(engine) as connection:
+        return [tuple(row) for row in connection.execute(query.order_by(d.id))]
+
+
+def test_rules_keep_their_order_through_every_change(channels: Engine) -> None:
+    first, second = add(channels, "ops"), add(channels, "mail", "ops", model="f*", repeat=8 * HOUR)
+    third = add(channels, "pager", position=1, severity=Severity.CRITICAL)
+    assert [row["id"] for row in list_routes(channels)] == [third, first, second]
+
+    move_route(channels, second, 1)
+    remove_route(channels, first)
+
+    assert [(row["position"], row["id"], row["takes"], row["channels"]) for row in list_routes(channels)] == [
+        (1, second, "model=f*", ["mail", "ops"]),
+        (2, third, "severity>=critical", ["pager"]),
+    ]
+    assert (list_routes(channels)[0]["repeat"], list_routes(channels)[0]["author"]) == (8 * HOUR, "ann")
+
+
+def test_what_is_no_rule_is_refused(channels: Engine) -> None:
+    with pytest.raises(NotFoundError, match="no channel 'opps'; known are: ops"):
+        add(channels, "opps")
+    with pytest.raises(InvalidError, match=r"channels: .* is not allowed"):
+        add(channels)
+    with pytest.raises(InvalidError, match="position: 3 is not allowed; allowed is 1 to 1"):
+        add(channels, "ops", position=3)
+    with pytest.raises(InvalidError, match=r"repeat: .* allowed is a minute or longer"):
+        add(channels, "ops", repeat=timedelta(seconds=5))
+    with pytest.raises(InvalidError, match="escalate_after: None is not allowed"):
+        add(channels, "ops", escalate_to=("pager",))
+    with pytest.raises(NotFoundError, match="there is no route yet"):
+        remove_route(channels, 9)
+    with pytest.raises(NotFoundError, match="there is no route yet"):
+        move_route(channels, 9, 1)
+
+
+def test_a_route_whose_channel_is_gone_says_so_and_takes_nothing(channels: Engine) -> None:
+    add(channels, "pager")
+    remove_channel(channels, "pager")
+
+    assert list_routes(channels)[0]["missing"] == ["pager"]
+    assert explain(channels, "m", "volume", Severity.WARNING, digests=False)["at_once"] == ("mail", "ops")
+
+
+def test_explain_names_the_rule_and_the_channels(channels: Engine) -> None:
+    add_version(channels)
+    with write(channels) as connection:
+        connection.execute(update(tables.model).values(owner="flights"))
+    route = add(channels, "ops", owner="flights", escalate_after=15 * MINUTE, escalate_to=("pager",))
+
+    found = explain(channels, "delay", "volume", Severity.WARNING, digests=False)
+
+    assert found["why"] == [f"route {route}: owner=flights"]
+    assert (found["at_once"], found["escalate_to"]) == (("ops",), ("pager",))
+    assert explain(channels, "other", "volume", Severity.WARNING, digests=False)["why"] == [
+        "no route takes it: every channel hears of it"
+    ]
+
+
+def test_alerts_go_where_the_first_rule_says_and_their_end_to_who_heard(channels: Engine) -> None:
+    version_id = add_version(channels)
+    add(channels, "ops", check="training_serving_skew")
+    measure(channels, version_id, "ob")
+    measure(channels, version_id, "ob", check="volume", subject="", value=5, limit=50, normal=100)
+    alert(channels, NOW)
+    assert sorted(heard(channels)) == [("firing", "mail"), ("firing", "ops"), ("firing", "ops"), ("firing", "pager")]
+
+    remove_route(channels, list_routes(channels)[0]["id"])
+    measure(channels, version_id, "o", first_day=2)
+    alert(channels, NOW + HOUR)
+
+    assert [one for one in heard(channels) if one[0] == "resolved"] == [("resolved", "ops")]
+
+
+def test_a_storm_is_one_message_for_each_channel_of_the_check(channels: Engine) -> None:
+    version_id = add_version(channels)
+    add(channels, "ops", "mail", severity=Severity.WARNING)
+    for n in range(30):
+        measure(channels, version_id, "ob", subject=f"f{n}")
+
+    alert(channels, NOW)
+
+    assert heard(channels) == [("firing", "mail"), ("firing", "ops")]
+
+
+def test_a_rule_has_its_own_pace_and_escalates_to_others(channels: Engine) -> None:
+    version_id = add_version(channels)
+    add(channels, "ops", repeat=HOUR, escalate_after=20 * MINUTE, escalate_to=("pager",))
+    measure(channels, version_id, "ob")
+    times = [0, 10, 20, 50, 80, 90, 150]
+    told = []
+    for minutes in times:
+        before = len(heard(channels))
+        alert(channels, NOW + minutes * MINUTE)
+        told.append(heard(channels)[before:])
+
+    assert told[0] == [("firing", "ops")]
+    assert told[1] == []
+    assert told[2] == [("escalated", "ops"), ("escalated", "pager")]
+    assert told[3] == []
+    assert told[4] == [("repeated", "ops")]
+    assert told[5] == []
+    assert told[6] == [("repeated", "ops")]
