@@ -132,16 +132,21 @@ def live_unsubscribe(model: str, target: str) -> None:
 @click.argument("model")
 @format_option
 def live_show(model: str, format_: str) -> None:
-    """Show which version of MODEL is live, and who is told."""
+    """Show which version of MODEL is live, who is told, and whose predictions still come."""
     from app.services.live import live_state
+    from app.services.read_models.versions import model_versions
     from app.services.subscribers import list_subscribers
 
     with database() as engine:
         state, told = live_state(engine, model), list_subscribers(engine, model)
+        seen = [one for one in model_versions(engine, model).versions if one.newest_window]
     if format_ == "json":
-        show([{**asdict(state), "subscribers": [asdict(one) for one in told]}], format_)
+        windows = {one.name: one.newest_window for one in seen}
+        show([{**asdict(state), "subscribers": [asdict(one) for one in told], "newest_windows": windows}], format_)
         return
     since = f" since {state.since:%Y-%m-%d %H:%M} UTC" if state.since else ""
     click.echo(f"{model}: version {state.version} is live{since}" if state.version else f"{model}: no version is live")
+    for one in seen:
+        click.echo(f"version {one.name}: newest predictions in the window of {one.newest_window:%Y-%m-%d %H:%M} UTC")
     columns = ("target", "author", "since", "state", "last_error")
     show([asdict(one) for one in told], format_, columns=columns, empty="nobody is told; see `live subscribe --help`")

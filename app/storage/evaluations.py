@@ -43,6 +43,14 @@ def oldest_windows(
     return sorted({*found, *hours})[:most]
 
 
+def newest_windows(connection: Connection, version_ids: Collection[int]) -> dict[int, datetime]:
+    """The start of the newest stored window of each version that has one: one look into the index each."""
+    start, version = profile.c.window_start, profile.c.version_id
+    mine = (version.in_(version_ids), profile.c.segment == WHOLE)
+    rows = connection.execute(select(version, func.max(start).label("newest")).where(*mine).group_by(version))
+    return {row.version_id: row.newest for row in rows}
+
+
 def progress(connection: Connection, version_id: int, first: datetime, before: datetime) -> Progress:
     """How far the version has been judged; of its stored windows, those that start in [first, before) count."""
     start = profile.c.window_start

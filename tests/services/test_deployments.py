@@ -18,6 +18,7 @@ from app.services.alerting import alert
 from app.services.catalogue import models_with_versions, register_model, register_version
 from app.services.deployments import make_live, plan_rollback, roll_back, set_stage, standing
 from app.services.read_models.deployments import deployments
+from app.services.read_models.versions import model_versions
 from app.services.recovery import recovery_of
 from app.storage import drills, migrate, tables
 from app.storage.catalogue import find_version
@@ -128,6 +129,22 @@ def test_of_changes_at_once_one_wins_and_the_others_are_told(engine: Engine) -> 
     assert sorted(results)[1:] == ["conflict"] * 3
     assert standing(engine, "fraud").live == (min(results),)
     assert len([row for row in deployments(engine) if row["kind"] in {"deploy", "rollback"}]) == 1
+
+
+def test_the_versions_of_a_model_show_who_answers_and_where_back_leads(engine: Engine) -> None:
+    first, _ = register(engine, "1", "2")
+    counts = {"rows": 9, "revision": 1, "outcomes": b"", "features": b"", "updated_at": NOW}
+    with write(engine) as connection:
+        for day in (2 * DAY, DAY):
+            values = {"version_id": first.id, "segment": "", "window_start": NOW - day, **counts}
+            connection.execute(insert(tables.profile).values(values))
+    found = model_versions(engine, "fraud")
+    assert (found.live, found.fallback, [one.name for one in found.versions]) == (("2",), "1", ["2", "1"])
+    assert [one.newest_window for one in found.versions] == [None, NOW - DAY]
+    roll_back(engine, "fraud", NOW + HOUR, author="ann")
+    after = model_versions(engine, "fraud")
+    assert (after.live, after.fallback, "none was live before" in after.why_not) == (("1",), None, True)
+    assert (after.versions[1].author, after.versions[1].since) == ("ann", NOW + HOUR)
 
 
 def test_what_is_known_about_going_back(engine: Engine) -> None:

@@ -15,13 +15,16 @@ from app.core.errors import WatchkeeperError
 from app.core.model import Stage, Version
 from app.services.deployments import Standing, standing
 from app.services.read_models.deployments import deployments
+from app.storage.engine import read
+from app.storage.evaluations import newest_windows
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
     """One version. `since`, `author` and `reason` are of its last change; `lacks` says why it could not be live again.
 
-    `differs` is what is other than in the live version.
+    `differs` is what is other than in the live version, `newest_window` the start of the newest with its predictions:
+    that a version answers, and that another one has stopped to, its predictions show.
     """
 
     name: str
@@ -31,6 +34,7 @@ class VersionRow:
     reason: str
     lacks: str
     differs: tuple[Difference, ...]
+    newest_window: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ def model_versions(engine: Engine, model: str, *, most: int = 50) -> ModelVersio
         why_not = str(error)
     last = {one.version: one for one in found.history}
     live = next((one for one in found.versions if found.live and one.name == found.live[0]), None)
-    rows = [_row(found, one, last.get(one.name), live) for one in reversed(found.versions)]
+    with read(engine) as connection:
+        newest = newest_windows(connection, [one.id for one in found.versions])
+    rows = [_row(found, one, last.get(one.name), live, newest.get(one.id)) for one in reversed(found.versions)]
     history = deployments(engine, model=model)[::-1][:most]
     return ModelVersions(model, found.change, found.live, fallback, why_not, rows, history)
 
@@ -70,7 +76,9 @@ def version_differences(engine: Engine, model: str, before: str, after: str) -> 
     return differences(found.version(before), found.version(after))
 
 
-def _row(found: Standing, one: Version, last: Deployment | None, live: Version | None) -> VersionRow:
+def _row(
+    found: Standing, one: Version, last: Deployment | None, live: Version | None, newest: datetime | None
+) -> VersionRow:
     change = last.change if last else None
     return VersionRow(
         name=one.name,
@@ -80,4 +88,5 @@ def _row(found: Standing, one: Version, last: Deployment | None, live: Version |
         reason=change.reason if change else "",
         lacks=found.candidates[one.name].why_not,
         differs=() if live is None or live.id == one.id else tuple(differences(live, one)),
+        newest_window=newest,
     )

@@ -16,7 +16,7 @@ def section(found: ModelVersions) -> Html:
     """Where each version stands."""
     live = f"Live: {', '.join(found.live)}." if found.live else "No version is live."
     rows = [_row(one) for one in found.versions]
-    head = ("Version", "Stage", "Since", "By", "Why", "Other than the live one")
+    head = ("Version", "Stage", "Since", "By", "Why", "Last predictions", "Other than the live one")
     return join(
         element("h1", f"Versions of {found.model}", class_="wk-title"),
         element("p", live, class_="wk-lead"),
@@ -47,6 +47,7 @@ def _row(one: VersionRow) -> tuple[str, ...]:
         wording.moment(one.since) if one.since else NONE,
         one.author or NONE,
         "; ".join(text for text in (one.reason, one.lacks) if text) or NONE,
+        f"window of {wording.start_of_window(one.newest_window)}" if one.newest_window else NONE,
         _differs(one),
     )
 
