@@ -96,6 +96,34 @@ def test_the_webhooks_of_policies_become_targets_and_webhooks_again(engine: Engi
     migrate.check(engine)
 
 
+def test_requests_of_the_past_become_runs(engine: Engine) -> None:
+    migrate.downgrade(engine, _before("retraining_runs"))
+    at = "2026-01-01 00:00:00+00:00"
+    statements = [
+        """INSERT INTO model (id, project, name, task, "window", confident_threshold, created_at)
+        VALUES (1, 'default', 'fraud', 'binary', 'day', 0.9, :at)""",
+        """INSERT INTO version (id, model_id, name, stage, decision_threshold, dependencies, created_at)
+        VALUES (1, 1, '1', 'live', 0.5, '{}', :at)""",
+    ]
+    add_action = """INSERT INTO action
+        (model_id, version_id, kind, webhook_id, payload, reason, state, next_attempt_at, created_at)
+        VALUES (1, 1, :kind, 'msg_' || :state, '{}', 'why', :state, :at, :at)"""
+    kinds = (("retraining", "pending"), ("retraining", "delivered"), ("retraining", "dead"), ("live", "gone"))
+    with write(engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement), {"at": at})
+        for kind, state in kinds:
+            connection.execute(text(add_action), {"kind": kind, "state": state, "at": at})
+    migrate.upgrade(engine)
+
+    query = text("SELECT webhook_id, state FROM retraining_run ORDER BY id")
+    steps = text("SELECT new_state FROM retraining_transition ORDER BY id")
+    with write(engine) as connection:
+        runs = [tuple(row) for row in connection.execute(query)]
+        assert runs == [("msg_pending", "requested"), ("msg_delivered", "timed_out"), ("msg_dead", "failed")]
+        assert list(connection.scalars(steps)) == ["requested", "timed_out", "failed"]
+
+
 def _before(name: str) -> str:
     """The revision before the one whose file is named so."""
     scripts = ScriptDirectory.from_config(migrate._config()).walk_revisions()

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.retraining import Policy
 from app.core.retraining_run import RunState
+from app.services import actions
 from app.services.alerting import alert
 from app.services.policies import remove_policy, set_policy
 from app.services.retraining import ActionSummary, act, start
@@ -31,6 +32,7 @@ from app.services.run_polls import FollowSummary
 from app.services.sending import SendSummary
 from app.services.targets import add_target
 from app.settings import Settings
+from app.storage.outbox import CLAIM
 from app.storage.retraining_runs import StoredRun
 from tests.pipelines import ENVIRONMENT, Service, services
 from tests.receivers import HttpReceiver, Reply, http_receiver
@@ -152,6 +154,27 @@ def test_a_callback_that_is_quicker_than_the_mark_keeps_the_request_from_being_s
     assert round_(engine, NOW + timedelta(seconds=6)).sent == SendSummary()
     assert rows_of(engine, "action")[0]["state"] == "delivered"
     assert len(receiver.received) == 1
+
+
+def test_who_dies_before_the_mark_leaves_nothing_to_be_sent_once_the_service_has_reported(
+    engine: Engine, receiver: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """What a process that dies feels like from inside."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    prepared(engine, receiver)
+    with monkeypatch.context() as patch:
+        patch.setattr(actions, "settle", die)
+        with pytest.raises(Killed):
+            round_(engine)
+    assert (life(engine), len(receiver.received)) == (["requested"], 1)
+
+    say(engine, "accepted")
+    assert round_(engine, NOW + CLAIM).sent == SendSummary()
+    assert (life(engine), len(receiver.received)) == (["requested", "accepted"], 1)
 
 
 def test_of_many_reports_at_once_one_counts(engine: Engine, receiver: HttpReceiver) -> None:

@@ -13,6 +13,7 @@ from app.core.label_delay import DELAY_EDGES
 from app.core.layout import default_layout
 from app.core.model import Model, Task, Version
 from app.core.profile import OutcomeCounts
+from app.core.retraining_run import RunState, rejected
 from app.core.timeline import Event, EventKind
 from app.services.alerting import alert
 from app.services.catalogue import register_model, register_version
@@ -21,6 +22,8 @@ from app.services.overrides import remove_override, set_override
 from app.services.read_models.timeline import timeline
 from app.storage import catalogue, tables
 from app.storage.engine import write
+from app.storage.retraining_runs import NewRun, add_run, change_state, find_run
+from app.storage.targets import add_target
 from tests.services.measured import DAY, START, add_version, measure
 
 NOW = START + 30 * DAY
@@ -116,17 +119,20 @@ def store_labelled_days(engine: Engine, version_id: int, days: int) -> None:
         connection.execute(insert(tables.profile), rows)
 
 
-def test_a_request_for_retraining_says_why(engine: Engine) -> None:
+def test_each_step_of_a_retraining_says_why_and_by_whom(engine: Engine) -> None:
     version_id = add_version(engine)
     with write(engine) as connection:
-        model_id = connection.scalar(tables.model.select())
-        values = {"model_id": model_id, "version_id": version_id, "kind": "retraining", "webhook_id": "w"}
-        said = {"payload": "{}", "reason": "performance is firing", "state": "delivered"}
-        connection.execute(insert(tables.action).values(**values, **said, next_attempt_at=START, created_at=START))
+        target_id = add_target(connection, "ci", "webhook", {}, START)
+        new = NewRun("w", 1, version_id, target_id, RunState.WAITING, "", "it fell", None, "{}", DAY)
+        add_run(connection, new, "worker", START)
+        run = find_run(connection, "w")
+        assert run is not None
+        change_state(connection, run, rejected(run.known, "ann", "holidays"), "ann", START + DAY)
 
-    (event,) = events(engine)
-
-    assert (event.what, event.why) == ("retraining was asked for (delivered)", "performance is firing")
+    assert [(event.what, event.version, event.author, event.why) for event in events(engine, "retraining")] == [
+        ("a retraining waits for approval", "1", "", "it fell"),
+        ("retraining was cancelled", "1", "ann", "rejected by ann: holidays"),
+    ]
 
 
 def test_only_the_span_that_is_asked_for(engine: Engine) -> None:

@@ -19,7 +19,9 @@ from app.core.label_arrivals import Arrival, Labels, arrivals
 from app.core.messages import subject_text
 from app.core.model import Model, Version
 from app.core.profile import OutcomeCounts
+from app.core.retraining_run import RunState
 from app.core.timeline import Event, EventKind, deployment_text, difference, in_order, names_text
+from app.services.retraining_runs import WORKER
 from app.storage import tables
 from app.storage.catalogue import find_model, list_versions
 from app.storage.deployments import deployments_between
@@ -175,14 +177,31 @@ def _alerts(connection: Connection, span: Span) -> Iterator[Event]:
         yield Event(at, EventKind.ALERT, what, span.names[version_id], "", rows[0].reason, rows[0].id)
 
 
+_STEPS = {
+    RunState.WAITING: "a retraining waits for approval",
+    RunState.REQUESTED: "retraining was asked for",
+    RunState.ACCEPTED: "retraining was taken on",
+    RunState.RUNNING: "retraining runs",
+    RunState.SUCCEEDED: "retraining succeeded",
+    RunState.FAILED: "retraining failed",
+    RunState.TIMED_OUT: "retraining timed out",
+    RunState.CANCELLED: "retraining was cancelled",
+}
+
+
 def _retraining(connection: Connection, span: Span) -> Iterator[Event]:
-    action = tables.action.c
-    query = select(action.version_id, action.created_at, action.reason, action.state).where(
-        action.model_id == span.model.id, action.kind == "retraining", span.holds(action.created_at)
+    """Every step of every run."""
+    run, step = tables.retraining_run.c, tables.retraining_transition.c
+    query = (
+        select(step.at, step.new_state, step.reason, step.by, run.version_id)
+        .join_from(tables.retraining_transition, tables.retraining_run)
+        .where(run.model_id == span.model.id, span.holds(step.at))
+        .order_by(step.id)
     )
     for row in connection.execute(query):
-        what = f"retraining was asked for ({row.state})"
-        yield Event(row.created_at, EventKind.RETRAINING, what, span.names[row.version_id], "", row.reason)
+        author = "" if row.by == WORKER else row.by
+        what = _STEPS[RunState(row.new_state)]
+        yield Event(row.at, EventKind.RETRAINING, what, span.names[row.version_id], author, row.reason)
 
 
 SOURCES: tuple[Source, ...] = (_deployments, _dependencies, _references, _labels, _limits, _alerts, _retraining)
