@@ -115,13 +115,27 @@ def http_receiver(tls: ssl.SSLContext | None = None) -> Iterator[HttpReceiver]:
 
 def slack_webhook(request: Received) -> Reply:
     """An incoming webhook of Slack: `ok`, or a code."""
-    return Reply(200, b"ok") if request.json.get("text") else Reply(400, b"no_text")
+    return Reply(200, b"ok") if within_slacks_limits(request) else Reply(400, b"invalid_blocks")
+
+
+def within_slacks_limits(request: Received) -> bool:
+    """Whether Slack would take the blocks, all together and each; 13,000 characters is where whole messages fail."""
+    limits = {"header": 150, "section": 3000, "context": 2000, "actions": 75}
+    blocks, whole = request.json["blocks"], len(json.dumps(request.json, ensure_ascii=False))
+    for block in blocks:
+        parts = [part.get("text") for part in block.get("elements", [])] or [block["text"]]
+        texts = [part["text"] if isinstance(part, dict) else part for part in parts]
+        if len(texts) > 10 or not all(0 < len(text) <= limits[block["type"]] for text in texts):
+            return False
+    return bool(request.json["text"]) and 0 < len(blocks) <= 50 and whole < 13_000
 
 
 def slack_api(request: Received) -> Reply:
     """Slack's Web API: status 200 for whatever happened, and the truth in the body."""
     if not request.headers.get("authorization", "").startswith("Bearer xoxb-"):
         return Reply(200, b'{"ok": false, "error": "not_authed"}')
+    if not within_slacks_limits(request):
+        return Reply(200, b'{"ok": false, "error": "invalid_blocks"}')
     sent = request.json
     if request.path.endswith("/chat.update"):
         return Reply(200, json.dumps({"ok": True, "channel": sent["channel"], "ts": sent["ts"]}).encode())

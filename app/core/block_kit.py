@@ -16,7 +16,6 @@ from app.core.plain_text import LINE_LIMIT, fitting, sign
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3000
 FACT_LIMIT = 300
-"""Half a dozen facts stay below the 2,000 characters of a context."""
 BUTTON_URL_LIMIT = 3000
 TOTAL_LIMIT = 8_000
 
@@ -31,10 +30,10 @@ def blocks_of(message: Message) -> dict[str, Any]:
     blocks += [_section(text) for text in _pages(fitting(message, TOTAL_LIMIT, _line))]
     if message.advice:
         blocks.append(_section(f"*What to do:* {escaped(message.advice, LINE_LIMIT)}"))
-    # Slack refuses the whole message for one empty text, and a test message has no facts.
+    # Slack refuses the whole message for a context without an element, and a test message has no facts.
     facts = [f"*{name}:* {escaped(text, FACT_LIMIT)}" for name, text in messages.facts(message)]
-    if frame := " | ".join(facts):
-        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": frame}]})
+    if facts:
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": fact} for fact in facts]})
     if message.link and len(message.link) <= BUTTON_URL_LIMIT:
         button = {"type": "button", "text": {"type": "plain_text", "text": "Open in Watchkeeper"}, "url": message.link}
         blocks.append({"type": "actions", "elements": [button]})

@@ -52,10 +52,11 @@ def test_the_message_reads_from_top_to_bottom() -> None:
         "and 3 more",
     ]
     assert advice["text"]["text"] == "*What to do:* Compare the pipelines."
-    assert frame["elements"][0]["text"] == (
-        "*In breach since:* 2026-03-01 00:00 UTC | *Window:* 2026-03-01 00:00 UTC to 2026-03-02 00:00 UTC"
-        " | *Expected false breaches:* 0.003 per window and subject"
-    )
+    assert [element["text"] for element in frame["elements"]] == [
+        "*In breach since:* 2026-03-01 00:00 UTC",
+        "*Window:* 2026-03-01 00:00 UTC to 2026-03-02 00:00 UTC",
+        "*Expected false breaches:* 0.003 per window and subject",
+    ]
     assert actions["elements"][0]["url"] == firing().link
 
 

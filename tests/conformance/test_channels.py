@@ -193,6 +193,9 @@ def test_a_message_with_500_lines_is_within_the_limits_of_the_service(kind: str)
                 title=f"delay 1: {text} breached",
                 advice=text,
                 causes=(text, text, text),
+                note=text,
+                report=text,
+                runbook=f"https://wiki.example.org/{text}",
                 model=text[:200],
                 link="https://watch.example.org/model?" + "q" * 1500,
             )
@@ -211,7 +214,33 @@ def test_a_message_about_watchkeeper_itself_is_taken(kind: str) -> None:
         assert isinstance(send(kind, server.port, itself), Sent)
 
 
-REFUSED_FOR_GOOD = [301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 409, 410, 411, 413, 415, 422, 451]
+REFUSED_FOR_GOOD = [
+    300,
+    301,
+    302,
+    303,
+    304,
+    307,
+    308,
+    400,
+    401,
+    402,
+    403,
+    404,
+    405,
+    406,
+    409,
+    410,
+    411,
+    413,
+    415,
+    418,
+    421,
+    422,
+    426,
+    431,
+    451,
+]
 TO_BE_TRIED_AGAIN = [408, 425, 429, 500, 501, 502, 503, 504, 507, 508, 511, 520, 529, 599]
 
 

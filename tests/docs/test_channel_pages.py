@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app.channels.webhook import content
 from app.services.channels import configure, kinds
+from tests.channels.messages import firing
 from tests.docs.generated import DOCS
 
 PAGES = DOCS / "channels"
@@ -46,6 +50,20 @@ def test_each_page_says_how_to_set_it_up_what_arrives_and_what_is_tried_again(ki
     for heading in ("## Set it up", "## What arrives", "## What is tried again"):
         assert heading in page
     assert f"]({kind}.md)" in (PAGES / "README.md").read_text()
+
+
+def test_the_page_of_the_webhook_shows_the_fields_that_are_sent() -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", (PAGES / "webhook.md").read_text(), re.DOTALL)
+    sent = json.loads(json.dumps(content(firing())))
+
+    assert shape(json.loads(shown)) == shape(sent)
+
+
+def shape(value: Any) -> Any:
+    """The names in a value, of a list those of its first item."""
+    if isinstance(value, list):
+        return [shape(item) for item in value[:1]]
+    return {name: shape(item) for name, item in value.items()} if isinstance(value, dict) else None
 
 
 def test_there_is_no_page_of_a_kind_that_is_no_more() -> None:
