@@ -84,7 +84,8 @@ class Notice:
     @property
     def kind(self) -> Kind:
         """The kind of message: the end of what was news is news, too."""
-        return self.what if any(alert.alarming or alert.known is None for alert in self.alerts) else Kind.NEWS
+        was_news = self.what is Kind.RESOLVED and not any(alert.alarming for alert in self.alerts)
+        return Kind.NEWS if was_news else self.what
 
 
 def should_notify(alert: Standing, now: datetime, pace: Pace) -> Verdict:
@@ -97,8 +98,8 @@ def should_notify(alert: Standing, now: datetime, pace: Pace) -> Verdict:
         case State.RESOLVED:
             return _of_a_resolved(alert)
         case State.ACKNOWLEDGED:
-            news = alert.known is not None and alert.known.state is State.FIRING
-            return Verdict(Kind.ACKNOWLEDGED if news else None, f"acknowledged by {alert.holder}")
+            unsaid = alert.alarming and alert.known is not None and alert.known.state is State.FIRING
+            return Verdict(Kind.ACKNOWLEDGED if unsaid else None, f"acknowledged by {alert.holder}")
         case State.FIRING:
             return _of_a_firing(alert, now, pace)
 
@@ -152,8 +153,7 @@ def what_to_tell(group: Sequence[Standing], now: datetime, pace: Pace) -> list[N
     held_back = {Kind.REPEATED} if {verdict.kind for _, verdict in due} & {Kind.FIRING, Kind.ESCALATED} else set()
     held_back |= set() if _all_in_hand(group, due) else {Kind.ACKNOWLEDGED}
     due = [one for one in due if one[1].kind not in held_back]
-    parts = [(kind, part) for kind in Kind for part in _parts([one for one in due if one[1].kind is kind])]
-    return [_notice(group, due, kind, part) for kind, part in parts]
+    return [_notice(group, due, kind, part) for kind, part in _messages(due)]
 
 
 def _can_wait(alert: Standing, verdict: Verdict, group: Sequence[Standing]) -> bool:
@@ -169,12 +169,12 @@ def _all_in_hand(group: Sequence[Standing], due: _Due) -> bool:
     return not unheeded and not any(verdict.kind is Kind.FIRING for _, verdict in due)
 
 
-def _parts(due: _Due) -> Iterator[_Due]:
-    """What is one message each: the end of an alarm is no news, and the end of news is no end of an alarm."""
-    for alarming in (True, False):
-        part = [one for one in due if (one[0].alarming or one[0].known is None) is alarming]
-        if part:
-            yield part
+def _messages(due: _Due) -> Iterator[tuple[Kind, _Due]]:
+    """What is one message each: one of a kind, but the end of news is not told with the end of an alarm."""
+    for kind in Kind:
+        same = [one for one in due if one[1].kind is kind]
+        news = [one for one in same if kind is Kind.RESOLVED and not one[0].alarming]
+        yield from ((kind, part) for part in ([one for one in same if one not in news], news) if part)
 
 
 def _notice(group: Sequence[Standing], due: _Due, what: Kind, part: _Due) -> Notice:

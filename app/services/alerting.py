@@ -14,7 +14,7 @@ from app.core.notifying import Pace
 from app.services import checks
 from app.services.notifying import Telling, notify
 from app.storage import alerts
-from app.storage.alerts import MeasuredVersion, StoredAlert, Transition
+from app.storage.alerts import MeasuredVersion, NewAlert, StoredAlert, Transition
 from app.storage.engine import read, write
 
 RECENT_WINDOWS = 50
@@ -208,7 +208,7 @@ def _write(engine: Engine, scope: _Scope, changes: _Changes, now: datetime) -> A
             alerts.lock_version(connection, scope.version_id)
         for finding, stored in changes.to_refresh:
             alerts.refresh(connection, stored, finding)
-        written = [one for change in changes.to_change if (one := _change(connection, scope, *change, now))]
+        written = _open(connection, scope, changes, now) + _change(connection, changes, now)
         lost = [
             Transition(stored.id, stored.known.state, stored.known.state, finding.reason, finding)
             for finding, stored in changes.without_data
@@ -221,17 +221,25 @@ def _write(engine: Engine, scope: _Scope, changes: _Changes, now: datetime) -> A
     )
 
 
-def _change(
-    connection: Connection,
-    scope: _Scope,
-    finding: Finding,
-    stored: StoredAlert | None,
-    new: Decision,
-    now: datetime,
-) -> Transition | None:
-    if stored is None:
-        identity = alerts.open_alert(connection, scope.fingerprint(finding), scope.version_id, finding, new, now)
-        return None if identity is None else Transition(identity, State.RESOLVED, new.state, new.reason, finding)
-    if not alerts.change_state(connection, stored, new, finding, now):
-        return None
-    return Transition(stored.id, stored.known.state, new.state, new.reason, finding)
+def _open(connection: Connection, scope: _Scope, changes: _Changes, now: datetime) -> list[Transition]:
+    """Store the alerts that are in breach for the first time."""
+    new = [
+        NewAlert(scope.fingerprint(finding), finding, decision)
+        for finding, stored, decision in changes.to_change
+        if stored is None
+    ]
+    ids = alerts.open_alerts(connection, scope.version_id, new, now)
+    return [
+        Transition(ids[one.fingerprint], State.RESOLVED, one.decision.state, one.decision.reason, one.finding)
+        for one in new
+        if one.fingerprint in ids
+    ]
+
+
+def _change(connection: Connection, changes: _Changes, now: datetime) -> list[Transition]:
+    """Change the alerts that there are."""
+    return [
+        Transition(stored.id, stored.known.state, new.state, new.reason, finding)
+        for finding, stored, new in changes.to_change
+        if stored is not None and alerts.change_state(connection, stored, new, finding, now)
+    ]

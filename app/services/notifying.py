@@ -64,10 +64,6 @@ class _Group:
     def told(self, notice: Notice) -> list[TellingAlert]:
         return [self.alerts[alert.id] for alert in notice.alerts]
 
-    def heard_at(self, notice: Notice) -> datetime | None:
-        """Since when people know of any of the alerts."""
-        return min((alert.known.heard_at for alert in notice.alerts if alert.known), default=None)
-
 
 def notify(engine: Engine, telling: Telling, *, itself: bool = False) -> int:
     """Put every message that is due into the outbox; how many. Two processes at once tell no more than one.
@@ -164,22 +160,24 @@ def _tell(
 
 
 def _channels(connection: Connection, book: RouteBook, group: _Group, notice: Notice) -> Sequence[int]:
-    """Who is told: of what is new, those that the routes name; of how it goes on, those that heard of it.
+    """Who is told: of what is new, those that the routes name; of how it goes on, those that have its beginning.
 
-    A channel that never got the alarm, and to which nothing of it was sent, is spared both the alarm and its end. One
-    that has yet to get it needs no repetition.
+    A channel to which nothing was sent is spared both the alarm and its end. One that has yet to get the alarm needs no
+    repetition.
     """
-    heard_at, thread = group.heard_at(notice), group.thread_of(notice.kind)
-    if notice.what is Kind.ESCALATED:
-        return book.ids(group.routing.at_once, group.routing.escalate_to)
-    if heard_at is None or notice.what in (Kind.FIRING, Kind.NEWS):
-        return book.ids(group.routing.at_once)
-    if notice.what is Kind.REPEATED:
-        behind = set(outbox.channels_that_wait(connection, thread, heard_at))
-        return [channel for channel in book.ids(group.routing.at_once) if channel not in behind]
-    if not notice.remaining:
-        outbox.supersede(connection, thread, heard_at)
-    return outbox.channels_that_heard(connection, thread, heard_at)
+    thread, routed = group.thread_of(notice.kind), book.ids(group.routing.at_once)
+    match notice.kind:
+        case Kind.ESCALATED:
+            return book.ids(group.routing.at_once, group.routing.escalate_to)
+        case Kind.REPEATED:
+            behind = set(outbox.channels_that_wait(connection, thread))
+            return [channel for channel in routed if channel not in behind]
+        case Kind.ACKNOWLEDGED | Kind.RESOLVED:
+            if not notice.remaining:
+                outbox.supersede(connection, thread)
+            return outbox.channels_left_open(connection, thread)
+        case _:
+            return routed
 
 
 def _message(

@@ -192,24 +192,37 @@ def lock_version(connection: Connection, version_id: int) -> None:
     connection.execute(select(version.c.id).where(version.c.id == version_id).with_for_update(key_share=True))
 
 
-def open_alert(
-    connection: Connection, fingerprint: str, version_id: int | None, finding: Finding, new: Decision, now: datetime
-) -> int | None:
-    """Store an alert that is in breach for the first time; its id, or None when somebody else was first."""
-    values = {
-        "fingerprint": fingerprint,
-        "version_id": version_id,
-        "check": finding.check,
-        "subject": finding.subject,
-        "segment": finding.segment,
-        **_changed(new, now),
-        **_seen(finding),
-        "since": finding.since or finding.window.start,
-    }
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """An alert that is in breach for the first time."""
+
+    fingerprint: str
+    finding: Finding
+    decision: Decision
+
+
+def open_alerts(
+    connection: Connection, version_id: int | None, new: Sequence[NewAlert], now: datetime
+) -> dict[str, int]:
+    """Store alerts; the ids, by fingerprint, of those that nobody else had stored before."""
+    if not new:
+        return {}
+    rows = [
+        {
+            "fingerprint": one.fingerprint,
+            "version_id": version_id,
+            "check": one.finding.check,
+            "subject": one.finding.subject,
+            "segment": one.finding.segment,
+            **_changed(one.decision, now),
+            **_seen(one.finding),
+            "since": one.finding.since or one.finding.window.start,
+        }
+        for one in new
+    ]
     dialect_insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = dialect_insert(alert).values(values).on_conflict_do_nothing().returning(alert.c.id)
-    identity: int | None = connection.scalar(statement)
-    return identity
+    statement = dialect_insert(alert).on_conflict_do_nothing().returning(alert.c.fingerprint, alert.c.id)
+    return {row.fingerprint: row.id for row in connection.execute(statement, rows)}
 
 
 def change_state(connection: Connection, stored: StoredAlert, new: Decision, finding: Finding, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, case, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, case, exists, func, insert, select, update
 
 from app.core.messages import Kind, Message, from_json
 from app.storage.tables import action, delivery, notification, target
@@ -97,32 +97,29 @@ def add_deliveries(connection: Connection, notification_id: int, channel_ids: Se
         connection.execute(insert(delivery), rows)
 
 
-def supersede(connection: Connection, thread: str, since: datetime) -> None:
-    """Take back what the thread said since then, as far as nobody has begun to send it."""
+def supersede(connection: Connection, thread: str) -> None:
+    """Take back what the thread says, as far as nobody has begun to send it."""
     unsent = (delivery.c.state == SendState.PENDING.value) & (delivery.c.attempts == 0)
-    said = delivery.c.notification_id.in_(_said(thread, since))
+    said = delivery.c.notification_id.in_(select(notification.c.id).where(notification.c.thread == thread))
     connection.execute(update(delivery).where(unsent, said).values(state=SendState.SUPERSEDED.value))
 
 
-def channels_that_heard(connection: Connection, thread: str, since: datetime) -> Sequence[int]:
-    """Ids of the channels that have what the thread said since then, or are still to get it."""
-    heard = delivery.c.state.in_([SendState.DELIVERED.value, SendState.PENDING.value])
-    return _channels(connection, heard, thread, since)
+def channels_left_open(connection: Connection, thread: str) -> Sequence[int]:
+    """Ids of the channels to which the newest message of the thread that they have, or are to get, is not its end."""
+    d = delivery.c
+    told = d.state.in_([SendState.DELIVERED.value, SendState.PENDING.value])
+    joined = delivery.join(notification, notification.c.id == d.notification_id)
+    newest = select(func.max(d.id)).select_from(joined).where(told, notification.c.thread == thread)
+    query = select(d.channel_id, notification.c.message).select_from(joined).order_by(d.channel_id)
+    rows = connection.execute(query.where(d.id.in_(newest.group_by(d.channel_id))))
+    return [row.channel_id for row in rows if not from_json(row.message).ends]
 
 
-def channels_that_wait(connection: Connection, thread: str, since: datetime) -> Sequence[int]:
-    """Ids of the channels to which something that the thread said since then is still to be sent."""
-    return _channels(connection, delivery.c.state == SendState.PENDING.value, thread, since)
-
-
-def _channels(connection: Connection, wanted: ColumnElement[bool], thread: str, since: datetime) -> Sequence[int]:
-    query = select(delivery.c.channel_id).where(wanted, delivery.c.notification_id.in_(_said(thread, since)))
-    return connection.scalars(query.distinct().order_by(delivery.c.channel_id)).all()
-
-
-def _said(thread: str, since: datetime) -> Select[tuple[int]]:
-    n = notification.c
-    return select(n.id).where(n.thread == thread, n.created_at >= since)
+def channels_that_wait(connection: Connection, thread: str) -> Sequence[int]:
+    """Ids of the channels to which something that the thread said is still to be sent."""
+    joined = delivery.join(notification, notification.c.id == delivery.c.notification_id)
+    pending = (delivery.c.state == SendState.PENDING.value) & (notification.c.thread == thread)
+    return connection.scalars(select(delivery.c.channel_id).select_from(joined).where(pending).distinct()).all()
 
 
 def channels_with_due_deliveries(connection: Connection, now: datetime) -> Sequence[int]:

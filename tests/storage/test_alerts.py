@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from app.core.alerting import Decision, State, fingerprint
 from app.core.severity import Severity
 from app.storage import alerts
+from app.storage.alerts import NewAlert
 from app.storage.engine import read, write
 from tests.services.measured import DAY, START, add_version, measure, rows_of
 
@@ -22,11 +23,12 @@ def test_of_two_that_open_an_alert_one_does(engine: Engine) -> None:
     measure(engine, version_id, "b", check="volume", subject="")
     with write(engine) as connection:
         finding = alerts.newest_findings(connection, version_id, START)[0]
-        first = alerts.open_alert(connection, IDENTITY, version_id, finding, FIRES, START)
-        second = alerts.open_alert(connection, IDENTITY, version_id, finding, FIRES, START)
+        new = [NewAlert(IDENTITY, finding, FIRES)]
+        first = alerts.open_alerts(connection, version_id, new, START)
+        second = alerts.open_alerts(connection, version_id, new, START)
 
-    assert first is not None
-    assert second is None
+    assert first.keys() == {IDENTITY}
+    assert second == {}
     assert [row["state"] for row in rows_of(engine, "alert")] == ["firing"]
 
 
@@ -35,7 +37,7 @@ def test_who_saw_an_older_window_changes_nothing(engine: Engine) -> None:
     measure(engine, version_id, "bob", check="volume", subject="")
     with write(engine) as connection:
         newest = alerts.newest_findings(connection, version_id, START)[0]
-        alerts.open_alert(connection, IDENTITY, version_id, newest, FIRES, START)
+        alerts.open_alerts(connection, version_id, [NewAlert(IDENTITY, newest, FIRES)], START)
     with read(engine) as connection:
         stored = alerts.stored_alerts(connection, version_id)[IDENTITY]
     before = rows_of(engine, "alert")
