@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine, insert
 
-from app.channels.slack import payload
+from app.core.block_kit import blocks_of
 from app.core.messages import MOST_LINES, from_json
 from app.core.model import Outcome
 from app.services.alerting import AlertSummary, alert
@@ -61,7 +61,7 @@ def test_a_storm_is_one_message_per_model_check_and_channel(engine: Engine) -> N
     for message in messages:
         assert (len(message.lines), message.more, message.remaining) == (MOST_LINES, FEATURES - MOST_LINES, FEATURES)
         assert message.lines[0].subject == "feature_499"
-        assert len(str(payload(message))) < 16_000
+        assert len(str(blocks_of(message))) < 16_000
 
     # What joins while the storm goes on waits for more of it, and nothing is repeated before its time.
     breach(engine, version_ids, range(FEATURES, FEATURES + 1))
