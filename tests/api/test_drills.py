@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import uvicorn
@@ -26,6 +27,7 @@ from app.services.live import live_state
 from app.services.subscribers import list_subscribers, subscribe, unsubscribe
 from app.services.targets import add_target
 from app.settings import Settings
+from app.storage import outbox
 from app.storage.engine import write
 from app.storage.tables import version as versions
 from collectors.client import LiveVersion
@@ -208,6 +210,21 @@ def test_subscribers_are_told_by_signed_webhooks_that_are_stored_with_the_change
     assert data["change"] == live_state(engine, "fraud").change
     [left] = list_subscribers(engine, "fraud")
     assert (left.target, left.author, left.state) == ("blue", "ann", "delivered")
+
+
+def test_a_change_and_its_webhooks_are_stored_together_or_not_at_all(
+    engine: Engine, served: TestClient, tmp_path: Path
+) -> None:
+    add_target(engine, NOW, "blue", "webhook", {"url": "https://serving.example.org", "secret": "env:SECRET"})
+    subscribe(engine, NOW, "fraud", "blue")
+    before = rows_of(engine, "deployment")
+    dies = patch.object(outbox, "add_action", autospec=True, side_effect=RuntimeError("killed"))
+    with dies, pytest.raises(RuntimeError, match="killed"):
+        roll_back(engine, "fraud", NOW, author="ann")
+    assert live_state(engine, "fraud").version == "4"
+    assert rows_of(engine, "deployment") == before
+    assert roll_back(engine, "fraud", NOW, author="ann").version == "3"
+    assert len(rows_of(engine, "action")) == 1
 
 
 def checked(one: Received) -> dict[str, Any]:
