@@ -25,12 +25,14 @@ class RollbackPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An alert about the live version that fires, and when it began to."""
+    """An alert about the live version that fires, and when it began to. `silenced`: somebody expects it."""
 
     check: str
     subject: str
     severity: Severity
     fired_at: datetime
+    segment: str = ""
+    silenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,8 @@ def _deployment(facts: Facts) -> Deployment | str:
 
 
 def _counts(alarm: Alarm, policy: RollbackPolicy, deployed: Deployment) -> bool:
-    """An alarm that fired before the version was live is nothing that its deployment brought."""
-    critical = alarm.check in policy.checks and alarm.severity is Severity.CRITICAL
+    """What fired before the version was live, its deployment did not bring; what is silenced is known and expected."""
+    critical = alarm.check in policy.checks and alarm.severity is Severity.CRITICAL and not alarm.silenced
     return critical and alarm.fired_at >= deployed.change.at
 
 

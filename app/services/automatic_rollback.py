@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from app.core.automatic_rollback import AUTHOR, Facts, RollbackPolicy, should_roll_back
+from app.core.automatic_rollback import AUTHOR, Alarm, Facts, RollbackPolicy, should_roll_back
 from app.core.deployments import Kind
 from app.core.errors import ConflictError, InvalidError, NotFoundError, WatchkeeperError
+from app.core.silences import Identity, hush
 from app.services.checks import all_checks
 from app.services.deployments import Standing, roll_back, said
 from app.services.drills import close_overdue
-from app.storage import rollback_policies
+from app.storage import rollback_policies, silences
 from app.storage.catalogue import find_model
 from app.storage.drills import overdue
 from app.storage.engine import read, write
@@ -86,7 +87,7 @@ def _decide(engine: Engine, stored: StoredRollbackPolicy, now: datetime) -> str 
     """Roll the model back where its policy says so (None), or say why not."""
     with read(engine) as connection:
         found = Standing.of(connection, find_model(connection, stored.model))
-        facts = _facts(connection, found)
+        facts = _facts(connection, found, now)
     decision = should_roll_back(stored.policy, facts, now)
     if not decision.roll_back:
         return decision.reason
@@ -107,11 +108,22 @@ def _decide(engine: Engine, stored: StoredRollbackPolicy, now: datetime) -> str 
     return None
 
 
-def _facts(connection: Connection, found: Standing) -> Facts:
+def _facts(connection: Connection, found: Standing, now: datetime) -> Facts:
     live, target, why_not = found.live, None, ""
-    alarms = rollback_policies.alarms(connection, found.model.id, live[0]) if live else []
+    alarms = _alarms(connection, found, live[0], now) if live else []
     try:
         target = found.rollback_target()
     except WatchkeeperError as error:
         why_not = str(error)
     return Facts(live, found.history, alarms, target, why_not)
+
+
+def _alarms(connection: Connection, found: Standing, version: str, now: datetime) -> list[Alarm]:
+    """The alerts about the version that fire, each with whether it is silenced now."""
+    standing, model = silences.standing(connection), found.model
+
+    def silenced(one: Alarm) -> bool:
+        identity = Identity(model.project, model.name, version, one.check, one.subject, one.segment)
+        return hush(standing, identity, now).by is not None
+
+    return [replace(one, silenced=silenced(one)) for one in rollback_policies.alarms(connection, model.id, version)]

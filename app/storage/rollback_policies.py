@@ -59,12 +59,14 @@ def alarms(connection: Connection, model_id: int, version_name: str) -> list[Ala
         select(func.max(t.at)).where(t.alert_id == a.id, t.new_state == State.FIRING.value).correlate(alert)
     ).scalar_subquery()
     rows = connection.execute(
-        select(a.check, a.subject, a.severity, fired_at.label("fired_at"))
+        select(a.check, a.subject, a.segment, a.severity, fired_at.label("fired_at"))
         .join(version, version.c.id == a.version_id)
         .where(version.c.model_id == model_id, version.c.name == version_name, a.state.in_([s.value for s in OPEN]))
         .order_by(a.id)
     )
-    return [Alarm(row.check, row.subject, Severity(row.severity), row.fired_at) for row in rows if row.fired_at]
+    return [
+        Alarm(row.check, row.subject, Severity(row.severity), row.fired_at, row.segment) for row in rows if row.fired_at
+    ]
 
 
 def _policy(row: Row[Any]) -> StoredRollbackPolicy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -72,6 +73,9 @@ def test_it_goes_back(moves: list[tuple[float, str, Kind]], alarms: list[Alarm],
             Facts(("2",), history(BEFORE, NOW), [alarm(1, severity=WARNING)], "1"), "no critical", id="only a warning"
         ),
         pytest.param(Facts(("2",), history(BEFORE, NOW), [alarm(1, "volume")], "1"), "no critical", id="another check"),
+        pytest.param(
+            Facts(("2",), history(BEFORE, NOW), [replace(alarm(1), silenced=True)], "1"), "no critical", id="silenced"
+        ),
         pytest.param(
             Facts(("2",), history(BEFORE, NOW), [alarm(3.1)], "1"), "no critical", id="it fired before the deployment"
         ),

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, update
 from app.core.deployments import Kind
 from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Stage
+from app.core.silences import Matcher, Silence
 from app.services.alerting import alert
 from app.services.automatic_rollback import (
     remove_rollback_policy,
@@ -20,6 +21,7 @@ from app.services.automatic_rollback import (
 from app.services.deployments import make_live, roll_back, set_stage
 from app.services.drills import list_drills
 from app.services.read_models.deployments import deployments
+from app.services.silences import add_silence
 from app.storage import drills, tables
 from app.storage.catalogue import find_model, find_version
 from app.storage.engine import read, write
@@ -64,6 +66,14 @@ def test_a_critical_alert_soon_after_the_deployment_takes_it_back_once_and_peopl
     assert [row["state"] for row in rows_of(alarmed, "delivery")][-1] == "pending"
     again = roll_back_by_policy(alarmed, NOW + 4 * HOUR)
     assert (again.rolled_back, "live by a rollback" in again.declined["fraud"]) == ((), True)
+
+
+def test_a_silenced_alert_takes_nothing_back(alarmed: Engine) -> None:
+    policy(alarmed)
+    matcher = Matcher(model="fraud", check="performance")
+    add_silence(alarmed, NOW + 2 * HOUR, Silence(matcher, NOW + 2 * HOUR, NOW + 5 * HOUR, "ann", "labels are late"))
+    assert roll_back_by_policy(alarmed, NOW + 3 * HOUR).rolled_back == ()
+    assert roll_back_by_policy(alarmed, NOW + 6 * HOUR).rolled_back == ("fraud",)
 
 
 def test_a_rollback_by_hand_is_told_too(alarmed: Engine) -> None:
