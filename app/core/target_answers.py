@@ -46,7 +46,7 @@ def _started(taken: Taken, answer: HttpAnswer, body: Any) -> Answer:
     if taken.run_id and not run_id:
         missing = f"answered HTTP {answer.status} without {taken.run_id}"
         return Retry(missing) if taken.needed else Sent(f"{missing}, so the run cannot be followed by asking")
-    return Sent(receipt=run_id)
+    return Sent(receipt=run_id[:LONGEST_WORDS])
 
 
 def judge_progress(poll: Poll, answer: HttpAnswer) -> Progress | Retry | Failed:
@@ -87,8 +87,10 @@ def _json(body: bytes) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A text or a number as text; empty for anything else."""
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    """A text or a number as a text that every database can hold; empty for anything else."""
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return ""
+    return str(value).replace("\0", "").encode(errors="replace").decode()
 
 
 def _with_words(judged: Retry | Failed, body: Any, errors: Iterable[str]) -> Answer:

@@ -17,7 +17,7 @@ from app.core.retraining_run import RunState
 from app.core.targets import escaped
 from app.core.webhooks import envelope
 from app.services.actions import send_due
-from app.services.retraining_runs import WORKER, begin
+from app.services.retraining_runs import WORKER, begin, signed_by
 from app.services.run_polls import FollowSummary, follow
 from app.services.sending import SendSummary
 from app.settings import Settings
@@ -139,8 +139,8 @@ def start(
         firing = policies.firing(connection, found.id, stored.policy.checks, 0)
         asked = _version(connection, found.id, version)
         case = _Case(stored, last, firing, labels, Decision(True, reason.strip()))
-        new = _run(case, asked.id, asked.name, RunState.REQUESTED, author, None, now, settings)
-        begin(connection, new, author, now, settings.public_url)
+        new = _run(case, asked.id, asked.name, RunState.REQUESTED, signed_by(author), None, now, settings)
+        begin(connection, new, new.asked_by, now, settings.public_url)
         begun = retraining_runs.find_run(connection, new.webhook_id)
     assert begun is not None
     return begun

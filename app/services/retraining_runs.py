@@ -37,6 +37,7 @@ RETRAINING = "retraining"
 WORKER = "worker"
 POLL_INTERVAL = timedelta(minutes=1)
 LONGEST_TEXT = 500
+LONGEST_AUTHOR = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def report(engine: Engine, now: datetime, webhook_id: str, said: Report, *, by: 
     """
     if said.state not in REPORTABLE:
         raise InvalidError("state", said.state, f"allowed are {', '.join(REPORTABLE)}")
+    _check_texts(said)
     with write(engine) as connection:
         run = _find(connection, webhook_id, lock=True)
         step = reported(run.known, RunState(said.state), said.version, said.message[:LONGEST_TEXT])
@@ -89,6 +91,21 @@ def _details(run: StoredRun, said: Report, now: datetime) -> dict[str, Any]:
     """What a report leaves behind; what it does not say stays as it was."""
     given = {"new_version": said.version, "metrics": said.metrics, "training_set": said.training_set}
     return {name: value for name, value in given.items() if value} | {"accepted_at": run.accepted_at or now}
+
+
+def _check_texts(said: Report) -> None:
+    texts = {"version": said.version, "message": said.message, "training_set": said.training_set}
+    metrics = [str(one) for pair in (said.metrics or {}).items() for one in pair]
+    for name, text in (*texts.items(), *(("metrics", text) for text in metrics)):
+        if "\0" in text:
+            raise InvalidError(name, text, "a text must not hold the character NUL")
+
+
+def signed_by(author: str) -> str:
+    """Who decides, fit to be written down. Raises InvalidError."""
+    if not 0 < len(author.strip()) <= LONGEST_AUTHOR or not author.isprintable():
+        raise InvalidError("author", author, f"1 to {LONGEST_AUTHOR} printable characters")
+    return author.strip()
 
 
 def _check_version(connection: Connection, run: StoredRun, said: Report) -> None:
@@ -120,7 +137,7 @@ def approve(
         run = _find(connection, webhook_id, lock=True)
         if run.state is RunState.WAITING and run.target is None:
             raise ConflictError("its target has been removed; reject it, and ask again")
-        outcome = _move(connection, run, approved(run.known, author, comment), author, now, public_url)
+        outcome = _move(connection, run, approved(run.known, author, comment), signed_by(author), now, public_url)
         if outcome.changed:
             _let_go(connection, outcome.run, now)
     return outcome
@@ -132,7 +149,7 @@ def reject(
     """Do not let a request go that waits for somebody. Raises NotFoundError."""
     with write(engine) as connection:
         run = _find(connection, webhook_id, lock=True)
-        return _move(connection, run, rejected(run.known, author, comment), author, now, public_url)
+        return _move(connection, run, rejected(run.known, author, comment), signed_by(author), now, public_url)
 
 
 def send_again(engine: Engine, now: datetime, webhook_id: str, *, author: str, public_url: str = "") -> Outcome:
@@ -141,7 +158,7 @@ def send_again(engine: Engine, now: datetime, webhook_id: str, *, author: str, p
         run = _find(connection, webhook_id, lock=True)
         if run.known.undelivered and run.target is None:
             raise ConflictError("its target has been removed, so there is nowhere to send it to")
-        outcome = _move(connection, run, sent_again(run.known, author), author, now, public_url)
+        outcome = _move(connection, run, sent_again(run.known, author), signed_by(author), now, public_url)
         if outcome.changed:
             outbox.send_again(connection, webhook_id, now)
     return outcome

@@ -170,6 +170,15 @@ def test_an_answer_that_proves_nothing_is_no_yes(preset: str, sentence: str, rep
         assert bool(answer.note) == bool(taken.run_id), "a run that cannot be followed is said to be one"
 
 
+def test_a_service_that_calls_its_run_by_our_token_does_not_give_it_away() -> None:
+    with serving("prefect") as (_, receiver, to):
+        receiver.reply = lambda request: Reply(201, json.dumps({"id": request.headers["authorization"]}).encode())
+        answer = sent(to)
+
+    assert isinstance(answer, Sent)
+    no_secret_in(answer.receipt)
+
+
 @every_preset
 def test_a_wish_to_wait_is_honoured(preset: str) -> None:
     with serving(preset) as (_, receiver, to):

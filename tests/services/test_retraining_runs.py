@@ -136,6 +136,8 @@ def test_a_report_that_cannot_be_is_refused(engine: Engine, receiver: HttpReceiv
         say(engine, "succeeded", "2")
     with pytest.raises(InvalidError, match="it is the version that was to be retrained"):
         say(engine, "succeeded", "1")
+    with pytest.raises(InvalidError, match=r"message: .* must not hold the character NUL"):
+        say(engine, "failed", message="a\0b")
     with pytest.raises(InvalidError, match="state: 'timed_out' is not allowed"):
         say(engine, "timed_out")
     with pytest.raises(NotFoundError, match="no retraining run 'msg_0'"):
@@ -247,6 +249,8 @@ def test_somebody_is_asked_first_and_lets_it_go(engine: Engine, receiver: HttpRe
     assert f"watchkeeper retraining approve {run.webhook_id}" in told["advice"]
     assert say(engine, "running") == (False, "it was not asked for yet: somebody has to approve it first")
 
+    with pytest.raises(InvalidError, match="author: '' is not allowed"):
+        approve(engine, NOW, run.webhook_id, author="")
     assert approve(engine, NOW, run.webhook_id, author="ann", comment="go ahead").changed
     again = approve(engine, NOW, run.webhook_id, author="bob")
     assert (again.changed, again.reason) == (False, "it does not wait for approval, it is requested")
