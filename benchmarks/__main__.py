@@ -22,13 +22,14 @@ TITLES = {
     "evaluate": "From profiles to verdicts",
     "skew": "A window in memory",
     "import_csv": "Import of a large file",
+    "training_set": "Export of a training set",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
 
 What we claim, measured side by side with what a user would take instead. Single seconds depend on the machine; the
 ratios are of one run and hold better. `make bench` measures again, `make bench ARGS=--write` renews this page, and
-`make bench ARGS="skew --write"` one section (of ingest, fold, evaluate, skew, import_csv).
+`make bench ARGS="skew --write"` one section (of ingest, fold, evaluate, skew, import_csv, training_set).
 
 """
 

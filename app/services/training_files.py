@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -23,6 +24,9 @@ from app.core.feature_json import served_features
 from app.core.layout import Layout
 from app.core.records import number
 from app.core.training_set import FEATURE, RAW, Column, feature_types
+
+GROUP_ROWS, GROUP_BYTES = 20_000, 32 << 20
+"""A group of rows is written when it has so many, or is so large."""
 
 Values: TypeAlias = list[Any]
 """The values of a column; None where there is none."""
@@ -90,6 +94,7 @@ class TrainingFile:
         self._hash([model, [[column.name, column.type] for column in columns]])
         self._csv = format_ is Format.CSV
         self._writer = self._open(path)
+        self._pending: list[pa.Table] = []
 
     def _open(self, path: Path) -> Any:
         if self._csv:
@@ -106,11 +111,23 @@ class TrainingFile:
         table = pa.table([values[column.name] for column in self._columns], self._schema)
         for row in zip(*(_canonical(values[column.name], column.type) for column in self._columns), strict=True):
             self._hash(row)
-        self._writer.write_table(_flat(table) if self._csv else table)
+        self._pending.append(_flat(table) if self._csv else table)
+        if (
+            sum(one.num_rows for one in self._pending) >= GROUP_ROWS
+            or sum(one.nbytes for one in self._pending) >= GROUP_BYTES
+        ):
+            self._flush()
 
     def close(self) -> None:
         """Finish the file."""
+        self._flush()
         self._writer.close()
+
+    def _flush(self) -> None:
+        """Write what is pending as one group: what Parquet notes of each group stays in memory to the end."""
+        if self._pending:
+            self._writer.write_table(pa.concat_tables(self._pending))
+            self._pending = []
 
     def _hash(self, line: object) -> None:
         self._content.update(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
@@ -122,7 +139,8 @@ def _canonical(values: Values, type_: str) -> Values:
         case "time":
             return [iso(value) for value in values]
         case "number":
-            return [_number(value) for value in values]
+            numbers = np.array(values, np.float64)  # None becomes NaN
+            return numbers.tolist() if np.isfinite(numbers).all() else [_number(value) for value in values]
         case "numbers":
             return [None if value is None else [_number(one) for one in value] for value in values]
     return values
