@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -83,7 +83,7 @@ def alerts(
     """Rows of id, model, version, check, subject, segment, state, status (the state, `silenced` or `no data`),
     severity, since, changed_at, value, limit, reason, acknowledged_by, silenced_by and more, those that fire first.
     """
-    return json_answer(read_models.alerts(context.engine, datetime.now(UTC), model=model, all_=all))
+    return json_answer(read_models.alerts(context.engine, context.clock(), model=model, all_=all))
 
 
 @router.get("/alerts/{identity}", summary="Everything about an alert")
@@ -92,7 +92,7 @@ def one_alert(identity: int, context: Shared) -> Response:
     beginning (`timeline`), its runbook, the `messages` about its check with what became of each on every channel, and
     its `history`: each change with its reason, and when people were told of it.
     """
-    return json_answer(alert_page(context.engine, identity, datetime.now(UTC)).as_dict())
+    return json_answer(alert_page(context.engine, identity, context.clock()).as_dict())
 
 
 @router.post("/alerts/{identity}/acknowledge", summary="Take an alert in hand")
@@ -100,14 +100,14 @@ def acknowledge(identity: int, body: Holder, context: Shared) -> Response:
     """It is not repeated and not escalated until it resolves or gets worse. Answers with the alert; 409 when it does
     not fire.
     """
-    acknowledging.acknowledge(context.engine, datetime.now(UTC), [identity], **body.model_dump())
+    acknowledging.acknowledge(context.engine, context.clock(), [identity], **body.model_dump())
     return one_alert(identity, context)
 
 
 @router.post("/alerts/{identity}/unacknowledge", summary="Give an alert back")
 def unacknowledge(identity: int, body: Holder, context: Shared) -> Response:
     """Nobody has it in hand any more, and it is told again. Answers with the alert; 409 when nobody had it."""
-    acknowledging.unacknowledge(context.engine, datetime.now(UTC), [identity], **body.model_dump())
+    acknowledging.unacknowledge(context.engine, context.clock(), [identity], **body.model_dump())
     return one_alert(identity, context)
 
 
@@ -118,7 +118,7 @@ def list_silences(
     """The oldest first: id, status (active, waiting, ended), the names that they match, starts, expires, weekly,
     author, comment and more.
     """
-    return json_answer(silences.list_silences(context.engine, datetime.now(UTC), ended=ended))
+    return json_answer(silences.list_silences(context.engine, context.clock(), ended=ended))
 
 
 @router.post("/silences", summary="Silence alerts")
@@ -126,11 +126,11 @@ def add_silence(body: SilenceBody, context: Shared) -> Response:
     """Nobody is told of alerts that fit. They keep their state; what still fires when the silence ends is told then.
     Answers with the silence.
     """
-    now = datetime.now(UTC)
+    now = context.clock()
     return json_answer(silences.add_silence(context.engine, now, body.to_silence(now)))
 
 
 @router.post("/silences/{identity}/end", summary="End a silence")
 def end_silence(identity: int, body: Ender, context: Shared) -> Response:
     """What fires and fits is told in the worker's next round. Answers with the silence, which is kept."""
-    return json_answer(silences.end_silence(context.engine, datetime.now(UTC), identity, body.author))
+    return json_answer(silences.end_silence(context.engine, context.clock(), identity, body.author))

@@ -57,10 +57,11 @@ class Context:
             capacity=settings.queue_records,
             capacity_bytes=settings.queue_mb << 20,
             committed=metrics.committed,
+            clock=clock,
         )
         metrics.queue_depth.set_function(lambda: committer.waiting)
         metrics.queue_bytes.set_function(lambda: committer.waiting_bytes)
-        metrics.watch_work(_work_of(engine, settings))
+        metrics.watch_work(_work_of(engine, settings, clock))
         waiting = Waiting(partial(live_states, engine))
         metrics.waiting.set_function(lambda: waiting.number)
         targets, keys, refusals = ingest.known_targets(engine), scopes(engine), Refusals(engine)
@@ -72,13 +73,13 @@ class Context:
         self.waiting.changed()
 
 
-def _work_of(engine: Engine, settings: Settings) -> Callable[[], Work | None]:
+def _work_of(engine: Engine, settings: Settings, clock: Callable[[], datetime]) -> Callable[[], Work | None]:
     """How the work goes on, asked of the database every WORK_SECONDS at most, whoever scrapes how often."""
 
     def ask() -> Work | None:
         try:
             with read(engine) as connection:
-                return read_work(connection, settings, datetime.now(UTC))
+                return read_work(connection, settings, clock())
         except SQLAlchemyError:
             return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -80,7 +80,7 @@ def list_routes(context: Shared) -> Response:
 @router.post("", summary="Add a route")
 def add_route(body: RouteBody, context: Shared) -> Response:
     """As the last one, or at `position`. Answers with the route."""
-    now = datetime.now(UTC)
+    now = context.clock()
     row = routing.add_route(context.engine, now, body.to_route(), author=body.author, position=body.position)
     return json_answer(_wire(row))
 

@@ -55,10 +55,12 @@ class Committer:
         capacity: int,
         capacity_bytes: int = 1 << 28,
         committed: Callable[[int, float], None] = lambda _records, _seconds: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`capacity`: rows that may wait, and `capacity_bytes` the bytes that they were sent as. `committed(rows,
-        seconds)` is called after each commit.
+        seconds)` is called after each commit. `clock` says when a row was received.
         """
+        self._clock = clock
         self._engine, self._capacity, self._capacity_bytes, self._committed = (
             engine,
             capacity,
@@ -168,7 +170,7 @@ class Committer:
 
     def _transaction(self, senders: list[Rows]) -> list[Inserted]:
         with write(self._engine) as connection:
-            return insert_rows(connection, senders, datetime.now(UTC))
+            return insert_rows(connection, senders, self._clock())
 
 
 def _refuse(group: list[_Waiting], reason: str) -> None:
