@@ -31,6 +31,8 @@ from app.services.read_models.labels import ModelLabels, model_labels
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.segments import ModelSegments, model_segments
 from app.services.read_models.series import HeatMap, Series
+from app.services.read_models.version_records import VersionRecord
+from app.services.read_models.version_records import version_records as read_version_records
 from app.services.read_models.versions import ModelVersions, model_versions
 from app.services.reports import Contents, list_reports, report_contents
 from app.services.retraining_runs import Outcome, approve, list_runs, reject, send_again
@@ -172,6 +174,12 @@ def decide(action: str, run_id: str, author: str) -> Outcome:
     outcome = decisions[action](_engine(), datetime.now(UTC), run_id, author=author, public_url=public_url)
     retraining_runs.clear()
     return outcome
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def version_records(model: str, since: datetime, until: datetime) -> list[VersionRecord]:
+    """What each version of the model did in these windows."""
+    return read_version_records(_engine(), model, since, until)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

@@ -22,6 +22,7 @@ from app.ui.components import (
     quality,
     segments,
     state,
+    version_records,
     wording,
 )
 from app.ui.components.html import Html, element, join, title
@@ -83,6 +84,7 @@ def _content(model: str, version: str, days: int) -> None:
         segments.section(view)
         features.section(view, since, until)
         labels.section(view)
+        _versions(view, since, until)
     else:
         empty.no_measurements(until)
     _done(view)
@@ -130,6 +132,12 @@ def _alerts(view: ModelView) -> None:
         st.html(join(title("Open alerts"), alerts.section(found, data.advice)))
     elif view.standing is Standing.BREACH:
         st.html(title("Open alerts", "None yet: the worker raises them in its next round."))
+
+
+def _versions(view: ModelView, since: datetime, until: datetime) -> None:
+    found = data.version_records(view.model.name, since, until)
+    if len(found) > 1:
+        st.html(version_records.section(found))
 
 
 def _done(view: ModelView) -> None:
