@@ -64,7 +64,7 @@ Secrets are given by reference, env:NAME or file:PATH, and are read when a messa
 @click.option("--kind", required=True, help="One that `watchkeeper channel kinds` lists.")
 @_FIELDS
 def channel_add(name: str, kind: str, values: Sequence[str]) -> None:
-    """Add channel NAME; every alert from now on goes to it too."""
+    """Add channel NAME; every alert from now on goes to it too, unless routes say otherwise."""
     from app.services.channels import add_channel
 
     with database() as engine:
