@@ -8,6 +8,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from app.core.digest_schedule import schedule
+
 PREFIX = "WATCHKEEPER_"
 
 
@@ -34,6 +36,11 @@ def _positive(text: str) -> int:
 
 def _from_zero(text: str) -> int:
     return 0 if text.strip() == "0" else _positive(text)
+
+
+def _digest(text: str) -> str:
+    schedule(text)  # raises where it is none
+    return text.strip()
 
 
 def _port(text: str) -> int:
@@ -105,6 +112,12 @@ class Settings:
     )
     alert_escalate_minutes: int = _setting(
         "minutes after which a critical alert that nobody has acknowledged is escalated; 0: never", 30, parse=_from_zero
+    )
+    digest: str = _setting(
+        "when channels get a digest of what can wait: daily 08:00 Europe/Berlin, or weekly mon 08:00; with always "
+        "behind it, also when nothing happened; empty: never",
+        "",
+        parse=_digest,
     )
     work_interval_seconds: int = _setting("seconds between two rounds of the worker", 30, parse=_positive)
     fold_interval_seconds: int = _setting(

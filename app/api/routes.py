@@ -19,7 +19,8 @@ router = APIRouter(prefix="/v1/routes", tags=["results"])
 
 class RouteBody(BaseModel):
     """Alerts that fit all of the given names (`*` stands for any characters, `?` for one) and are at least so severe go
-    to `channels`. Times are in seconds; `continue`: the routes behind it are looked at as well.
+    to `channels`, with `digest` in their next digest. Times are in seconds; `go_on`: the routes behind it are looked at
+    as well.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,6 +35,7 @@ class RouteBody(BaseModel):
     repeat_seconds: int | None = None
     escalate_seconds: int | None = None
     escalate_to: list[str] = []
+    digest: bool = False
     go_on: bool = False
     position: int | None = None
     author: str
@@ -43,6 +45,7 @@ class RouteBody(BaseModel):
         return Route(
             match,
             tuple(self.channels),
+            digest=self.digest,
             go_on=self.go_on,
             repeat=_duration(self.repeat_seconds),
             escalate_after=_duration(self.escalate_seconds),
@@ -92,7 +95,9 @@ def explain(
     """The routes that take an alert of the check of the model, and why; the channels that hear of it `at_once`, and
     those that it escalates to.
     """
-    return json_answer(_wire(routing.explain(context.engine, model, check, severity, segment, digests=False)))
+    return json_answer(
+        _wire(routing.explain(context.engine, model, check, severity, segment, digests=bool(context.settings.digest)))
+    )
 
 
 @router.post("/{identity}/move", summary="Move a route")

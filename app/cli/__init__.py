@@ -35,6 +35,7 @@ COMMANDS = {
     "alert": "alerts:alert",
     "silence": "silences:silence",
     "route": "routes:route",
+    "digest": "digests:digest",
     "runbook": "runbooks:runbook",
     "limits": "limits:limits",
     "limit": "limits:limit",

@@ -10,10 +10,21 @@ import click
 
 from app.cli.output import as_json, format_option, show
 from app.cli.parameters import DURATION, author_option
-from app.cli.session import database, now
+from app.cli.session import database, now, settings
 from app.core.severity import Severity
 
-COLUMNS = ["position", "id", "takes", "channels", "continue", "repeat", "escalate_after", "escalate_to", "missing"]
+COLUMNS = [
+    "position",
+    "id",
+    "takes",
+    "channels",
+    "digest",
+    "continue",
+    "repeat",
+    "escalate_after",
+    "escalate_to",
+    "missing",
+]
 SEVERITIES = click.Choice([severity.value for severity in Severity])
 
 
@@ -42,6 +53,7 @@ def _match(command: Callable[..., Any]) -> Callable[..., Any]:
 Examples:
   watchkeeper route add --severity critical --to pager --continue
   watchkeeper route add --owner payments --to payments-slack --repeat 8h
+  watchkeeper route add --check staleness --to team-mail --digest
   watchkeeper route add --model 'fraud*' --to ops --escalate-after 15m --escalate-to pager
   watchkeeper route add --to ops
 
@@ -55,6 +67,7 @@ those behind it are looked at as well. What no route takes goes to every channel
 @click.option("--repeat", type=DURATION, help="Told again so often, such as 8h, while nobody has it in hand.")
 @click.option("--escalate-after", type=DURATION, help="Escalated after so long, such as 15m, from severity warning on.")
 @click.option("--escalate-to", multiple=True, metavar="CHANNEL", help="Who hears of it then, too. May be repeated.")
+@click.option("--digest", is_flag=True, help="In the next digest rather than at once; see WATCHKEEPER_DIGEST.")
 @click.option("--continue", "go_on", is_flag=True, help="Look at the routes behind this one as well.")
 @click.option("--position", type=int, help="Where it stands, 1 being the first; without one, as the last.")
 @author_option
@@ -64,6 +77,7 @@ def route_add(
     repeat: timedelta | None,
     escalate_after: timedelta | None,
     escalate_to: Sequence[str],
+    digest: bool,
     go_on: bool,
     position: int | None,
     author: str,
@@ -79,6 +93,7 @@ def route_add(
     new = Route(
         match,
         tuple(channels),
+        digest=digest,
         go_on=go_on,
         repeat=repeat,
         escalate_after=escalate_after,
@@ -88,6 +103,8 @@ def route_add(
         row = add_route(engine, now(), new, author=author, position=position)
     said = f"route {row['id']} stands at position {row['position']}: {row['takes']} goes to {', '.join(channels)}"
     click.echo(as_json(row) if format_ == "json" else said)
+    if digest and not settings().digest:
+        click.echo("Note: no digest is sent, so it goes at once; set WATCHKEEPER_DIGEST", err=True)
 
 
 @route.command("list")
@@ -142,12 +159,14 @@ def route_explain(model: str, check: str, severity: str, segment: str, format_: 
     from app.services.routing import explain
 
     with database() as engine:
-        found = explain(engine, model, check, Severity(severity), segment, digests=False)
+        found = explain(engine, model, check, Severity(severity), segment, digests=bool(settings().digest))
     if format_ == "json":
         click.echo(as_json(found))
         return
     click.echo("\n".join(found["why"]))
-    click.echo(f"at once: {', '.join(found['at_once']) or 'nobody: there is no channel'}")
+    click.echo(f"at once: {', '.join(found['at_once']) or 'nobody'}")
+    if found["in_digest"]:
+        click.echo(f"in the digest: {', '.join(found['in_digest'])}")
     if found["repeat"]:
         click.echo(f"told again every {found['repeat']}")
     if found["escalate_after"]:

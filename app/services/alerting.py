@@ -67,6 +67,7 @@ def alert(
     advice_for: Callable[[str], str] = checks.advice_for,
     reports: bool = False,
     pace: Pace | None = None,
+    digests: bool = False,
 ) -> AlertSummary:
     """Bring all alerts up to the newest measurements, and put into the outbox what people are to be told.
 
@@ -86,7 +87,7 @@ def alert(
         except Exception as error:  # noqa: BLE001  what is damaged in one version must not keep the others' alerts back
             error.add_note(f"model {version.model!r} version {version.version!r}")
             failures.append(error)
-    told = notify(engine, Telling(now, pace or Pace(), public_url, advice_for, reports))
+    told = notify(engine, Telling(now, pace or Pace(), public_url, advice_for, reports, digests))
     if failures:
         raise ExceptionGroup(f"the alerts of {len(failures)} versions could not be decided", failures)
     return changed + AlertSummary(notifications=told)

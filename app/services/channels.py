@@ -49,6 +49,12 @@ def traits_of(kind: str) -> Traits:
     return known[kind].traits if kind in known else Traits()
 
 
+def takes_digests(kind: str) -> bool:
+    """Whether a channel of that kind is one to read in; what keeps incidents open has no use for a digest."""
+    plugin = kinds().get(kind)
+    return plugin is not None and not plugin.traits.keeps_open
+
+
 def configure(kind: str, config: Mapping[str, Any]) -> Channel:
     """A channel of that kind with these values; texts are read as the numbers they stand for.
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from app.core.digest_schedule import schedule
 from app.core.errors import WatchkeeperError
 from app.core.notifying import Pace
 from app.services.alerting import alert
 from app.services.automatic_rollback import roll_back_by_policy
 from app.services.delivery import deliver
+from app.services.digests import write_digests
 from app.services.evaluate import evaluate
 from app.services.fold import fold
 from app.services.heartbeat import beat
@@ -131,10 +133,16 @@ def _do(
         Job.FOLD: lambda: fold(engine, now),
         Job.EVALUATE: lambda: evaluate(engine, now),
         Job.ALERT: lambda: alert(
-            engine, now, public_url=settings.public_url, reports=settings.alert_reports, pace=pace(settings)
+            engine,
+            now,
+            public_url=settings.public_url,
+            reports=settings.alert_reports,
+            pace=pace(settings),
+            digests=bool(settings.digest),
         ),
         Job.WATCH: lambda: watch(engine, now, settings, environment=environment, pace=pace(settings)),
         Job.ROLL_BACK: lambda: roll_back_by_policy(engine, now),
+        Job.DIGEST: lambda: write_digests(engine, now, schedule(settings.digest), public_url=settings.public_url),
         Job.DELIVER: lambda: deliver(engine, now, settings, environment=environment, spaced=spaced),
         Job.ACT: lambda: act(engine, now, settings, environment=environment),
         Job.REPORT: lambda: make_reports(engine, now, environment=environment),

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from app.core.errors import InvalidError, NotFoundError
 from app.core.routing import Facts, Route, Routing, routed
 from app.core.severity import Severity
+from app.services.channels import takes_digests
 from app.storage import channels, routes, tables
 from app.storage.engine import read, write
 
@@ -59,8 +60,11 @@ def add_route(engine: Engine, now: datetime, new: Route, *, author: str, positio
     """
     _check(new)
     with write(engine) as connection:
-        for name in (*new.channels, *new.escalate_to):
-            channels.find_channel(connection, name)
+        kinds = {name: channels.find_channel(connection, name).kind for name in (*new.channels, *new.escalate_to)}
+        if new.digest and not all(takes_digests(kinds[name]) for name in new.channels):
+            raise InvalidError(
+                "digest", True, f"{', '.join(new.channels)}: incidents are opened there, no digest is read"
+            )
         present = len(routes.list_routes(connection))
         where = present + 1 if position is None else _position(position, present + 1)
         identity = routes.add_route(connection, new, where, author, now)

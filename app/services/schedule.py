@@ -19,6 +19,7 @@ class Job(StrEnum):
     ALERT = "alert"
     WATCH = "watch"
     ROLL_BACK = "roll_back"
+    DIGEST = "digest"
     DELIVER = "deliver"
     ACT = "act"
     REPORT = "report"
@@ -36,7 +37,7 @@ JUDGING = (Job.FOLD, Job.EVALUATE, Job.ALERT)
 AFTERWARDS = tuple(job for job in Job if job not in JUDGING)
 GROUPS: tuple[tuple[Job, ...], ...] = (
     (Job.FOLD,),
-    (Job.EVALUATE, Job.ALERT, Job.ROLL_BACK, Job.ACT),
+    (Job.EVALUATE, Job.ALERT, Job.ROLL_BACK, Job.DIGEST, Job.ACT),
     (Job.DELIVER,),
     (Job.REPORT,),
     (Job.ROLL_UP, Job.REVIEW),

@@ -358,6 +358,15 @@ route = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+# Digests that were written, by when they were due: each once.
+digest = Table(
+    "digest",
+    metadata,
+    Column("due", UtcDateTime, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),  # what came later is for the next one
+)
+
 # What to do about an alert, by names: '' is every model, or every check.
 runbook = Table(
     "runbook",

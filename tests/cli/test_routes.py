@@ -35,3 +35,19 @@ def test_a_route_is_added_listed_explained_and_removed(channels: Run) -> None:
     run("route", "move", "1", "--position", "1")
     run("route", "remove", "2")
     assert [row["id"] for row in json.loads(run("route", "list", "--json").stdout)] == [1]
+
+
+def test_a_digest_is_previewed_and_said_not_to_be_sent(channels: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = channels
+    nothing = run("digest", "preview").output
+    assert "nothing to say to any channel" in nothing
+    assert "no digest is sent; set WATCHKEEPER_DIGEST" in nothing
+    assert "so it goes at once" in run("route", "add", "--to", "ops", "--digest").output
+
+    monkeypatch.setenv("WATCHKEEPER_DIGEST", "daily 08:00 Europe/Berlin always")
+    shown = run("digest", "preview").stdout
+    assert "to ops: Daily digest: nothing happened (from " in shown
+    assert "  Nothing began, nothing is over, and nothing is in breach." in shown
+    assert "in the digest: ops" in run("route", "explain", "--model", "m", "--check", "volume").stdout
+    (first, _) = json.loads(run("digest", "preview", "--json").stdout)
+    assert (first["channel"], first["kind"]) == ("ops", "digest")

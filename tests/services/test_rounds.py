@@ -41,6 +41,7 @@ def test_jobs_run_in_order_and_are_recorded_under_their_slot(engine: Engine) -> 
         (Job.ALERT, 0, RunState.DONE),
         (Job.WATCH, 0, RunState.DONE),
         (Job.ROLL_BACK, 0, RunState.DONE),
+        (Job.DIGEST, 0, RunState.DONE),
         (Job.DELIVER, 10, RunState.DONE),
         (Job.ACT, 0, RunState.DONE),
         (Job.REPORT, 0, RunState.DONE),

@@ -40,7 +40,7 @@ def _rows(told: Told) -> list[tuple[str | Html, ...]]:
     when = wording.moment(told.at)
     kind = told.kind.capitalize()
     if not told.deliveries:
-        return [(when, kind, wording.NO_VALUE, "there was no channel for it; `watchkeeper channel add` adds one")]
+        return [(when, kind, wording.NO_VALUE, "it waits for the digest, or there is no channel")]
     return [(when, kind, one["channel"], _became(one)) for one in told.deliveries]
 
 
