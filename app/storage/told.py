@@ -20,13 +20,26 @@ from app.storage.tables import alert, alert_transition, measurement, model, vers
 
 @dataclass(frozen=True, slots=True)
 class TellingAlert:
-    """An alert that people know of, or may have to be told of, and its newest finding."""
+    """An alert that people know of, or may have to be told of.
+
+    Of most of them there is nothing to tell in a round: what a message says is taken from the row when it is asked for.
+    """
 
     standing: Standing
     identity: Identity
     version_id: int | None
-    finding: Finding
-    acknowledgement: str = ""
+    _row: Row[Any]
+
+    @property
+    def finding(self) -> Finding:
+        """The newest finding."""
+        return _finding(self._row)
+
+    @property
+    def acknowledgement(self) -> str:
+        """Who has it in hand and why, in words; "": nobody has."""
+        by, comment = self._row.acknowledged_by, self._row.acknowledged_comment
+        return ": ".join(part for part in (f"acknowledged by {by}", comment) if part) if by else ""
 
 
 def telling_alerts(
@@ -74,8 +87,7 @@ def _alert(row: Row[Any]) -> TellingAlert:
         row.no_data_at,
         holder=row.acknowledged_by,
     )
-    said = f"acknowledged by {row.acknowledged_by}" + (f": {row.acknowledged_comment}" * bool(row.acknowledged_comment))
-    return TellingAlert(standing, identity, row.version_id, _finding(row), said if row.acknowledged_by else "")
+    return TellingAlert(standing, identity, row.version_id, row)
 
 
 def _known(row: Row[Any]) -> Known | None:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, insert, inspect, select, text
+from sqlalchemy import Engine, bindparam, insert, inspect, select, text
 
 from app.storage import migrate
 from app.storage.engine import write
-from app.storage.tables import metadata, model, notification
+from app.storage.tables import alert, metadata, model, notification
+from app.storage.types import UtcDateTime
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate._config()).walk_revisions()][::-1]
 
@@ -128,6 +129,26 @@ def _before(name: str) -> str:
     """The revision before the one whose file is named so."""
     scripts = ScriptDirectory.from_config(migrate._config()).walk_revisions()
     return next(str(script.down_revision) for script in scripts if script.path.endswith(f"_{name}.py"))
+
+
+def test_people_know_of_the_alerts_that_fired_before_that_was_written_down(engine: Engine) -> None:
+    """Else everything that fires would be told anew after an upgrade."""
+    migrate.downgrade(engine, "0016")
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    with write(engine) as connection:
+        for identity, state in (("a", "firing"), ("b", "resolved")):
+            connection.execute(
+                text(
+                    'INSERT INTO alert (fingerprint, "check", subject, state, changed_at, judged_window, reason) '
+                    "VALUES (:identity, 'volume', '', :state, :at, :at, '')"
+                ).bindparams(bindparam("at", type_=UtcDateTime)),
+                {"identity": identity, "state": state, "at": at},
+            )
+    migrate.upgrade(engine)
+    a = alert.c
+    with write(engine) as connection:
+        found = connection.execute(select(a.told_state, a.told_severity, a.heard_at, a.told_at).order_by(a.fingerprint))
+        assert found.all() == [("firing", "warning", at, at), (None, None, None, None)]
 
 
 def test_upgrading_what_is_current_keeps_the_data(engine: Engine) -> None:
