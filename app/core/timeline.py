@@ -24,6 +24,8 @@ class EventKind(StrEnum):
     REFERENCE = "reference"
     LABELS = "labels"
     LIMIT = "limit"
+    DRILL = "drill"
+    SILENCE = "silence"
     ALERT = "alert"
     RETRAINING = "retraining"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
 from sqlalchemy import event as hook
 
 from app.core.codec import encode_counts
@@ -14,12 +14,14 @@ from app.core.layout import default_layout
 from app.core.model import Model, Task, Version
 from app.core.profile import OutcomeCounts
 from app.core.retraining_run import RunState, rejected
+from app.core.silences import Matcher, Silence
 from app.core.timeline import Event, EventKind
 from app.services.alerting import alert
 from app.services.catalogue import register_model, register_version
 from app.services.deployments import roll_back
 from app.services.overrides import remove_override, set_override
 from app.services.read_models.timeline import timeline
+from app.services.silences import add_silence, end_silence
 from app.storage import catalogue, tables
 from app.storage.engine import write
 from app.storage.retraining_runs import NewRun, add_run, change_state, find_run
@@ -135,6 +137,27 @@ def test_each_step_of_a_retraining_says_why_and_by_whom(engine: Engine) -> None:
     ]
 
 
+def test_silences_of_the_model_and_drills(engine: Engine) -> None:
+    version_id = add_version(engine)
+    for model in ("del*", "other"):
+        matcher = Matcher(model=model, check="volume")
+        silence = Silence(matcher, START + DAY, START + 9 * DAY, "ann", "a migration")
+        end_silence(engine, START + 3 * DAY, add_silence(engine, START, silence)["id"], "bob")
+    with write(engine) as connection:
+        model_id = connection.scalar(select(tables.model.c.id))
+        times = {"started_at": START + 2 * DAY, "deadline": START + 4 * DAY, "finished_at": START + 3 * DAY}
+        said = {"state": "failed", "author": "ann", "rows": 20, "reason": "nobody answered"}
+        ids = {"model_id": model_id, "version_id": version_id}
+        connection.execute(insert(tables.drill).values(**ids, **times, **said))
+
+    assert [((event.at - START) // DAY, event.what, event.author, event.why) for event in events(engine)] == [
+        (1, "alerts with model=del* check=volume were silenced", "ann", "a migration"),
+        (2, "a drill of going back to version 1 began", "ann", ""),
+        (3, "the drill of version 1 failed", "", "nobody answered"),
+        (3, "the silence of alerts with model=del* check=volume was over", "bob", ""),
+    ]
+
+
 def test_only_the_span_that_is_asked_for(engine: Engine) -> None:
     version_id = add_version(engine)
     measure(engine, version_id, "b")
@@ -152,9 +175,8 @@ def test_each_kind_costs_one_query_however_many_versions_there_are(engine: Engin
 
     events(engine)
 
-    assert (
-        len([one for one in asked if one.startswith("SELECT")]) == 8
-    )  # the model, its versions, and six of deployments and the others
+    # The model, its versions, and one for each kind but the dependencies, which the versions tell.
+    assert len([one for one in asked if one.startswith("SELECT")]) == 2 + 8
 
 
 def test_what_cannot_be_asked_for_is_said(engine: Engine) -> None:

@@ -18,11 +18,12 @@ from app.core.fold import WHOLE
 from app.core.label_arrivals import Arrival, Labels, arrivals
 from app.core.messages import subject_text
 from app.core.model import Model, Version
+from app.core.patterns import fits
 from app.core.profile import OutcomeCounts
 from app.core.retraining_run import RunState
 from app.core.timeline import Event, EventKind, deployment_text, difference, in_order, names_text
 from app.services.retraining_runs import WORKER
-from app.storage import tables
+from app.storage import silences, tables
 from app.storage.catalogue import find_model, list_versions
 from app.storage.deployments import deployments_between
 from app.storage.engine import read
@@ -153,6 +154,33 @@ def _limits(connection: Connection, span: Span) -> Iterator[Event]:
             yield Event(row["removed_at"], EventKind.LIMIT, removed, "", row["removed_by"], row["removal_reason"])
 
 
+def _drills(connection: Connection, span: Span) -> Iterator[Event]:
+    drill = tables.drill.c
+    query = select(tables.drill).where(
+        drill.model_id == span.model.id, or_(span.holds(drill.started_at), span.holds(drill.finished_at))
+    )
+    for row in connection.execute(query):
+        name = span.names[row.version_id]
+        yield Event(row.started_at, EventKind.DRILL, f"a drill of going back to version {name} began", name, row.author)
+        if row.finished_at is not None:
+            yield Event(
+                row.finished_at, EventKind.DRILL, f"the drill of version {name} {row.state}", name, "", row.reason
+            )
+
+
+def _silences(connection: Connection, span: Span) -> Iterator[Event]:
+    """Those that name the model; a pattern may name others as well."""
+    for stored in silences.list_silences(connection):
+        one, matcher = stored.silence, stored.silence.matcher
+        if not (fits(matcher.project, span.model.project) and fits(matcher.model, span.model.name)):
+            continue
+        what = f"alerts with {matcher.words} were silenced"
+        yield Event(one.starts, EventKind.SILENCE, what, "", one.author, one.comment)
+        if one.expires is not None:
+            over = f"the silence of alerts with {matcher.words} was over"
+            yield Event(one.expires, EventKind.SILENCE, over, "", stored.ended_by)
+
+
 _VERBS = {State.FIRING.value: "fired"}
 """What is said of an alert that changes to this state; of the others, their names say it."""
 
@@ -204,4 +232,14 @@ def _retraining(connection: Connection, span: Span) -> Iterator[Event]:
         yield Event(row.at, EventKind.RETRAINING, what, span.names[row.version_id], author, row.reason)
 
 
-SOURCES: tuple[Source, ...] = (_deployments, _dependencies, _references, _labels, _limits, _alerts, _retraining)
+SOURCES: tuple[Source, ...] = (
+    _deployments,
+    _dependencies,
+    _references,
+    _labels,
+    _limits,
+    _drills,
+    _silences,
+    _alerts,
+    _retraining,
+)
