@@ -36,7 +36,14 @@ class ReportBody(BaseModel):
     training_set: str = Field("", max_length=200)
 
 
-_SCHEMA = {"content": {"application/json": {"schema": ReportBody.model_json_schema()}}, "required": True}
+def _schema() -> dict[str, Any]:
+    """The body as OpenAPI describes it: the state stands in its place, since a reference to it would lead nowhere."""
+    schema = ReportBody.model_json_schema()
+    schema["properties"]["state"] = schema.pop("$defs")["RunState"]
+    return schema
+
+
+_SCHEMA = {"content": {"application/json": {"schema": _schema()}}, "required": True}
 
 
 @router.get("", summary="Requests for retraining, and what became of them")
