@@ -152,7 +152,9 @@ def test_two_people_do_not_see_each_others_choices(browser: Browser, address: st
     expect(mine.get_by_role("heading", name="arrival-delay", level=1)).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/model?model=arrival-delay", "/model?model=house-price"])
+@pytest.mark.parametrize(
+    "path", ["/", "/alerts", "/alert?id=1", "/model?model=arrival-delay", "/model?model=house-price"]
+)
 def test_every_page_fits_any_width_in_both_themes(watched: Watched, path: str) -> None:
     page = watched.open(path)
     app = page.get_by_test_id("stApp")

@@ -32,7 +32,8 @@ def section(page: AlertPage) -> None:
         held = page.alert["state"] == "acknowledged"
         with st.popover("Give it back" if held else "Acknowledge", type="secondary" if held else "primary"):
             _hold(page, held=held)
-        with st.popover("Silence"):
+        # Once it is silenced it is another popover, which is closed.
+        with st.popover("Silence", key=f"silence {page.alert['silenced_by']}"):
             _silence(page)
 
 
