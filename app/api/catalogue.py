@@ -195,13 +195,17 @@ def list_models(context: Shared) -> list[StoredModel]:
 def register_version(model: str, body: VersionBody, context: Shared, request: Request) -> StoredVersion:
     """Registering a version again with the same values changes nothing; with other values it is a conflict (409).
 
-    A key of scope train may not say that the version is live: to train is not to deploy.
+    A key of scope train lets no version answer requests, not even the first: to train is not to deploy.
     """
-    if body.stage is Stage.LIVE and request.state.granted is Scope.TRAIN:
-        raise HTTPException(403, f"stage: a key of scope {Scope.TRAIN} may register no version as live; leave it out")
+    trains = request.state.granted is Scope.TRAIN
+    if trains and body.stage is not None and body.stage.answers:
+        said = f"stage: a key of scope {Scope.TRAIN} may register no version as {body.stage}; leave it out"
+        raise HTTPException(403, said)
     values = body.model_dump() | {"stage": body.stage or Stage.REGISTERED}
     new, stage_open = Version(model_id=0, **values), body.stage is None
-    version = catalogue.register_version(context.engine, model, new, context.clock(), stage_open=stage_open)
+    version = catalogue.register_version(
+        context.engine, model, new, context.clock(), stage_open=stage_open, first_is_live=not trains
+    )
     context.models_changed()
     return StoredVersion.of(version)
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from app.api.body import MIB, limited
 from app.api.context import Context, Shared
 from app.services import catalogue
+from app.services.keys import Scope
 from app.services.references import ReferenceSummary, store_reference
 from collectors.tabular import ColumnMapping, FileFormat
 
@@ -101,9 +102,15 @@ async def put_reference(
     timezone: Annotated[str | None, Query(description="of times without a zone, like Europe/Berlin")] = None,
     out_of_sample: Annotated[bool | None, Query(description="was the model not trained on these rows?")] = None,
 ) -> StoredReference:
-    """The body is a CSV, Parquet or NDJSON file, as its Content-Type says. It replaces an earlier reference."""
+    """The body is a CSV, Parquet or NDJSON file, as its Content-Type says. It replaces an earlier reference.
+
+    A key of scope train stores none for a version that answers requests: it would move the limits that watch it.
+    """
     file_format = _format(request)
     found = await run_in_threadpool(catalogue.find, context.engine, model, version)
+    if request.state.granted is Scope.TRAIN and (stage := found[1].stage).answers:
+        said = f"version: {version} is {stage}; a key of scope {Scope.TRAIN} may not change how it is judged"
+        raise HTTPException(403, said)
     with tempfile.TemporaryDirectory(dir=_uploads(context), prefix="reference-") as folder:
         path = Path(folder) / f"reference.{file_format}"
         await _spool(request, path, context.settings.max_reference_mb * MIB)

@@ -53,6 +53,11 @@ class Stage(StrEnum):
     LIVE = "live"
     RETIRED = "retired"
 
+    @property
+    def answers(self) -> bool:
+        """Whether somebody uses what such a version answers."""
+        return self in {Stage.CANARY, Stage.LIVE}
+
 
 class Outcome(StrEnum):
     """The verdict of a check. `not_evaluated` always carries a reason and is never shown as healthy."""

@@ -49,14 +49,21 @@ def register_model(engine: Engine, new: Model, now: datetime) -> Model:
 
 
 def register_version(
-    engine: Engine, model_name: str, new: Version, now: datetime, *, stage_open: bool = False, author: str = ""
+    engine: Engine,
+    model_name: str,
+    new: Version,
+    now: datetime,
+    *,
+    stage_open: bool = False,
+    first_is_live: bool = True,
+    author: str = "",
 ) -> Version:
     """Store a version of a model (`new.model_id` does not matter), or find it stored with the same values.
 
-    `stage_open`: nobody said where it stands. The first version of a model is live then, a later one only registered:
-    to be trained is not to be deployed. One that is registered as live takes the place of the one that was.
-    Raises NotFoundError without the model, InvalidError for a value that is not allowed, ConflictError where a version
-    of that name says otherwise.
+    `stage_open`: nobody said where it stands. The first version of a model is live then (`first_is_live`), a later one
+    only registered: to be trained is not to be deployed. One that is registered as live takes the place of the one that
+    was. Raises NotFoundError without the model, InvalidError for a value that is not allowed, ConflictError where a
+    version of that name says otherwise.
     """
     _check_version(new)
     _check_texts(author=author)
@@ -64,7 +71,9 @@ def register_version(
         with write(engine) as connection:
             model = catalogue.lock_model(connection, model_name)
             new = _trained(connection, replace(new, model_id=model.id))
-            stored = _stored_version(connection, new) or _first_stored(connection, new, now, author, stage_open)
+            if stage_open and first_is_live and not catalogue.list_versions(connection, model.id):
+                new = replace(new, stage=Stage.LIVE)
+            stored = _stored_version(connection, new) or _first_stored(connection, new, now, author)
     except IntegrityError:
         with read(engine) as connection:
             stored = catalogue.find_version(connection, new.model_id, new.name)
@@ -83,9 +92,7 @@ def _trained(connection: Connection, new: Version) -> Version:
     return replace(new, newest_training_row=new.newest_training_row or manifest.newest_row)
 
 
-def _first_stored(connection: Connection, new: Version, now: datetime, author: str, stage_open: bool) -> Version:
-    if stage_open:
-        new = replace(new, stage=Stage.REGISTERED if catalogue.list_versions(connection, new.model_id) else Stage.LIVE)
+def _first_stored(connection: Connection, new: Version, now: datetime, author: str) -> Version:
     stored = catalogue.add_version(connection, new, now)
     since = min(new.deployed_at or now, now) if new.stage is Stage.LIVE else now
     move(connection, stored, new.stage, Change(since, author, "", Kind.REGISTERED), first=True)

@@ -18,8 +18,8 @@ from sqlalchemy.exc import OperationalError
 from app.api.app import create_app
 from app.api.context import Context
 from app.api.waiting import Waiting
-from app.core.model import Version
-from app.services.catalogue import register_version
+from app.core.model import Model, Task, Version
+from app.services.catalogue import register_model, register_version
 from app.services.commit import QueueFullError
 from app.services.deployments import make_live, roll_back
 from app.services.keys import create_key
@@ -141,9 +141,26 @@ def test_a_key_that_trains_registers_versions_that_wait(settings: Settings, engi
     app = create_app(replace(settings, require_keys=True))
     with TestClient(app, base_url="http://127.0.0.1:8600", headers={"Authorization": f"Bearer {secret}"}) as client:
         path = "/v1/models/fraud/versions"
-        assert client.post(path, json={"name": "5", "stage": "live"}).status_code == 403
+        for stage in ("live", "canary"):
+            assert client.post(path, json={"name": "5", "stage": stage}).status_code == 403
         assert client.post(path, json={"name": "5"}).json()["stage"] == "registered"
+        assert client.post(path, json={"name": "4"}).json()["stage"] == "live"  # as it was
+        register_model(engine, Model("new", Task.BINARY), NOW)
+        assert client.post("/v1/models/new/versions", json={"name": "1"}).json()["stage"] == "registered"
     assert live_state(engine, "fraud").version == "4"
+    assert live_state(engine, "new").version is None
+
+
+def test_a_key_that_trains_leaves_the_reference_of_what_is_live_alone(
+    settings: Settings, engine: Engine, two: None
+) -> None:
+    secret = create_key(engine, "pipeline", "train", NOW).secret
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "text/csv"}
+    app = create_app(replace(settings, require_keys=True))
+    with TestClient(app, base_url="http://127.0.0.1:8600", headers=headers) as client:
+        refused = client.put("/v1/models/fraud/versions/4/reference", content=b"x,y\n1,2\n")
+        assert (refused.status_code, "version: 4 is live" in refused.json()["error"]) == (403, True)
+        assert client.put("/v1/models/fraud/versions/3/reference", content=b"x,y\n1,2\n").status_code == 200
 
 
 def test_a_change_says_what_it_rests_on(client: TestClient, engine: Engine, two: None) -> None:
