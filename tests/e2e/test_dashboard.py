@@ -21,7 +21,7 @@ from tests.ui import fleet
 pytestmark = pytest.mark.browser
 
 # Streamlit looks for its server beneath the page's own path before it finds it at the root.
-PROBES = ("/model/_stcore/health", "/model/_stcore/host-config")
+PROBES = tuple(f"/{page}/_stcore/{name}" for page in ("model", "alerts", "alert") for name in ("health", "host-config"))
 NARROW, WIDE = 375, 1600
 
 
