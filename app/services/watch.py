@@ -25,5 +25,6 @@ def watch(
     """
     found = looks.findings(looks.diagnose(read_facts(engine, settings, now, environment)), now)
     changed = alert_about_itself(engine, now, found)
-    told = notify(engine, Telling(now, pace, settings.public_url, advice_for, reports=False), itself=True)
-    return changed + AlertSummary(notifications=told)
+    digests = bool(settings.digest)
+    telling = Telling(now, pace, settings.public_url, advice_for, reports=False, digests=digests)
+    return changed + AlertSummary(notifications=notify(engine, telling, itself=True))

@@ -12,10 +12,12 @@ from app.core.alerting import Finding
 from app.core.errors import ConflictError
 from app.core.looks import LOOKS
 from app.core.messages import Kind, Message, from_json
+from app.core.routing import Route, RouteMatch
 from app.core.severity import Severity
 from app.services import alerting, rounds
 from app.services.checks import all_checks
 from app.services.rounds import run_round
+from app.services.routing import add_route
 from app.services.schedule import Job
 from app.settings import Settings
 from app.storage import alerts, self_watch
@@ -64,6 +66,17 @@ def test_each_thing_is_an_alert_of_its_own_and_a_note_is_none(engine: Engine) ->
     (message,) = told(engine)
     assert [line.subject for line in message.lines] == ["channel mail", "channel page"]
     assert message.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize(("digest", "deliveries"), [("", 1), ("daily 08:00", 0)])
+def test_a_route_may_keep_it_for_the_digest(engine: Engine, digest: str, deliveries: int) -> None:
+    add_channels(engine, [("ops", "OPS")])
+    add_route(engine, NOW, Route(RouteMatch(check="jobs"), ("ops",), digest=True), author="ann")
+
+    for number in range(3):
+        minute(engine, number, fails=True, settings=Settings(digest=digest))
+
+    assert len(rows_of(engine, "delivery")) == deliveries
 
 
 def test_nobody_else_has_these_names() -> None:
