@@ -15,6 +15,7 @@ from app.core.delivery import JSON, Answer, Sent, Traits, judge
 from app.core.messages import Kind, Message
 from app.core.plain_text import body, one_line
 from app.core.ports import Network, Resolve
+from app.core.severity import Severity
 from app.outbound import check_address
 
 DESCRIPTION_LIMIT = 10_000
@@ -40,27 +41,29 @@ class Alertmanager:
     def send(self, message: Message, *, network: Network, resolve: Resolve, thread: str = "") -> Answer:
         """Tell the alert's present state. `thread` is the severity that it has been told with so far.
 
-        The severity is one of the labels, and labels are what Alertmanager knows an alert by.
+        The severity is one of the labels, and labels are what Alertmanager knows an alert by. Only an alarm changes it:
+        that somebody has it, or that a part of it is over, makes the rest no milder.
         """
         authorization = {"Authorization": resolve(self.authorization)} if self.authorization else {}
         if message.kind in {Kind.DIGEST, Kind.NEWS}:
             return Sent("not passed on: Alertmanager takes alerts only")
-        content = json.dumps(list(_alerts(message, thread))).encode()
+        severity = message.severity.value if message.kind.alarms else thread or Severity.WARNING.value
+        content = json.dumps(list(_alerts(message, severity, thread))).encode()
         headers = {**JSON, **authorization}
         answer = judge(network.request("POST", f"{self.url.rstrip('/')}/api/v2/alerts", body=content, headers=headers))
-        return Sent(receipt="" if message.ends else message.severity.value) if isinstance(answer, Sent) else answer
+        return Sent(receipt="" if message.ends else severity) if isinstance(answer, Sent) else answer
 
 
 PLUGIN = Alertmanager
 
 
-def _alerts(message: Message, told_as: str) -> Iterator[dict[str, Any]]:
+def _alerts(message: Message, severity: str, told_as: str) -> Iterator[dict[str, Any]]:
     """The alert as it is now; before it, the end of the one that was told with another severity."""
     ended = {"endsAt": message.at.isoformat()}
-    if message.ends or told_as not in {"", message.severity.value}:
-        yield _alert(message, told_as or message.severity.value) | ended
+    if message.ends or told_as not in {"", severity}:
+        yield _alert(message, told_as or severity) | ended
     if not message.ends:
-        yield _alert(message, message.severity.value)
+        yield _alert(message, severity)
 
 
 def _alert(message: Message, severity: str) -> dict[str, Any]:

@@ -52,10 +52,12 @@ def test_what_an_alert_says(channel: Alertmanager, receiver: HttpReceiver) -> No
 
 @pytest.mark.parametrize("kind", [Kind.REPEATED, Kind.ESCALATED, Kind.ACKNOWLEDGED, Kind.RESOLVED])
 def test_it_stands_as_long_as_anything_is_in_breach(channel: Alertmanager, receiver: HttpReceiver, kind: Kind) -> None:
-    send(channel, of_kind(kind, remaining=1), thread="warning")
+    severity = Severity.CRITICAL if kind.alarms else Severity.INFO  # as messages are composed
+    answer = send(channel, of_kind(kind, remaining=1, severity=severity), thread="critical")
 
+    assert answer == Sent(receipt="critical")
     assert [("endsAt" in told, told["labels"]["severity"]) for told in receiver.received[0].json] == [
-        (False, "warning")
+        (False, "critical")
     ]
 
 
