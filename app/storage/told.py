@@ -99,13 +99,11 @@ def _known(row: Row[Any]) -> Known | None:
 def _finding(row: Row[Any]) -> Finding:
     """The finding that the alert rests on; without a verdict where its subject is not measured any more."""
     length = WindowLength(row.window).delta if row.window else timedelta(0)
-    over = Outcome.NOT_EVALUATED if row.version_id is not None else Outcome.OK
-    unmeasured = over if row.state == State.RESOLVED.value else Outcome.BREACH
     return Finding(
         check=row.check,
         subject=row.subject,
         segment=row.segment,
-        outcome=Outcome(row.outcome) if row.outcome else unmeasured,
+        outcome=_outcome(row),
         window=Window(row.judged_window, row.window_end or row.judged_window + length),
         value=row.value,
         limit=row.limit,
@@ -116,6 +114,14 @@ def _finding(row: Row[Any]) -> Finding:
         normal=row.normal,
         declared=Severity(row.severity),
     )
+
+
+def _outcome(row: Row[Any]) -> Outcome:
+    """What the window says, unless the alert is over in spite of it: then nobody watches any more."""
+    measured = Outcome(row.outcome) if row.outcome else Outcome.BREACH
+    if row.state != State.RESOLVED.value or measured is not Outcome.BREACH:
+        return measured
+    return Outcome.NOT_EVALUATED if row.version_id is not None else Outcome.OK
 
 
 def mark_told(

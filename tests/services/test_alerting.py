@@ -201,7 +201,9 @@ def test_the_alerts_of_a_retired_version_end_and_say_so(engine: Engine, version_
     set_stage(engine, "delay", "1", Stage.RETIRED, START)
 
     assert alert(engine, NOW) == AlertSummary(resolved=1, notifications=1)
-    assert messages(engine)[-1].lines[0].reason == "no longer watched: the version is retired"
+    told = messages(engine)[-1]
+    assert told.title == "delay 1: training_serving_skew no longer watched for age"  # it is in breach to the end
+    assert told.lines[0].reason == "no longer watched: the version is retired"
     assert alert(engine, NOW) == AlertSummary()
 
 
