@@ -40,6 +40,8 @@ class Secrets:
         secret = self._environment.get(name, "") if kind == "env" else _read(name)
         if not secret:
             raise SecretError(f"the secret {reference} is {'not set' if kind == 'env' else 'empty'}")
+        if not (secret.isascii() and secret.isprintable()):  # no header, URL or login can carry it
+            raise SecretError(f"the secret {reference} holds what is no printable ASCII character")
         self._known.add(secret)
         return secret
 

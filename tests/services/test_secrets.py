@@ -24,11 +24,15 @@ def test_from_the_environment_and_from_a_file(tmp_path: Path) -> None:
 def test_a_reference_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    secrets = Secrets({"EMPTY": ""})
+    (tmp_path / "lines").write_text("hunter2\nhunter3")
+    secrets = Secrets({"EMPTY": "", "FOREIGN": "hünter2", "BROKEN": "hunter2\udc80"})
 
     for reference, said in [
         ("env:MISSING", "not set"),
         ("env:EMPTY", "not set"),
+        ("env:FOREIGN", "no printable ASCII"),
+        ("env:BROKEN", "no printable ASCII"),
+        (f"file:{tmp_path}/lines", "no printable ASCII"),
         (f"file:{tmp_path}/missing", "FileNotFoundError"),
         (f"file:{tmp_path}/empty", "empty"),
         (f"file:{tmp_path}/binary", "UnicodeDecodeError"),
@@ -36,6 +40,7 @@ def test_a_reference_that_leads_nowhere_is_named(tmp_path: Path) -> None:
         with pytest.raises(SecretError, match=said) as caught:
             secrets.resolve(reference)
         assert reference in str(caught.value)
+        assert "nter" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["env:SLACK_URL", "file:/run/secrets/slack", "file:secrets/slack"])
