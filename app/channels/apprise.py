@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from app.core.delivery import Answer, Failed, HttpAnswer, Retry, Sent, Traits, judge
 from app.core.messages import Kind, Message
-from app.core.plain_text import body, one_line
+from app.core.plain_text import body, one_line, without_mentions
 from app.core.ports import Network, Resolve
 from app.core.severity import Severity
 
@@ -98,8 +98,8 @@ def _notify(url: str, message: Message) -> Answer:
     service = sender[0]
     service.overflow_mode = apprise.OverflowMode.TRUNCATE
     said = sender.notify(
-        title=one_line(message.title),
-        body=body(message, min(LINES_LIMIT, service.body_maxlen // 2)),
+        title=without_mentions(one_line(message.title)),
+        body=without_mentions(body(message, min(LINES_LIMIT, service.body_maxlen // 2))),
         notify_type=_type(message),
         body_format=apprise.NotifyFormat.TEXT,
         timeout=TIMEOUT_SECONDS,

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.core import messages
 from app.core.messages import Line, Message
-from app.core.plain_text import LINE_LIMIT, fitting, sign
+from app.core.plain_text import LINE_LIMIT, fitting, sign, without_mentions
 
 # Messages of about 13,000 characters are refused although each block is within its own limit.
 HEADER_LIMIT = 150
@@ -42,7 +42,8 @@ def blocks_of(message: Message) -> dict[str, Any]:
 
 def escaped(text: str, limit: int) -> str:
     """`text` on one line with Slack's three control characters escaped, cut to `limit` without splitting an escape."""
-    printable = filter(str.isprintable, " ".join(text.split()))
+    # Slack itself is content with the escapes; Mattermost, which speaks the same, reads markdown.
+    printable = without_mentions("".join(filter(str.isprintable, " ".join(text.split()))))
     pieces = [_ESCAPES.get(character, character) for character in printable]
     if sum(map(len, pieces)) <= limit:
         return "".join(pieces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from app.core import messages
@@ -11,6 +12,8 @@ from app.core.severity import Severity
 _ALARM_SIGNS = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟠", Severity.INFO: "🔵"}
 _SIGNS = {Kind.ACKNOWLEDGED: "👀", Kind.RESOLVED: "🟢", Kind.DIGEST: "📋", Kind.NEWS: "📣"}
 LINE_LIMIT = 500
+_MARKUP = re.compile(r"(?<!\w)@(?=\w)|<(?=[@!#/\w])|\](?=\()")
+"""Where chat services begin to read a mention (`@everyone`, `<users/all>`), or a link with a text of its own."""
 
 
 def sign(message: Message) -> str:
@@ -22,6 +25,11 @@ def one_line(text: str, limit: int = LINE_LIMIT) -> str:
     """Text from elsewhere on one line, without what cannot be printed, cut to `limit` characters."""
     line = "".join(character for character in " ".join(text.split()) if character.isprintable())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def without_mentions(text: str) -> str:
+    """Text that looks the same, but calls nobody and hides no link where a chat service reads it as markup."""
+    return _MARKUP.sub(lambda found: found[0] + "\u200b", text)
 
 
 def bullet(line: Line) -> str:

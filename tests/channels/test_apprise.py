@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from datetime import timedelta
 
@@ -38,6 +39,19 @@ def test_a_message_arrives(kind: Kind, severity: Severity, told_as: str) -> None
     (request,) = receiver.received
     assert (request.json["title"], request.json["type"]) == (firing().title, told_as)
     assert "- feature_1: 0.31, limit 0.1" in request.json["message"]
+
+
+def test_a_name_that_is_a_mention_calls_nobody() -> None:
+    message = dataclasses.replace(
+        firing(text="[bank](http://evil)"), title="<@1> <@&2> <users/all>", advice="@everyone"
+    )
+    with http_receiver() as receiver:
+        assert send(Apprise(url="env:U"), message, secret=json_url(receiver.port)) == Sent()
+
+    said = receiver.received[0].json
+    assert said["title"].replace("\u200b", "") == message.title
+    forged = ("<@", "<users", "@everyone", "](http")
+    assert not [markup for markup in forged if markup in said["title"] + said["message"]]
 
 
 def test_the_status_is_judged_and_nothing_else_repeated() -> None:

@@ -101,6 +101,15 @@ def test_nobody_is_pinged_and_no_link_is_forged() -> None:
     assert "a &amp; b" in said
 
 
+def test_what_speaks_like_slack_and_reads_markdown_calls_nobody_either() -> None:
+    evil = Line("@channel", "[bank](http://evil)", 1.0, 0.5, "", "mail ops@example.org")
+
+    said = json.dumps(blocks_of(replace(firing(), lines=(evil,), title="@all @here")), ensure_ascii=False)
+
+    assert not [forged for forged in ("@channel", "@all", "@here", "](http") if forged in said]
+    assert "ops@example.org" in said
+
+
 @given(st.text(), st.integers(5, 50))
 def test_an_escape_is_never_split(text: str, limit: int) -> None:
     result = escaped(text, limit)
