@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from app.core.alerting import Finding, utc_text
 from app.core.model import Outcome, Window
-from app.core.self_watch import Backlog, Diagnosis, Facts, JobFacts, Level, Outbox
+from app.core.self_watch import Diagnosis, Facts, JobFacts, Level, Outbox
 from app.core.severity import Severity
 
 LEAST_FREE_BYTES = 1 << 30
@@ -24,7 +24,6 @@ RECENTLY = timedelta(hours=1)
 LEAST_LOGGED = 0.99
 """Share of what a service says it served."""
 LEAST_REFUSED = 10
-GROWN_BATCHES = 100
 MOST_NAMED = 5
 HEARTBEAT = "heartbeat"
 
@@ -164,11 +163,16 @@ def _worker(facts: Facts) -> Sequence[Diagnosis]:
 
 
 def _jobs(facts: Facts) -> Sequence[Diagnosis]:
-    return ailing_jobs(facts) or _well("jobs", "each job went well" if facts.jobs else "no job has run yet")
+    if found := ailing_jobs(facts):
+        return found
+    if failed := [job.job for job in facts.jobs if job.outcome == "failed" and job.job != HEARTBEAT]:
+        what = f"failed just now, and went well within the last two minutes: {', '.join(failed)}"
+        return _note("jobs", what, "look again in two minutes; the worker's log says why")
+    return _well("jobs", "each job went well" if facts.jobs else "no job has run yet")
 
 
 def ailing_jobs(facts: Facts) -> list[Diagnosis]:
-    """The jobs that failed at their last run, are late, or hang; the heartbeat, which tells of them, is not one."""
+    """The jobs that fail, are late, or hang; the heartbeat, which tells of them, is not one."""
     return [diagnosis for job in facts.jobs if job.job != HEARTBEAT for diagnosis in _job(job, facts)]
 
 
@@ -176,14 +180,14 @@ def _job(job: JobFacts, facts: Facts) -> list[Diagnosis]:
     patience = max(LATE, LATE_INTERVALS * job.interval)
     age = facts.now - job.started_at
     # While the one before it works, a job is not late; one that hangs is told itself.
-    busy = any(other.outcome == "running" and other.job in job.waits_for for other in facts.jobs)
-    if job.outcome == "failed":
+    busy = any(other.running and other.job in job.waits_for for other in facts.jobs)
+    if job.fails(facts.now):
         mend = f"read the worker's log{_JOB_MENDS.get(job.job, '')}; then `watchkeeper run` tries it at once"
         return _bad("jobs", f"{job.job} failed: {job.detail}{_last_done(job)}", mend, job.job)
-    if job.outcome == "running" and not facts.worker_leads and age > patience:
+    if job.running and not facts.worker_leads and age > patience:
         what = f"{job.job} began at {utc_text(job.started_at)} and its worker is gone"
         return _bad("jobs", what, "start `watchkeeper work` (or `watchkeeper up`): it takes up what was left", job.job)
-    if job.outcome == "running" and age > patience:
+    if job.running and age > patience:
         what = f"{job.job} has been running since {utc_text(job.started_at)}, due every {_span(job.interval)}"
         return _bad(
             "jobs", what, "restart the worker: nothing is lost, its work is done again from where it was", job.job
@@ -209,20 +213,12 @@ def _backlog(facts: Facts) -> Sequence[Diagnosis]:
     mend = "start `watchkeeper work` (or `up`), or run `watchkeeper run` once"
     if waiting.since and facts.now - waiting.since > LATE:
         return _bad("backlog", what, mend)
-    if grows(waiting):
+    if waiting.grows:
         faster = (
             "give the worker a machine and the database a disk of its own; see docs/benchmarks.md for what one bears"
         )
         return _bad("backlog", f"{what}, and they become more: {waiting.trend[0]} at first", faster)
     return _well("backlog", what)
-
-
-def grows(backlog: Backlog) -> bool:
-    """Whether all of the last third of the rounds left more behind than any of the first third, and that is much."""
-    third = len(backlog.trend) // 3
-    if third < 2 or backlog.batches < GROWN_BATCHES:
-        return False
-    return min(backlog.trend[-third:]) > max(backlog.trend[:third])
 
 
 def _heartbeat(facts: Facts) -> Sequence[Diagnosis]:
@@ -232,7 +228,7 @@ def _heartbeat(facts: Facts) -> Sequence[Diagnosis]:
     newest = next((job for job in facts.jobs if job.job == HEARTBEAT), None)
     if newest is None:
         return _note("heartbeat", "none was sent yet", "start `watchkeeper work` with the same settings")
-    if newest.outcome == "failed":
+    if newest.fails(facts.now):
         mend = "correct WATCHKEEPER_HEARTBEAT_URL (or the file WATCHKEEPER_HEARTBEAT_URL_FILE names)"
         return _bad("heartbeat", f"it did not arrive: {newest.detail}{_last_done(newest)}", mend)
     return _well("heartbeat", f"sent at {utc_text(newest.started_at)}")
@@ -416,7 +412,7 @@ LOOKS: tuple[Look, ...] = (
     ),
     Look(
         "jobs",
-        "Did each job go well at its last run, in time, and without hanging?",
+        "Does each job go well (or did within two minutes), in time, and without hanging?",
         "what this job does is not done, and what builds on it is out of date",
         _jobs,
         severity=Severity.CRITICAL,

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+BRIEFLY = timedelta(minutes=2)
+"""A job that went well so lately has failed for a moment, as when the database restarts: nobody is woken."""
+GROWN_BATCHES = 100
+
 
 class Level(StrEnum):
     """How a thing stands. What is BAD makes `doctor` fail and raises an alert; a NOTE does neither."""
@@ -63,17 +67,23 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """The newest run of one job, and when it last went well. `waits_for`: jobs that it is done after or before, never
-    at the same time.
+    """When the newest run of a job began, what became of the newest that has ended, and when it last went well.
+
+    `running`: the newest has not ended. `waits_for`: jobs that it is done after or before, never at the same time.
     """
 
     job: str
     interval: timedelta
     started_at: datetime
-    outcome: str
+    outcome: str = ""
     detail: str = ""
     done_at: datetime | None = None
+    running: bool = False
     waits_for: frozenset[str] = frozenset()
+
+    def fails(self, now: datetime) -> bool:
+        """Whether it failed, and has not gone well a moment ago."""
+        return self.outcome == "failed" and not (self.done_at and now - self.done_at <= BRIEFLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,14 @@ class Backlog:
     batches: int = 0
     since: datetime | None = None
     trend: tuple[int, ...] = ()
+
+    @property
+    def grows(self) -> bool:
+        """Whether each of the last third of the rounds left more behind than any of the first third, and much."""
+        third = len(self.trend) // 3
+        if third < 2 or self.batches < GROWN_BATCHES:
+            return False
+        return min(self.trend[-third:]) > max(self.trend[:third])
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,15 +49,23 @@ def newest_write(connection: Connection) -> datetime | None:
 
 
 def job_facts(connection: Connection, job: str, interval: timedelta, waits_for: Collection[str]) -> JobFacts | None:
-    """The newest run of the job; None when it never ran."""
+    """The newest runs of the job; None when it never ran."""
     of_job = select(job_run).where(job_run.c.job == job).order_by(job_run.c.slot.desc()).limit(1)
     newest = connection.execute(of_job).one_or_none()
     if newest is None:
         return None
+    # One that runs says nothing yet: a job that always fails does not go well while it tries once more.
+    ended = connection.execute(of_job.where(job_run.c.outcome != RunState.RUNNING.value)).one_or_none()
     done = connection.execute(of_job.where(job_run.c.outcome == RunState.DONE.value)).one_or_none()
-    done_at = done.finished_at if done else None
     return JobFacts(
-        job, interval, newest.started_at, newest.outcome, newest.detail, done_at, frozenset(map(str, waits_for))
+        job,
+        interval,
+        newest.started_at,
+        ended.outcome if ended else "",
+        ended.detail if ended else "",
+        done.finished_at if done else None,
+        running=newest.outcome == RunState.RUNNING.value,
+        waits_for=frozenset(map(str, waits_for)),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.core.looks import LOOKS, ailing_jobs, diagnose, grows
+from app.core.looks import LOOKS, ailing_jobs, diagnose
 from app.core.self_watch import (
     Backlog,
     ClientFacts,
@@ -31,9 +31,12 @@ def ago(minutes: float) -> datetime:
     return NOW - minutes * MINUTE
 
 
-def job(name: str = "fold", started: float = 0.1, outcome: str = "done", seconds: int = 30) -> JobFacts:
+def job(
+    name: str = "fold", started: float = 0.1, outcome: str = "done", seconds: int = 30, done: float = 60
+) -> JobFacts:
     detail = "the disk is full" if outcome == "failed" else ""
-    return JobFacts(name, timedelta(seconds=seconds), ago(started), outcome, detail, ago(60))
+    running = outcome == "running"
+    return JobFacts(name, timedelta(seconds=seconds), ago(started), outcome, detail, ago(done), running)
 
 
 WELL = Facts(
@@ -120,6 +123,11 @@ SENTENCES: list[tuple[str, Facts, str, Level, str, str]] = [
         "a job that fails",
         replace(WELL, jobs=(job("evaluate", outcome="failed"),)),
         *("jobs", Level.BAD, "evaluate failed: the disk is full (it last went well at 2026-03-02 11:00 UTC)", "log"),
+    ),
+    (
+        "a job that failed once",
+        replace(WELL, jobs=(job("evaluate", outcome="failed", done=1),)),
+        *("jobs", Level.NOTE, "went well within the last two minutes: evaluate", "look again"),
     ),
     (
         "a job that hangs",
@@ -269,6 +277,23 @@ def test_a_job_that_is_seldom_due_is_given_more_time() -> None:
     assert ailing_jobs(hourly) == []
 
 
+@pytest.mark.parametrize("name", ["fold", "heartbeat"])
+def test_what_failed_but_went_well_a_moment_ago_wakes_nobody(name: str) -> None:
+    levels = [
+        {
+            one.level
+            for one in diagnose(replace(WELL, jobs=(job("evaluate"), job(name, outcome="failed", done=minutes))))
+        }
+        for minutes in (0.5, 2, 2.1)
+    ]
+    assert [Level.BAD in found for found in levels] == [False, False, True]
+
+
+def test_a_job_that_always_fails_fails_while_it_tries_again() -> None:
+    again = replace(job("fold", outcome="failed"), running=True)
+    assert [one.about for one in ailing_jobs(replace(WELL, jobs=(again,)))] == ["fold"]
+
+
 def test_a_failed_heartbeat_is_no_ailing_job() -> None:
     assert ailing_jobs(replace(WELL, jobs=(job("heartbeat", outcome="failed"),))) == []
 
@@ -286,4 +311,4 @@ def test_a_failed_heartbeat_is_no_ailing_job() -> None:
 def test_a_queue_grows_when_every_late_round_left_more_than_any_early_one(
     trend: tuple[int, ...], expected: bool
 ) -> None:
-    assert grows(Backlog(trend[-1], ago(5), trend)) is expected
+    assert Backlog(trend[-1], ago(5), trend).grows is expected

@@ -20,7 +20,7 @@ from app.services.rounds import run_round
 from app.services.routing import add_route
 from app.services.schedule import Job
 from app.settings import Settings
-from app.storage import alerts, self_watch
+from app.storage import alerts, migrate, self_watch
 from app.storage.engine import read, write
 from app.storage.tables import retraining_run, version
 from tests.services.measured import add_channels, add_version, measure, rows_of
@@ -56,6 +56,16 @@ def test_a_job_that_fails_is_told_once_and_so_is_its_end(engine: Engine) -> None
     assert (alert["version_id"], alert["check"], alert["subject"]) == (None, "jobs", "evaluate")
     minute(engine, 3, fails=False)
     assert {row["state"] for row in rows_of(engine, "alert")} == {"resolved"}
+
+
+def test_what_cannot_be_looked_at_is_not_over(engine: Engine) -> None:
+    add_channels(engine, [("mail", "NOT_THERE")])
+    minute(engine, 0, fails=False)
+    with patch.object(migrate, "current", autospec=True, return_value="of a newer program"):
+        at = NOW + MINUTE
+        (run,) = run_round(engine, Settings(), at, environment={}, jobs=[Job.WATCH]).jobs
+    assert "the database cannot be used" in run.detail
+    assert [(row["check"], row["state"]) for row in rows_of(engine, "alert")] == [("secrets", "firing")]
 
 
 def test_each_thing_is_an_alert_of_its_own_and_a_note_is_none(engine: Engine) -> None:
