@@ -23,6 +23,7 @@ import httpcore
 
 from app.core.delivery import HttpAnswer
 from app.core.errors import InvalidError
+from app.core.http_syntax import header_fault
 
 TIMEOUT_SECONDS = 20.0
 """For a whole request, from the connection to the last byte of the answer."""
@@ -62,6 +63,7 @@ class OutboundClient:
     ) -> HttpAnswer:
         """Send a request to an http or https URL. Raises OutboundError when there was no answer in time."""
         parts = check_url(url)
+        _check_headers(headers or {})
         target = f"{parts.scheme}://{parts.hostname}"
         backend = _GuardedBackend(self, monotonic() + self._timeout)
         try:
@@ -142,6 +144,12 @@ def check_address(field: str, url: str) -> None:
         check_url(url)
     except OutboundError as error:
         raise InvalidError(field, "(not shown)" if "@" in url else url, str(error)) from None
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if fault := header_fault(name, value):
+            raise OutboundError(fault, permanent=True)
 
 
 def _exchange(

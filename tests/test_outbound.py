@@ -147,6 +147,27 @@ def test_what_is_no_web_address_is_refused_for_good(client: OutboundClient, url:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("Authorization", "Bearer hunter2\r\nHost: evil", "Authorization holds what no header may"),
+        ("X-Model", "pr\u00fcfung", "X-Model holds what no header may"),
+        ("X-Model", " fraud", "X-Model holds what no header may"),
+        ("X\r\nHost", "evil", "no name of a header"),
+        ("content-length", "5", "set by the length of the body"),
+        ("Transfer-Encoding", "chunked", "set by the length of the body"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_refused_for_good(
+    client: OutboundClient, name: str, value: str, complaint: str
+) -> None:
+    with pytest.raises(OutboundError, match=complaint) as caught:
+        client.request("POST", "https://example.org/", headers={name: value})
+
+    assert caught.value.permanent
+    assert "hunter2" not in str(caught.value)
+
+
 PRIVATE = [
     "127.0.0.1",
     "127.8.8.8",

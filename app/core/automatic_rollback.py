@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from app.core.alerting import utc_text
 from app.core.deployments import Deployment, Kind
+from app.core.plain_text import one_line
 from app.core.severity import Severity
 
 AUTHOR = "rollback policy"
@@ -77,7 +78,8 @@ def should_roll_back(policy: RollbackPolicy, facts: Facts, now: datetime) -> Dec
     first = min(alarms, key=lambda one: (one.fired_at, one.check, one.subject))
     subject = f" of {first.subject}" if first.subject else ""
     more = f" and {len(alarms) - 1} more" if len(alarms) > 1 else ""
-    return Decision(True, f"critical since {utc_text(first.fired_at)}: {first.check}{subject}{more}")
+    # A subject may be the name of a feature, which holds whatever was sent.
+    return Decision(True, one_line(f"critical since {utc_text(first.fired_at)}: {first.check}{subject}{more}"))
 
 
 def _deployment(facts: Facts) -> Deployment | str:

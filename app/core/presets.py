@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.errors import InvalidError, NotFoundError
+from app.core.http_syntax import METHODS, header_fault
 from app.core.retraining_run import REPORTABLE, RunState
 from app.core.targets import EVENT_VALUES, HIDDEN, Call, Field, Login, Poll, Preset, Taken, is_reference, names_in
 
@@ -290,6 +291,7 @@ HTTP = Preset(
     ),
     Call("{url}"),
 )
+_SETTINGS = frozenset(one.name for one in HTTP.fields)
 PRESETS = {preset.name: preset for preset in (*_ALL, HTTP)}
 """Every preset by name. What a target of `HTTP` sends is only known from its configuration: see `preset_of`."""
 
@@ -313,7 +315,7 @@ def _described(config: Mapping[str, str]) -> Preset:
     body = _parsed("body", given["body"]) if given["body"] else None
     call = Call(given["url"], given["method"].upper(), headers, body)
     poll_call = Call(given["poll_url"], "GET", headers)
-    named = names_in([call.url, headers, body, poll_call.url]) - {*EVENT_VALUES, "run_id"}
+    named = names_in([call.url, headers, body, poll_call.url]) - {*EVENT_VALUES, *_SETTINGS}
     own = tuple(
         Field(name, f"value that {{{name}}} stands for; the event has {', '.join(EVENT_VALUES)}")
         for name in sorted(named)
@@ -330,9 +332,13 @@ def _described(config: Mapping[str, str]) -> Preset:
 
 def _parsed(field: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_json)
     except (ValueError, RecursionError):
         raise InvalidError(field, HIDDEN, "must be JSON") from None
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _object(field: str, text: str) -> dict[str, str]:
@@ -344,7 +350,7 @@ def _object(field: str, text: str) -> dict[str, str]:
 
 def _statuses(field: str, text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdecimal() and 200 <= int(part) < 600 for part in parts):
+    if not all(re.fullmatch("[2-5][0-9]{2}", part) for part in parts):
         raise InvalidError(field, text, "statuses from 200 to 599 with commas between, such as 200,202")
     return tuple(map(int, parts))
 
@@ -357,9 +363,26 @@ def _states(text: str) -> dict[str, RunState]:
     return {word: RunState(state) for word, state in value.items()}
 
 
+def _check_named(call: Call, poll_url: str) -> None:
+    """A template names values, not what the target itself is told; an address to ask at, the run too."""
+    places = (("url", call.url), ("headers", call.headers), ("body", call.body))
+    named = [(where, names_in(template) & _SETTINGS) for where, template in places]
+    for where, wrong in (*named, ("poll_url", names_in(poll_url) & _SETTINGS - {"run_id"})):
+        for name in sorted(wrong):
+            allowed = "{run_id} stands in poll_url alone" if name == "run_id" else "it is a setting, and no value"
+            raise InvalidError(where, f"{{{name}}}", allowed)
+
+
 def check_description(preset: Preset, config: Mapping[str, str]) -> None:
-    """Raise InvalidError when a header that is to hold a secret holds anything but one by reference."""
-    for name, template in preset.call.headers.items() if preset.name == HTTP.name else ():
+    """Raise InvalidError for a request that could never be sent, or that holds a secret other than by reference."""
+    if preset.name != HTTP.name:
+        return
+    if preset.call.method not in METHODS:
+        raise InvalidError("method", config["method"], f"allowed are {', '.join(METHODS)}")
+    _check_named(preset.call, config["poll_url"])
+    for name, template in preset.call.headers.items():
+        if fault := header_fault(name, template):
+            raise InvalidError("headers", name, fault)
         secret = [config.get(known, "") for known in names_in(template)]
         if _SECRET_HEADER.search(name) and not any(map(is_reference, secret)):
             raise InvalidError(

@@ -76,7 +76,7 @@ def checked(name: str, config: Mapping[str, str]) -> dict[str, str]:
         value = values[one.name]
         if value and (one.secret or is_reference(value)):
             check_reference(one.name, value)
-        elif value and one.name == "url":
+        elif one.name == "url" or (one.name == "poll_url" and value and not value.startswith("{")):
             _check_address(one.name, value)
     return values
 

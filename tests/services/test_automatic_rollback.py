@@ -68,6 +68,14 @@ def test_a_critical_alert_soon_after_the_deployment_takes_it_back_once_and_peopl
     assert (again.rolled_back, "live by a rollback" in again.declined["fraud"]) == ((), True)
 
 
+def test_a_subject_that_cannot_be_printed_keeps_nobody_from_going_back(alarmed: Engine) -> None:
+    policy(alarmed)
+    with write(alarmed) as connection:
+        connection.execute(update(tables.alert).values(subject="amount\u00a0in\n" + "\N{EURO SIGN}" * 190))
+    assert roll_back_by_policy(alarmed, NOW + 3 * HOUR).rolled_back == ("fraud",)
+    assert "performance of amount in \N{EURO SIGN}" in str(deployments(alarmed)[-1]["reason"])
+
+
 def test_a_silenced_alert_takes_nothing_back(alarmed: Engine) -> None:
     policy(alarmed)
     matcher = Matcher(model="fraud", check="performance")

@@ -62,6 +62,44 @@ def test_what_is_wrong_is_named_and_no_secret_repeated(engine: Engine, wrong: di
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"url": "https://ci.example.org/{run_id}"}, "url"),
+        ({"body": '{"method": "{method}"}'}, "body"),
+        ({"body": '{"value": NaN}'}, "body"),
+        ({"method": "PO ST"}, "method"),
+        ({"headers": '{"X-Model": "pr\u00fcfung"}'}, "headers"),
+        ({"headers": '{"X-Model\\r\\nHost": "evil"}'}, "headers"),
+        ({"headers": '{"Content-Length": "5"}'}, "headers"),
+        ({"poll_url": "https://user:hunter2@ci.example.org/{run_id}"}, "poll_url"),
+        ({"success": "9" * 5000}, "success"),
+    ],
+)
+def test_a_request_that_could_never_be_sent_is_refused_when_it_is_told(
+    engine: Engine, wrong: dict[str, str], field: str
+) -> None:
+    with pytest.raises(InvalidError) as caught:
+        add_target(engine, START, "ci", "http", {"url": "https://ci.example.org/{model}", **wrong})
+
+    assert caught.value.field == field
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_request_whose_values_no_header_may_hold_fails_and_says_which_header(engine: Engine) -> None:
+    config = {"url": "https://ci.example.org", "headers": '{"X-Reason": "{reason}", "X-Model": "{model}"}'}
+    add_target(engine, START, "ci", "http", config)
+    version_id = add_version(engine)
+    payload = envelope("t", START, {"model": "pr\u00fcfung", "reason": "a\r\nHost: evil"})
+    with write(engine) as connection:
+        target_id = find_target(connection, "ci").id
+        add_action(connection, NewAction("live", target_id, 1, version_id, "msg_1", payload, ""), START)
+
+    assert send_due(engine, START, SETTINGS, {}) == SendSummary(dead=1)
+    [row] = rows_of(engine, "action")
+    assert "the header X-Reason holds what no header may" in str(row["last_error"])
+
+
 def test_the_presets_are_named_when_one_is_unknown(engine: Engine) -> None:
     with pytest.raises(NotFoundError, match=r"no preset 'webhok'; known are: .*webhook"):
         add_target(engine, START, "ci", "webhok", WEBHOOK)
