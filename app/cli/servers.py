@@ -101,7 +101,7 @@ def up() -> None:
     epilog="""\b
 Examples:
   watchkeeper demo
-  watchkeeper demo --no-serve --data-dir /tmp/watchkeeper-demo
+  watchkeeper demo --no-serve --months 3 --data-dir /tmp/watchkeeper-demo
   watchkeeper demo --task regression --data-dir /tmp/watchkeeper-minutes"""
 )
 @click.option(
@@ -111,6 +111,13 @@ Examples:
     show_default=True,
     help="Late or not, how late in four classes, or by how many minutes.",
 )
+@click.option(
+    "--months",
+    type=click.IntRange(1, 10),
+    default=10,
+    show_default=True,
+    help="How many months of flights, from March on; the first retraining is in the second.",
+)
 @click.option("--no-serve", is_flag=True, help="Print what was found and exit, without starting the dashboard.")
 @click.option(
     "--data-dir",
@@ -119,16 +126,16 @@ Examples:
     show_default=True,
     help="Folder of the demo's database and of the messages it sent.",
 )
-def demo(task: str, no_serve: bool, data_dir: Path) -> None:
-    """Watch a model of flight delays degrade on the real flights of a year."""
+def demo(task: str, months: int, no_serve: bool, data_dir: Path) -> None:
+    """Watch a model of flight delays degrade and be retrained, on the real flights of a year."""
     try:
-        from app.demo import listening, run_demo
+        from app.demo.run import listening, run_demo
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"{error.name} is missing; install the demo with `pip install watchkeeper[demo]`"
         ) from error
     chosen = replace(settings(), data_dir=data_dir.resolve(), database_url="")
-    run_demo(chosen, task=Task(task))
+    run_demo(chosen, task=Task(task), months=months)
     if not no_serve:
         from app.cli.supervisor import supervise
 

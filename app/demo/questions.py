@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from app.core.model import Task
+from app.demo.flights import CATEGORIES
 
 THRESHOLD = 0.5
 """Accuracy is what is compared over the months, and one half is where calibrated scores give the most of it."""
@@ -43,6 +44,29 @@ class Question:
     value: Callable[[Any], int | float | str]
     """A truth as it is sent."""
 
+    def quality(self, prediction: pd.Series[Any], truth: pd.Series[Any]) -> float:
+        """The `measure` of predictions, over those whose truth is known."""
+        known = truth.notna()
+        if self.task is Task.REGRESSION:
+            return float((prediction - truth)[known].abs().mean())
+        return float((prediction == truth)[known].mean())
+
+    def squared_error(self, answers: pd.DataFrame, truth: pd.Series[Any]) -> float:
+        """How far `answers` (`prediction`, and `score` where there is one) are from the truth where it is known:
+        squared minutes, or the Brier score, of four classes that of the one which was said.
+
+        It sees that scores are wrong, which is what concept drift is about; accuracy at one threshold hardly does.
+        """
+        known, said = truth.notna(), answers["prediction"]
+        match self.task:
+            case Task.REGRESSION:
+                off = said - truth
+            case Task.BINARY:
+                off = answers["score"] - truth
+            case Task.MULTICLASS:
+                off = answers["score"] - (said == truth)
+        return float((off[known].astype(float) ** 2).mean())
+
 
 def _parameters() -> dict[str, Any]:
     return {
@@ -51,7 +75,7 @@ def _parameters() -> dict[str, Any]:
         "max_leaf_nodes": 15,
         "min_samples_leaf": 100,
         "l2_regularization": 10.0,
-        "categorical_features": "from_dtype",
+        "categorical_features": range(len(CATEGORIES)),
         "random_state": SEED,
     }
 

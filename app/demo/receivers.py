@@ -7,12 +7,14 @@ import hashlib
 import hmac
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TypeAlias
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -20,6 +22,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from app.demo.errors import DemoError
 
 HOST = "127.0.0.1"
+TOLERANCE_SECONDS = 300
 SLACK_PATH, RETRAINING_PATH = "/slack", "/retraining"
 SLACK, EMAIL, RETRAINING, SIGNATURES = "slack-*.json", "email-*.eml", "retraining-*.json", "retraining-*.headers"
 """The names under which messages are kept as they arrived, numbered in their order."""
@@ -39,22 +42,26 @@ class Ports:
             return cls(one.getsockname()[1], other.getsockname()[1])
 
 
+Take: TypeAlias = Callable[[str, bytes], None]
+"""Takes a request whose signature is right: its id and its body."""
+
+
 @contextmanager
-def receiving(folder: Path, ports: Ports, secret: str) -> Iterator[None]:
+def receiving(folder: Path, ports: Ports, secret: str, take: Take) -> Iterator[None]:
     """Listen on the ports and keep what arrives in `folder`. `secret` (whsec_...) is what requests are signed with.
 
     Raises DemoError when a port is taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
     inbox = _Inbox(folder)
-    with _http(inbox, ports.http, base64.b64decode(secret.removeprefix("whsec_"))), _mail(inbox, ports.smtp):
+    with _http(inbox, ports.http, base64.b64decode(secret.removeprefix("whsec_")), take), _mail(inbox, ports.smtp):
         yield
 
 
 @contextmanager
-def _http(inbox: _Inbox, port: int, key: bytes) -> Iterator[None]:
+def _http(inbox: _Inbox, port: int, key: bytes, take: Take) -> Iterator[None]:
     try:
-        server = _Server((HOST, port), inbox, key)
+        server = _Server((HOST, port), inbox, key, take)
     except OSError as error:
         raise _taken(port, error) from None
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -105,8 +112,8 @@ class _Inbox:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], inbox: _Inbox, key: bytes) -> None:
-        self.inbox, self.key = inbox, key
+    def __init__(self, address: tuple[str, int], inbox: _Inbox, key: bytes, take: Take) -> None:
+        self.inbox, self.key, self.take = inbox, key, take
         super().__init__(address, _Handler)
 
 
@@ -125,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.inbox.keep(RETRAINING, body)
             self.server.inbox.keep(SIGNATURES, str(self.headers).encode())
+            self.server.take(self.headers["webhook-id"], body)
             self._answer(HTTPStatus.NO_CONTENT)
 
     def _is_signed(self, body: bytes) -> bool:
@@ -132,7 +140,9 @@ class _Handler(BaseHTTPRequestHandler):
         said = [self.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]
         content = b".".join([said[0].encode(), said[1].encode(), body])
         expected = base64.b64encode(hmac.digest(self.server.key, content, hashlib.sha256)).decode()
-        return any(hmac.compare_digest(f"v1,{expected}", signature) for signature in said[2].split())
+        return any(hmac.compare_digest(f"v1,{expected}", signature) for signature in said[2].split()) and _recent(
+            said[1]
+        )
 
     def _answer(self, status: HTTPStatus, body: bytes = b"") -> None:
         self.send_response(status)
@@ -142,6 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it
         """What arrives is kept; a line per request would break the progress bar."""
+
+
+def _recent(timestamp: str) -> bool:
+    """Whether that is within minutes of now: an old request that is sent again by somebody else is refused."""
+    return abs(time.time() - float(timestamp)) <= TOLERANCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

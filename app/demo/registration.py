@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +21,8 @@ from app.demo.receivers import HOST, RETRAINING_PATH, SLACK_PATH, Ports
 from app.services.channels import add_channel
 from app.services.policies import set_policy
 
-VERSION = "1"
+FIRST = "1"
+"""The name of the version that is live from the beginning."""
 LABEL_DELAY = timedelta(hours=12)
 """After the end of a day all but a handful of its flights have landed."""
 
@@ -43,11 +43,28 @@ class SecretFiles:
 
 
 def register(
-    collector: Collector, question: Question, reference: pd.DataFrame, deployed_at: datetime
+    collector: Collector, question: Question, reference: pd.DataFrame, deployed_at: datetime, folder: Path
 ) -> dict[str, Any]:
-    """Register model, version and reference over HTTP; what the collector says about the reference."""
-    collector.register("/v1/models", _model(question))
-    collector.register(f"/v1/models/{question.model}/versions", _version(reference, deployed_at))
+    """Register the model and its first version over HTTP; what the collector says about the reference."""
+    collector.post("/v1/models", _model(question))
+    return register_version(collector, question, FIRST, reference, deployed_at, folder)
+
+
+def register_version(
+    collector: Collector,
+    question: Question,
+    name: str,
+    reference: pd.DataFrame,
+    deployed_at: datetime,
+    folder: Path,
+    training_set: str = "",
+) -> dict[str, Any]:
+    """Register a version over HTTP, with what it was trained on, and store its reference; what is said about that.
+
+    What is uploaded stays in `folder`.
+    """
+    path = f"/v1/models/{question.model}/versions"
+    collector.post(path, {**_version(name, reference, deployed_at), "training_set": training_set})
     columns = {
         "timestamp_column": "departure",
         "prediction_column": "prediction",
@@ -56,11 +73,10 @@ def register(
     }
     if "score" in reference:
         columns["score_column"] = "score"
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "reference.parquet"
-        rows = reference[[*(name for role, name in columns.items() if role.endswith("_column")), *FEATURES]]
-        rows.assign(truth=rows["truth"].convert_dtypes()).to_parquet(file, index=False)
-        return collector.put_reference(f"/v1/models/{question.model}/versions/{VERSION}/reference", file, columns)
+    file = folder / f"{name}.parquet"
+    rows = reference[[*(name for role, name in columns.items() if role.endswith("_column")), *FEATURES]]
+    rows.assign(truth=rows["truth"].convert_dtypes()).to_parquet(file, index=False)
+    return collector.put_reference(f"{path}/{name}/reference", file, columns)
 
 
 def tell_somebody(engine: Engine, question: Question, now: datetime, ports: Ports, files: SecretFiles) -> None:
@@ -92,9 +108,9 @@ def _model(question: Question) -> Mapping[str, Any]:
     }
 
 
-def _version(reference: pd.DataFrame, deployed_at: datetime) -> Mapping[str, Any]:
+def _version(name: str, reference: pd.DataFrame, deployed_at: datetime) -> Mapping[str, Any]:
     return {
-        "name": VERSION,
+        "name": name,
         "decision_threshold": THRESHOLD,
         "newest_training_row": reference["departure"].max().to_pydatetime(),
         "deployed_at": deployed_at,

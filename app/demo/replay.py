@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,31 +13,29 @@ import pandas as pd
 from sqlalchemy import Engine, select
 
 from app.core.messages import subject_text
+from app.demo.clock import Clock
 from app.demo.collector import Collector
 from app.demo.errors import DemoError
 from app.demo.flights import FEATURES
 from app.demo.questions import Question
-from app.demo.registration import VERSION
+from app.demo.registration import FIRST
+from app.demo.reviews import corrections
+from app.demo.serving import ANSWER, Service, Takeover
+from app.demo.trainer import Trainer
 from app.services.rounds import run_round
+from app.services.schedule import Job
 from app.settings import Settings
 from app.storage import tables
 from app.storage.engine import read
 from app.storage.jobs import RunState
 
 DAY = timedelta(days=1)
+JOBS = tuple(job for job in Job if job not in {Job.WATCH, Job.HEARTBEAT})
+"""All but those that look after the worker, which would find it a day late every day."""
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 ROUND_HOUR = timedelta(hours=12)
 """The jobs run once per simulated day, at noon UTC: the morning in New York, when yesterday's flights have landed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Production:
-    """All that is going to happen: `flights` as they are answered at `departure`, `corrections` as they are said at
-    `said_at`, and features as the `offline` pipeline has them at `computed_at`, each in the order of that time.
-    """
-
-    flights: pd.DataFrame
-    corrections: pd.DataFrame
-    offline: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,7 @@ class Step:
     now: datetime
     records: int
     findings: Sequence[Finding]
+    takeover: Takeover | None
 
 
 def rounds(first: datetime, end: datetime) -> list[datetime]:
@@ -64,34 +63,79 @@ def rounds(first: datetime, end: datetime) -> list[datetime]:
     return [first + day * DAY + DAY + ROUND_HOUR for day in range((end - first) // DAY)]
 
 
-def replay(
-    engine: Engine,
-    settings: Settings,
-    collector: Collector,
-    question: Question,
-    production: Production,
-    times: Sequence[datetime],
-) -> Iterator[Step]:
+class Production:
+    """All that happens: flights as they are answered at `departure`, corrections as they are said at `said_at`, and
+    features as the offline pipeline has them at `computed_at`. What is said depends on who answers.
+    """
+
+    def __init__(self, service: Service, offline: pd.DataFrame) -> None:
+        self._service, self._offline = service, offline
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Another version answers from now on."""
+        flights, question = self._service.flights, self._service.question
+        said, offline = corrections(flights, question), self._offline
+        offline = offline.assign(version=offline["id"].map(flights.set_index("id")["version"]))
+        self._feeds = {
+            "/v1/predictions": _Feed(flights, "departure", lambda rows: _predictions(rows, question)),
+            "/v1/corrections": _Feed(said, "said_at", lambda rows: _corrections(rows, question)),
+            "/v1/features": _Feed(offline, "computed_at", lambda rows: _offline_features(rows, question)),
+        }
+
+    def between(self, since: datetime, until: datetime) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+        """Where to send what, of [since, until)."""
+        return ((path, feed.between(since, until)) for path, feed in self._feeds.items())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cast:
+    """Everybody who takes part."""
+
+    engine: Engine
+    settings: Settings
+    clock: Clock
+    collector: Collector
+    service: Service
+    trainer: Trainer
+
+
+def replay(cast: Cast, production: Production, times: Sequence[datetime]) -> Iterator[Step]:
     """Send what is known at each time, in the order in which it happened, and run the jobs with that time as present.
 
+    What the jobs ask the trainer for is done before the next day begins: the clock goes on as fast as real time, and
+    flights that depart later than a new version went live are answered by that one.
     Raises DemoError when a record is not accepted or a job fails.
     """
-    feeds = {
-        "/v1/predictions": _Feed(production.flights, "departure", lambda rows: _predictions(rows, question)),
-        "/v1/corrections": _Feed(production.corrections, "said_at", lambda rows: _corrections(rows, question)),
-        "/v1/features": _Feed(production.offline, "computed_at", lambda rows: _offline(rows, question)),
-    }
+    before = EARLIEST
     for now in times:
+        cast.clock.set(now)
         sent = 0
-        for path, feed in feeds.items():
-            records = feed.until(now)
-            collector.send(path, records)
+        for path, records in production.between(before, now):
+            cast.collector.send(path, records)
             sent += len(records)
-        summary = run_round(engine, settings, now, force=True, environment=os.environ, spaced=False)
-        if summary.failed:
-            failed = "; ".join(f"{run.job}: {run.detail}" for run in summary.jobs if run.outcome is RunState.FAILED)
-            raise DemoError(f"the jobs of {now:%Y-%m-%d %H:%M} UTC failed: {failed}")
-        yield Step(now, sent, _findings(engine, now))
+        _run_jobs(cast, now)
+        cast.trainer.wait()
+        takeover = cast.service.look()
+        if takeover is not None:
+            production.refresh()
+            _drill(cast, takeover)
+        yield Step(now, sent, _findings(cast.engine, now), takeover)
+        before = now
+
+
+def _drill(cast: Cast, takeover: Takeover) -> None:
+    """Once, after the first takeover: can the serving side go back?"""
+    if not cast.service.drills and takeover.version != FIRST:
+        cast.collector.post(f"/v1/models/{cast.service.question.model}/drills", {"author": "demo"})
+        cast.service.look()
+
+
+def _run_jobs(cast: Cast, now: datetime) -> None:
+    summary = run_round(cast.engine, cast.settings, now, environment=os.environ, jobs=JOBS, force=True, spaced=False)
+    if summary.failed:
+        failed = "; ".join(f"{run.job}: {run.detail}" for run in summary.jobs if run.outcome is RunState.FAILED)
+        raise DemoError(f"the jobs of {now:%Y-%m-%d %H:%M} UTC failed: {failed}")
 
 
 class _Feed:
@@ -102,22 +146,20 @@ class _Feed:
     ) -> None:
         self._rows, self._records = rows, records
         self._times = rows[time].dt.tz_localize(None).to_numpy()
-        self._next = 0
 
-    def until(self, now: datetime) -> list[Mapping[str, Any]]:
-        """The records of all rows before `now` that have not been handed out yet."""
-        end = int(np.searchsorted(self._times, np.datetime64(now.replace(tzinfo=None))))
-        rows, self._next = self._rows.iloc[self._next : end], end
-        return self._records(rows)
+    def between(self, since: datetime, until: datetime) -> list[Mapping[str, Any]]:
+        """The records of the rows in [since, until)."""
+        bounds = [np.datetime64(time.replace(tzinfo=None)) for time in (since, until)]
+        start, end = np.searchsorted(self._times, bounds).tolist()
+        return self._records(self._rows.iloc[start:end])
 
 
 def _predictions(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
-    answers = rows[[name for name in ("prediction", "score", "latency_ms") if name in rows]]
+    answers = rows[[name for name in ("version", *ANSWER) if name in rows]]
     served = zip(rows["id"], _texts(rows["departure"]), _features(rows), _rows(answers), strict=True)
     return [
         {
             "model": question.model,
-            "version": VERSION,
             "prediction_id": identity,
             "timestamp": time,
             "features": values,
@@ -128,9 +170,8 @@ def _predictions(rows: pd.DataFrame, question: Question) -> list[Mapping[str, An
 
 
 def _corrections(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
-    said = zip(
-        _rows(rows[["prediction_id", "value", "source", "author", "shown"]]), _texts(rows["said_at"]), strict=True
-    )
+    columns = ["prediction_id", "value", "source", "author", "shown", "probability"]
+    said = zip(_rows(rows[columns]), _texts(rows["said_at"]), strict=True)
     return [
         {
             "model": question.model,
@@ -140,16 +181,17 @@ def _corrections(rows: pd.DataFrame, question: Question) -> list[Mapping[str, An
             "source": source,
             "author": author,
             "shown": shown,
+            "probability": probability,
         }
-        for (identity, value, source, author, shown), time in said
+        for (identity, value, source, author, shown, probability), time in said
     ]
 
 
-def _offline(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
-    computed = zip(rows["id"], _features(rows), strict=True)
+def _offline_features(rows: pd.DataFrame, question: Question) -> list[Mapping[str, Any]]:
+    computed = zip(rows["id"], rows["version"], _features(rows), strict=True)
     return [
-        {"model": question.model, "version": VERSION, "prediction_id": identity, "features": values}
-        for identity, values in computed
+        {"model": question.model, "version": version, "prediction_id": identity, "features": values}
+        for identity, version, values in computed
     ]
 
 

@@ -30,8 +30,9 @@ def corrections(flights: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Everything that is said about the predictions, in the order of `said_at`.
 
     Columns: `prediction_id`, `said_at`, `value` (a truth, or missing: looked at, nothing said), `source`, `author`,
-    `shown`. Outcomes are real and known on arrival. Audits are a random sample of all flights, an hour later, or where
-    there is no arrival a day after departure. The users are simulated: they see a random part, an hour after arrival.
+    `shown`, and the `probability` with which an audit drew it. Outcomes are real and known on arrival. Audits are a
+    random sample of all flights, an hour later, or where there is no arrival a day after departure. The users are
+    simulated: they see a random part, an hour after arrival.
     """
     random = np.random.default_rng(SEED)
     said = [_outcomes(flights), _audits(flights, random), _users(flights, question, random)]
@@ -46,7 +47,7 @@ def _outcomes(flights: pd.DataFrame) -> pd.DataFrame:
 def _audits(flights: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     chosen = flights[random.random(len(flights)) < AUDIT_SHARE]
     at = (chosen["arrival"] + _REVIEW_DELAY).fillna(chosen["departure"] + timedelta(days=1))
-    return _said(chosen, at, chosen["truth"], Source.AUDIT, AUDITOR, shown=True)
+    return _said(chosen, at, chosen["truth"], Source.AUDIT, AUDITOR, shown=True).assign(probability=AUDIT_SHARE)
 
 
 def _users(flights: pd.DataFrame, question: Question, random: np.random.Generator) -> pd.DataFrame:
@@ -66,4 +67,4 @@ def _said(
     shown: bool,
 ) -> pd.DataFrame:
     columns = {"prediction_id": flights["id"], "said_at": at, "value": value}
-    return pd.DataFrame(columns).assign(source=source.value, author=author, shown=shown)
+    return pd.DataFrame(columns).assign(source=source.value, author=author, shown=shown, probability=np.nan)

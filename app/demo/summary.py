@@ -15,15 +15,15 @@ from app.core.model import Outcome, Task
 from app.core.profile import OutcomeCounts
 from app.demo.flights import PRODUCTION_START, YEAR_END
 from app.demo.questions import Question
-from app.demo.registration import VERSION
-from app.services.catalogue import find
 from app.services.read_models.measurement_rows import MOST_ROWS, measurements
 from app.storage import tables
 from app.storage.alerts import begins_to_fire
+from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
 from app.storage.evaluations import outcomes_between
 from app.storage.outbox import SendState
 
+_KEY = ["window_start", "version"]
 REALISED, ESTIMATED, SKEW, CONCEPT = "realised", "estimated", "skew", "concept drift"
 
 
@@ -55,6 +55,7 @@ class Month:
     name: str
     first_day: date
     last_day: date
+    versions: Sequence[str]
     predictions: int
     labelled: int
     realised: float
@@ -79,8 +80,9 @@ def months(engine: Engine, question: Question, shift: timedelta) -> list[Month]:
     }
     days = _days(engine, question, PRODUCTION_START + shift, YEAR_END + shift)
     for series in (REALISED, ESTIMATED):
-        days[series] = measured[series].set_index("window_start")["value"].astype(float)
-    names = (pd.DatetimeIndex(days.index) - pd.Timedelta(shift)).strftime("%Y-%m")
+        values = measured[series].rename(columns={"value": series})
+        days = days.merge(values[[*_KEY, series]].astype({series: float}), "left", _KEY)
+    names = (days["window_start"] - shift).dt.strftime("%Y-%m")
     return [_month(name, part, measured) for name, part in days.groupby(names)]
 
 
@@ -112,13 +114,14 @@ def sent(engine: Engine) -> Sent:
 
 def _month(name: str, days: pd.DataFrame, measured: Mapping[str, pd.DataFrame]) -> Month:
     breaches = {
-        series: rows[rows["window_start"].isin(days.index) & (rows["outcome"] == Outcome.BREACH.value)]
+        series: rows[rows["window_start"].isin(days["window_start"]) & (rows["outcome"] == Outcome.BREACH.value)]
         for series, rows in measured.items()
     }
     return Month(
         name=name,
-        first_day=days.index[0].date(),
-        last_day=days.index[-1].date(),
+        first_day=days["window_start"].min().date(),
+        last_day=days["window_start"].max().date(),
+        versions=days["version"].unique().tolist(),
         predictions=int(days["rows"].sum()),
         labelled=int(days["labelled"].sum()),
         realised=_weighted(days[REALISED], days["labelled"]),
@@ -134,18 +137,25 @@ def _weighted(values: pd.Series[float], weights: pd.Series[int]) -> float:
 
 
 def _days(engine: Engine, question: Question, start: datetime, end: datetime) -> pd.DataFrame:
-    """Predictions (`rows`) and those with a label, by the start of the window."""
-    _, version = find(engine, question.model, VERSION)
+    """Predictions (`rows`) and those with a label, by the start of the window and the version that served."""
     with read(engine) as connection:
-        stored = outcomes_between(connection, version.id, start, end)
+        model = find_model(connection, question.model)
+        parts = [
+            _counted(outcomes_between(connection, version.id, start, end)).assign(version=version.name)
+            for version in list_versions(connection, model.id)
+        ]
+    days = pd.concat(parts, ignore_index=True)
+    return days[days["rows"] > 0].sort_values(_KEY, ignore_index=True)
+
+
+def _counted(stored: Mapping[datetime, tuple[int, OutcomeCounts]]) -> pd.DataFrame:
+    if not stored:
+        return pd.DataFrame({"window_start": pd.DatetimeIndex([], tz="UTC"), "rows": [], "labelled": []})
     counts = OutcomeCounts.stack([outcomes for _, outcomes in stored.values()])
-    days = pd.DataFrame({"rows": counts.rows, "labelled": labelled(counts)}, index=pd.DatetimeIndex(stored))
-    return days.sort_index()
+    return pd.DataFrame({"window_start": list(stored), "rows": counts.rows, "labelled": labelled(counts)})
 
 
 def _measured(engine: Engine, question: Question, check: str, subject: str | None) -> pd.DataFrame:
-    """What was measured about all rows."""
-    rows = measurements(
-        engine, model=question.model, version=VERSION, check=check, subject=subject, segment="", limit=MOST_ROWS
-    )
-    return pd.DataFrame(rows, columns=["window_start", "subject", "value", "outcome"])
+    """What was measured about all rows of each version."""
+    rows = measurements(engine, model=question.model, check=check, subject=subject, segment="", limit=MOST_ROWS)
+    return pd.DataFrame(rows, columns=[*_KEY, "subject", "value", "outcome"])

@@ -3,7 +3,9 @@
 Nothing of `app.core` is used, and no bins: distances are scipy's on raw values, the calibration is scikit-learn's on
 raw scores. The definitions are those of the documentation: limit = max(floor, 1.25 x the largest leave-one-out
 deviation of the reference's days, what the budget of false alarms asks for), wider by sqrt(smallest / rows) for a day
-smaller than any of them; breach = beyond the limit on two of the last three days.
+smaller than any of them; breach = beyond the limit on two of the last three days. Where the reference has 30 full days
+of weekdays and of weekends, each day is held against the newest 60 of its own kind; values are computed anew then, and
+so is what follows from the limit, but not the limit, for which a season's days are too far apart to be taken as here.
 """
 
 from __future__ import annotations
@@ -25,13 +27,18 @@ Floats: TypeAlias = NDArray[np.float64]
 
 CATEGORICAL = ["carrier", "origin", "dest"]
 ENOUGH = 30
+ENOUGH_OF_SEASON, SATURDAY = 30, 5
 
 
 def served_rows(database: Path) -> pd.DataFrame:
-    """What the collector stored: `day`, `score`, `predicted`, `label` (NaN without ground truth or audit), features."""
+    """What the collector stored: `version`, `time`, `day`, `score`, `predicted`, `label` (NaN without ground truth or
+    audit), features.
+    """
     with sqlite3.connect(database) as connection:
         rows = pd.read_sql(
-            "SELECT prediction_id, event_time, features, predicted_class, score FROM prediction", connection
+            "SELECT prediction_id, event_time, features, predicted_class, score, version.name AS version"
+            " FROM prediction JOIN version ON version.id = version_id",
+            connection,
         )
         said = pd.read_sql(
             "SELECT prediction_id, label_class FROM correction"
@@ -43,6 +50,8 @@ def served_rows(database: Path) -> pd.DataFrame:
     features = pd.DataFrame(json.loads("[" + ",".join(rows["features"]) + "]"))
     served = pd.DataFrame(
         {
+            "version": rows["version"],
+            "time": pd.to_datetime(rows["event_time"], utc=True),
             "day": pd.to_datetime(rows["event_time"], utc=True).dt.floor("D"),
             "score": rows["score"].astype(float),
             "predicted": rows["predicted_class"].astype(float),
@@ -52,11 +61,24 @@ def served_rows(database: Path) -> pd.DataFrame:
     return pd.concat([served, features], axis=1)
 
 
-def reference_rows(classified: pd.DataFrame) -> pd.DataFrame:
+def outcomes_said(database: Path) -> pd.DataFrame:
+    """Every outcome that came true: `time` of its flight, `said_at`, `label`."""
+    with sqlite3.connect(database) as connection:
+        rows = pd.read_sql(
+            "SELECT event_time AS time, said_at, correction.label_class AS label FROM correction JOIN prediction"
+            " ON prediction.prediction_id = correction.prediction_id WHERE source = 'ground_truth'",
+            connection,
+        )
+    return rows.assign(**{name: pd.to_datetime(rows[name], utc=True, format="ISO8601") for name in ("time", "said_at")})
+
+
+def reference_rows(uploaded: pd.DataFrame) -> pd.DataFrame:
     """The reference in the same shape, from the rows that were uploaded."""
-    return classified.assign(
-        day=classified["departure"].dt.floor("D"), predicted=classified["prediction"].astype(float)
-    ).rename(columns={"late": "label"})
+    return uploaded.assign(
+        day=uploaded["departure"].dt.floor("D"),
+        predicted=uploaded["prediction"].astype(float),
+        label=uploaded["truth"].astype(float),
+    )
 
 
 def subjects(database: Path, check: str) -> list[str]:
@@ -66,12 +88,13 @@ def subjects(database: Path, check: str) -> list[str]:
         return [subject for (subject,) in connection.execute(query, (check,))]
 
 
-def measured(database: Path, check: str, subject: str) -> pd.DataFrame:
-    """What Watchkeeper stored about all rows: value, limit and outcome by day."""
+def measured(database: Path, version: str, check: str, subject: str) -> pd.DataFrame:
+    """What Watchkeeper stored about all rows of a version, on days with any: value, limit and outcome by day."""
     query = """SELECT window_start, value, "limit", outcome FROM measurement
-               WHERE "check" = ? AND subject = ? AND segment = ''"""
+               JOIN version ON version.id = version_id
+               WHERE version.name = ? AND "check" = ? AND subject = ? AND segment = '' AND value IS NOT NULL"""
     with sqlite3.connect(database) as connection:
-        rows = pd.read_sql(query, connection, params=(check, subject))
+        rows = pd.read_sql(query, connection, params=(version, check, subject))
     rows.index = pd.DatetimeIndex(pd.to_datetime(rows.pop("window_start"), utc=True), name="day")
     return rows.sort_index()
 
@@ -107,7 +130,7 @@ def deviations(usual: pd.DataFrame) -> pd.Series[float]:
 def judged(
     usual: pd.DataFrame, days: pd.DataFrame, *, harm: int, least: float = 0.0, floor: float = 0.01
 ) -> pd.DataFrame:
-    """`limit` and `breach` of a series of shares, frames as of `by_day`; `harm` -1: a fall is bad, 0: either way.
+    """`limit` of a series of shares, frames as of `by_day`, and what `exceeds` it; `harm` -1: a fall is bad, 0: both.
 
     `least` is what the budget of false alarms asks the limit to be.
     """
@@ -115,8 +138,34 @@ def judged(
     tolerance = max(floor, 1.25 * float(deviations(usual).max()), least) * _wider(usual["rows"], days["rows"])
     deviation = days["value"] - values.mean()
     side = np.sign(deviation).replace(0, 1) if harm == 0 else harm
-    exceeds = deviation * side > tolerance
-    return days.assign(limit=(values.mean() + side * tolerance).clip(0, 1), breach=_two_of_three(exceeds))
+    limit = (values.mean() + side * tolerance).clip(0, 1)
+    return days.assign(limit=limit, exceeds=deviation * side > tolerance)
+
+
+def with_breaches(parts: Sequence[pd.DataFrame], served: pd.DataFrame) -> pd.DataFrame:
+    """The judged days of all seasons in their order, with what is in `breach`: two of three of the days served."""
+    days = pd.concat(parts).sort_index()
+    exceeds = days["exceeds"].reindex(sorted(served["day"].unique()), fill_value=False)
+    return days.assign(breach=(exceeds.astype(int).rolling(3, min_periods=1).sum() >= 2).reindex(days.index))
+
+
+def held_to(days: pd.DataFrame, limit: pd.Series[float], *, harm: int) -> pd.DataFrame:
+    """The days as they are judged by given limits."""
+    limits = limit.reindex(days.index)
+    return days.assign(limit=limits, exceeds=harm * (days["value"] - limits) > 0)
+
+
+def seasons(reference: pd.DataFrame, served: pd.DataFrame) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The rows of the reference that the days of one season are held against, and those that were served in it."""
+    rows = reference.groupby("day").size()
+    full = [
+        mine[mine >= mine.median() / 2].index[-60:]
+        for _, mine in rows.groupby(pd.DatetimeIndex(rows.index).dayofweek >= SATURDAY)
+    ]
+    if min(map(len, full)) < ENOUGH_OF_SEASON:
+        return [(reference, served)]
+    weekend = served["day"].dt.dayofweek >= SATURDAY
+    return [(reference[reference["day"].isin(days)], served[weekend == at]) for at, days in enumerate(full)]
 
 
 def normal_distances(reference: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
@@ -132,13 +181,19 @@ def normal_distances(reference: pd.DataFrame, features: Sequence[str]) -> pd.Dat
 
 
 def skew(
-    reference: pd.DataFrame, rows: pd.DataFrame, feature: str, normal: pd.Series[float], least: float
+    whole: pd.DataFrame,
+    reference: pd.DataFrame,
+    rows: pd.DataFrame,
+    feature: str,
+    normal: pd.Series[float],
+    least: float,
 ) -> pd.DataFrame:
-    """Distance of each day from the whole reference, with `limit` and `breach`; no row for a day of few values.
+    """Distance of each day from the reference, with `limit` and what `exceeds` it; no row for a day of few values.
 
-    `normal` are the feature's own `normal_distances`, `least` what the budget of false alarms asks the limit to be.
+    Of a season too it is told in standard deviations of the `whole` reference. `normal` are the feature's own
+    `normal_distances`, `least` what the budget of false alarms asks the limit to be.
     """
-    distance, usual = _distance(reference, feature), reference[[feature, "day"]].dropna()
+    distance, usual = _distance(whole, feature), reference[[feature, "day"]].dropna()
     days = {day: part[feature] for day, part in usual.groupby("day") if len(part) >= ENOUGH}
     served = {day: part[feature].dropna() for day, part in rows.groupby("day")}
     found = pd.DataFrame(
@@ -147,8 +202,7 @@ def skew(
     ).set_index("day")
     smallest = pd.Series([len(part) for part in days.values()])
     limit = max(0.1, 1.25 * float(normal.max()), least) * _wider(smallest, found["rows"])
-    exceeds = (found["value"] > limit).reindex(sorted(served), fill_value=False)
-    return found.assign(limit=limit, breach=_two_of_three(exceeds).reindex(found.index))
+    return found.assign(limit=limit, exceeds=found["value"] > limit)
 
 
 def _distance(reference: pd.DataFrame, feature: str) -> Callable[[pd.Series[Any], pd.Series[Any]], float]:
@@ -182,7 +236,3 @@ def _categorical(reference: pd.Series[str]) -> Callable[[pd.Series[str], pd.Seri
 
 def _wider(usual_rows: pd.Series[int], rows: pd.Series[int]) -> pd.Series[float]:
     return (usual_rows.min() / rows).clip(lower=1.0) ** 0.5
-
-
-def _two_of_three(exceeds: pd.Series[bool]) -> pd.Series[bool]:
-    return exceeds.astype(int).rolling(3, min_periods=1).sum() >= 2

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
+import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,10 +19,11 @@ import pytest
 from rich.console import Console
 from standardwebhooks import Webhook
 
-from app.demo import receivers, run_demo
+from app.demo import receivers
 from app.demo.folder import DATABASE, Folder
+from app.demo.run import run_demo
 from app.settings import Settings
-from tests.demo.conftest import Demo, run_command
+from tests.demo.conftest import Demo, demo_command, environment, run_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -34,10 +34,66 @@ def ask(database: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_it_says_what_was_found_and_when(demo: Demo) -> None:
-    assert "firing    training_serving_skew: temp" in demo.output
+    assert "firing    concept_drift: all rows" in demo.output
     assert "concept_drift" in demo.output.split("First alarm of each check")[1]
-    for month in ("2013-03", "2013-12"):
+    for month in ("2013-03", "2013-05"):
         assert month in demo.output
+
+
+def test_the_loop_closes_and_its_times_are_told_in_their_order(demo: Demo) -> None:
+    done, told = demo.state.retrainings[0], demo.output.split("Version 2, concept_drift")[1]
+    assert done.promoted
+    steps = (
+        "breach",
+        "alert",
+        "request",
+        "training",
+        "trained on",
+        "squared error",
+        "takeover",
+        "alert ended",
+        "within limits",
+    )
+    places = [told.index(f"  {step} ") for step in [*steps, "within limits"]]
+    assert places == sorted(places)
+    times = [datetime.fromisoformat(found) for found in re.findall(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", told)]
+    alert, request, training, takeover = times[:4]
+    assert alert <= request <= training < takeover
+    assert "version 2 answers since" in demo.output
+
+
+def test_watchkeeper_knows_what_became_of_the_request(demo: Demo) -> None:
+    runs = ask(demo.database, "SELECT webhook_id, state, new_version, training_set FROM retraining_run ORDER BY id")
+    sets = [content for (content,) in ask(demo.database, "SELECT hash FROM training_set")]
+    versions = dict(ask(demo.database, "SELECT name, training_set FROM version"))
+    assert [state for _, state, _, _ in runs] == ["succeeded"] * len(demo.state.retrainings)
+    for (_, _, version, training_set), done in zip(runs, demo.state.retrainings, strict=True):
+        assert (version, training_set) == (done.version, done.training_set)
+        assert versions[version] == training_set
+        assert training_set in sets
+
+
+def test_the_deployment_is_recorded_at_the_time_of_the_replay(demo: Demo) -> None:
+    found = ask(
+        demo.database,
+        "SELECT version.name, at, author FROM deployment JOIN version ON version.id = version_id"
+        " WHERE to_stage = 'live' ORDER BY deployment.id",
+    )
+    promoted = [done for done in demo.state.retrainings if done.promoted]
+    assert [name for name, _, _ in found] == ["1", *(done.version for done in promoted)]
+    for (_, at, author), done in zip(found[1:], promoted, strict=True):
+        assert done.accepted_at < datetime.fromisoformat(at).replace(tzinfo=UTC) <= done.finished_at
+        assert author == "demo-trainer"
+
+
+def test_the_serving_side_shows_in_a_drill_that_it_can_go_back(demo: Demo) -> None:
+    (drill,) = demo.state.drills
+    assert (drill.version, drill.state, drill.rows) == ("1", "passed", 20)
+    took = [seconds for seconds in drill.steps.values() if seconds is not None]
+    assert len(took) == 3
+    assert 0 < sum(took) < 60
+    assert ask(demo.database, "SELECT count(*) FROM drill WHERE state = 'passed'") == [(1,)]
+    assert "Rollback drill" in demo.output
 
 
 def test_nothing_that_was_sent_lies_in_the_future(demo: Demo) -> None:
@@ -96,9 +152,8 @@ def months_said(output: str) -> str:
 
 
 def test_an_interrupted_demo_starts_over(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "app.cli", "demo", "--no-serve", "--data-dir", str(tmp_path)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WATCHKEEPER_")}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command, quiet = demo_command(tmp_path), subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment(), stdout=quiet, stderr=quiet)
     wait_until(lambda: _predictions(tmp_path / DATABASE) > 2_000, process)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) != 0

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from app.core.model import Task
-from app.demo import run_demo
 from app.demo.errors import DemoError
 from app.demo.folder import DATABASE, Folder, State
 from app.demo.receivers import Ports
+from app.demo.run import run_demo
 from app.settings import Settings
 
 STATE = State(months=10, weeks=700, ports=Ports(http=1, smtp=2))
@@ -39,7 +39,7 @@ def test_an_interrupted_demo_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("not the demo's")
     secret = folder.secrets.retraining.read_text()
     folder.start_over()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "secrets"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt", "models", "references", "secrets"]
     assert folder.secrets.retraining.read_text() != secret
 
 

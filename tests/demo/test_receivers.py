@@ -6,7 +6,7 @@ import base64
 import json
 import smtplib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from pathlib import Path
@@ -23,15 +23,21 @@ SECRET = "whsec_" + base64.b64encode(b"a key of the tests, 24 b").decode()
 
 
 @pytest.fixture
-def ports(tmp_path: Path) -> Iterator[Ports]:
+def taken() -> list[tuple[str, bytes]]:
+    """What was handed on, with its id."""
+    return []
+
+
+@pytest.fixture
+def ports(tmp_path: Path, taken: list[tuple[str, bytes]]) -> Iterator[Ports]:
     ports = Ports.free()
-    with receiving(tmp_path, ports, SECRET):
+    with receiving(tmp_path, ports, SECRET, lambda run, body: taken.append((run, body))):
         yield ports
 
 
-def signed(body: str, secret: str = SECRET) -> dict[str, str]:
+def signed(body: str, secret: str = SECRET, age: timedelta = timedelta(0)) -> dict[str, str]:
     """Headers made by the reference library."""
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) - age
     return {
         "webhook-id": "msg_1",
         "webhook-timestamp": str(int(now.timestamp())),
@@ -60,7 +66,9 @@ def test_mail_is_kept(ports: Ports, tmp_path: Path) -> None:
     assert message_from_bytes(kept.read_bytes())["Subject"] == "skew"
 
 
-def test_a_request_signed_by_the_reference_library_is_kept_with_its_headers(ports: Ports, tmp_path: Path) -> None:
+def test_a_request_signed_by_the_reference_library_is_kept_and_handed_on(
+    ports: Ports, tmp_path: Path, taken: list[tuple[str, bytes]]
+) -> None:
     body = '{"type": "model.retrain_requested"}'
     answer = httpx.post(f"http://127.0.0.1:{ports.http}/retraining", content=body, headers=signed(body))
     assert answer.status_code == 204
@@ -68,6 +76,7 @@ def test_a_request_signed_by_the_reference_library_is_kept_with_its_headers(port
     assert kept is not None
     assert kept.read_text() == body
     assert "webhook-id: msg_1" in kept.with_suffix(".headers").read_text()
+    assert taken == [("msg_1", body.encode())]
 
 
 @pytest.mark.parametrize(
@@ -76,19 +85,27 @@ def test_a_request_signed_by_the_reference_library_is_kept_with_its_headers(port
         pytest.param({}, id="without a signature"),
         pytest.param(signed("{}", "whsec_" + base64.b64encode(b"another key").decode()), id="with another key"),
         pytest.param(signed('{"type": "something else"}'), id="with another body's signature"),
+        pytest.param(signed("{}", age=timedelta(minutes=6)), id="minutes old"),
     ],
 )
-def test_a_request_is_refused(ports: Ports, tmp_path: Path, headers: dict[str, str]) -> None:
+def test_a_request_is_refused(
+    ports: Ports, tmp_path: Path, taken: list[tuple[str, bytes]], headers: dict[str, str]
+) -> None:
     answer = httpx.post(f"http://127.0.0.1:{ports.http}/retraining", content="{}", headers=headers)
     assert answer.status_code == 401
     assert newest(tmp_path, receivers.RETRAINING) is None
+    assert taken == []
+
+
+def nobody(_run: str, _body: bytes) -> None:
+    pytest.fail("nothing was sent")
 
 
 @pytest.mark.parametrize("which", ["http", "smtp"])
 def test_a_taken_port_is_named(ports: Ports, tmp_path: Path, which: str) -> None:
     free = Ports.free()
     wanted = Ports(ports.http, free.smtp) if which == "http" else Ports(free.http, ports.smtp)
-    with pytest.raises(DemoError, match=str(getattr(ports, which))), receiving(tmp_path, wanted, SECRET):
+    with pytest.raises(DemoError, match=str(getattr(ports, which))), receiving(tmp_path, wanted, SECRET, nobody):
         pytest.fail("listening on a port that is taken")
 
 

@@ -46,6 +46,8 @@ def test_audits_are_one_in_a_hundred_whatever_was_predicted(flights: pd.DataFram
     for chosen, all_ in ((len(audits), len(flights)), ((audits["value"] == 1).sum(), (late == 1).sum())):
         assert chosen / all_ == pytest.approx(0.01, abs=5 * (0.01 * 0.99 / all_) ** 0.5)
     assert (audits["author"] == AUDITOR).all()
+    assert (audits["probability"] == 0.01).all()  # so that each weighs as many flights as it stands for
+    assert said.loc[said["source"] != "audit", "probability"].isna().all()
     assert audits["shown"].all()
     assert audits["value"].isna().any()  # a cancelled flight was looked at, and nothing can be said
 
@@ -62,6 +64,17 @@ def test_users_correct_what_is_wrong_ten_times_as_often_as_they_confirm(
     assert (users["author"] == USER).all()
     assert "simulated" in USER
     assert "simulated" in AUDITOR
+
+
+def test_another_model_changes_what_users_say_and_neither_outcomes_nor_audits(
+    flights: pd.DataFrame, said: pd.DataFrame
+) -> None:
+    other = corrections(flights.assign(prediction=1), QUESTIONS[Task.BINARY])
+    for source in ("ground_truth", "audit"):
+        pd.testing.assert_frame_equal(of(other, source), of(said, source))
+    assert of(other, "user").index.equals(of(said, "user").index)  # the same flights are shown
+    right = of(other, "user")["value"] == 1
+    assert of(other, "user")["value"].notna()[right].sum() < of(said, "user")["value"].eq(1).sum()
 
 
 def test_they_are_in_the_order_in_which_they_were_said_and_the_same_every_time(

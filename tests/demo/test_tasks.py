@@ -11,20 +11,25 @@ import pytest
 from sqlalchemy import Engine
 
 from app.core.model import Outcome, Task
+from app.demo.clock import Clock
 from app.demo.collector import collecting
 from app.demo.flights import PRODUCTION_START, is_training, load_flights
+from app.demo.models import Models
 from app.demo.offline import recomputed
 from app.demo.questions import CLASSES, QUESTIONS, Question
-from app.demo.registration import VERSION, register
-from app.demo.replay import DAY, Production, replay, rounds
-from app.demo.reviews import corrections
-from app.demo.training import answered
+from app.demo.registration import FIRST, register
+from app.demo.replay import DAY, Cast, Production, replay, rounds
+from app.demo.serving import Service
+from app.demo.trainer import Trainer
+from app.demo.training import fitted, out_of_fold
 from app.services.catalogue import find
 from app.services.checks import all_checks
 from app.services.read_models.series import Series, series
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.engine import open_engine
+
+pytestmark = pytest.mark.timeout(900)
 
 SHARE, DAYS, ROUND_DAYS = 8, 44, 11
 """One flight in so many, over so many days; the jobs run every so many days, on the last of them too."""
@@ -49,7 +54,7 @@ class Lived:
     question: Question
 
     def series(self, check: str) -> list[Series]:
-        _, version = find(self.engine, self.question.model, VERSION)
+        _, version = find(self.engine, self.question.model, FIRST)
         return series(self.engine, version.id, check, since=PRODUCTION_START, until=PRODUCTION_START + DAYS * DAY)
 
 
@@ -70,16 +75,22 @@ def live(some_flights: pd.DataFrame, question: Question, folder: Path) -> Lived:
     settings = replace(Settings(), data_dir=folder, database_url="")
     engine = open_engine(settings)
     migrate.upgrade(engine)
-    flights = answered(some_flights, question)
-    training = is_training(flights)
-    served = flights[~training].reset_index(drop=True)
+    flights = some_flights.assign(truth=question.truth(some_flights))
+    first = flights[is_training(flights)].assign(weight=1.0)
+    served = flights[~is_training(flights)].reset_index(drop=True)
+    clock, models = Clock(folder / "clock"), Models(folder)
+    clock.set(PRODUCTION_START)
+    models.put(FIRST, fitted(first, question))
     times = rounds(PRODUCTION_START, PRODUCTION_START + DAYS * DAY)[ROUND_DAYS - 1 :: ROUND_DAYS]
-    production = Production(served, corrections(served, question), recomputed(served, COMPUTED_ANEW))
-    with collecting(settings) as collector:
-        register(collector, question, flights[training], PRODUCTION_START)
-        for _ in replay(engine, settings, collector, question, production, times):
+    with collecting(settings, folder / "clock") as collector:
+        register(collector, question, out_of_fold(first, question), PRODUCTION_START, folder)
+        service = Service(collector, question, models, served)
+        service.look()
+        trainer = Trainer(collector, question, first, models, clock, folder)  # nobody asks it: there is no policy
+        production = Production(service, recomputed(served, COMPUTED_ANEW))
+        for _ in replay(Cast(engine, settings, clock, collector, service, trainer), production, times):
             pass
-    return Lived(engine, served, question)
+    return Lived(engine, service.flights, question)
 
 
 @pytest.mark.parametrize(("check", "task"), PAIRS)
