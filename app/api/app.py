@@ -13,7 +13,7 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -155,9 +155,18 @@ def _not_stored(request: Request, error: Exception) -> JSONResponse:
 
 
 def _no_database(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(getattr(error, "orig", None), OverflowError):
+        return _cannot_hold(request, error)
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     logger.error("%s %s: the database failed: %s", request.method, request.url.path, cause)
     return _try_later(request, RuntimeError(f"the database does not answer: {cause}"))
+
+
+def _cannot_hold(request: Request, error: Exception) -> JSONResponse:
+    """A number, a time or a text that no database holds: trying again does not help."""
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    logger.warning("%s %s: a value cannot be stored: %s", request.method, request.url.path, cause)
+    return JSONResponse({"error": f"a value is beyond what can be stored: {cause}"}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 _ANSWERS = {
@@ -168,4 +177,6 @@ _ANSWERS = {
     StoppedError: _try_later,
     NotStoredError: _not_stored,
     SQLAlchemyError: _no_database,
+    DataError: _cannot_hold,
+    OverflowError: _cannot_hold,
 }

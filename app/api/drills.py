@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from app.api.answers import json_answer
 from app.api.context import Shared
@@ -23,7 +23,7 @@ class DrillBody(BaseModel):
 
     author: str = Field(min_length=1)
     to: str | None = None
-    timeout_seconds: float = PROMPT.total_seconds()
+    timeout_seconds: FiniteFloat = PROMPT.total_seconds()
 
 
 class RowAnswer(BaseModel):
@@ -51,7 +51,7 @@ class DrillAnswer(BaseModel):
 @router.post("/models/{model}/drills", summary="Begin a rollback drill")
 def start_drill(model: str, body: DrillBody, context: Shared) -> Response:
     """Nothing that is live changes. 409 where there is nothing to go back to, or a drill runs already."""
-    timeout = timedelta(seconds=min(body.timeout_seconds, 1e9))
+    timeout = timedelta(seconds=max(0.0, min(body.timeout_seconds, 1e9)))
     begun = drills.start_drill(context.engine, model, context.clock(), to=body.to, author=body.author, timeout=timeout)
     context.models_changed()
     return json_answer(drill_row(begun))

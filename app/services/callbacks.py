@@ -23,7 +23,12 @@ def signed_by_target(
     now: datetime,
     environment: Mapping[str, str],
 ) -> bool:
-    """True when the run is known, its target has a signing secret, and that has signed the body not long ago."""
+    """True when the run is known, its target has a signing secret, and that has signed the body not long ago.
+
+    The id of the message, which is signed too, begins with the run's: what was said of one run counts for no other.
+    """
+    if not headers.get("webhook-id", "").startswith(webhook_id):
+        return False
     with read(engine) as connection:
         run = find_run(connection, webhook_id)
     if run is None or run.target is None:

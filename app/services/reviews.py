@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Connection, Engine, Row
 
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.model import Model, Task
@@ -17,9 +17,10 @@ from app.core.review import CLAIM, MOST_PER_DAY, PER_DAY, Kind, Pace, State, Ver
 from app.services.catalogue import NAME_LENGTH
 from app.services.ingest import load_targets, negative_label, resolve_corrections
 from app.storage import review_queue
-from app.storage.catalogue import find_model, lock_model
+from app.storage.catalogue import find_model, find_version, lock_model
 from app.storage.engine import read, write
 from app.storage.ingest import Rows, insert_rows
+from app.storage.references import find_reference
 from app.storage.review_queue import ReviewSetting
 from app.storage.said import newest_said
 
@@ -146,7 +147,12 @@ def answer(engine: Engine, now: datetime, model: str, answers: Sequence[Answer],
         items = review_queue.find_items(connection, found.id, [one.item for one in answers])
         for one in answers:
             _check_open(items.get(one.item), one.item, author, now)
-        said = (_record(found, items[one.item], one, author, now) for one in answers)
+        others = {name: _other_class(connection, found, name) for name in {item.version for item in items.values()}}
+        said = (
+            _record(found, item, one, others[item.version], author, now)
+            for one in answers
+            for item in [items[one.item]]
+        )
         resolved = resolve_corrections(targets, [record for record in said if record is not None], now)
         for rejection in resolved.rejected:
             raise InvalidError(rejection.field, rejection.value, rejection.error)
@@ -166,7 +172,17 @@ def _check_open(item: Row[Any] | None, asked: int, author: str, now: datetime) -
         raise ConflictError(f"{item.claimed_by} is looking at row {asked} until {item.claimed_until:%H:%M} UTC")
 
 
-def _record(model: Model, item: Row[Any], said: Answer, author: str, now: datetime) -> CorrectionRecord | None:
+def _other_class(connection: Connection, model: Model, version: str) -> str | None:
+    """What the reference calls the class that is not the positive one; None where nothing says so."""
+    if model.task is not Task.BINARY:
+        return None
+    reference = find_reference(connection, find_version(connection, model.id, version).id)
+    return None if reference is None else reference.layout.classes[0]
+
+
+def _record(
+    model: Model, item: Row[Any], said: Answer, other: str | None, author: str, now: datetime
+) -> CorrectionRecord | None:
     """The correction; None where an audit was skipped, which says nothing."""
     kind = Kind(item.kind)
     if kind is Kind.AUDIT and said.verdict is Verdict.SKIP:
@@ -176,7 +192,7 @@ def _record(model: Model, item: Row[Any], said: Answer, author: str, now: dateti
         item.prediction_id,
         now,
         kind.source,
-        _label(model, item, said),
+        _label(model, item, said, other),
         item.version,
         author,
         kind is not Kind.AUDIT,  # counted as shown to users, audits would thin the corrections of users out
@@ -184,19 +200,20 @@ def _record(model: Model, item: Row[Any], said: Answer, author: str, now: dateti
     )
 
 
-def _label(model: Model, item: Row[Any], said: Answer) -> Scalar:
+def _label(model: Model, item: Row[Any], said: Answer, other: str | None) -> Scalar:
     predicted: Scalar = item.predicted_class if item.predicted_value is None else item.predicted_value
     if said.verdict is Verdict.SKIP:
         return None
     if said.verdict is Verdict.CONFIRM:
         if predicted is None:
             raise InvalidError("verdict", said.verdict.value, f"row {said.item} predicted nothing; give the label")
-        return predicted
+        # Where only a score was sent, the collector did not know the class by its name.
+        return other if other is not None and predicted != model.positive_label else predicted
     if said.label is not None:
         return said.label
     if model.task is not Task.BINARY or predicted is None:
         raise InvalidError("label", None, f"row {said.item} needs the label that is true")
-    return negative_label(model) if predicted == model.positive_label else model.positive_label
+    return (other or negative_label(model)) if predicted == model.positive_label else model.positive_label
 
 
 # --- Taking it back --------------------------------------------------------------------------------------------------

@@ -129,6 +129,30 @@ def test_a_serving_side_that_is_late_or_away_fails_with_what_it_did_not_do(engin
     assert served.post(f"/v1/drills/{slow['id']}", json={"version": "3", "answers": []}).status_code == 409
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", f"/v1/drills/{10**20}", None),
+        ("GET", "/v1/models/fraud/training-set?since=0001-01-01T00:00:00%2B14:00", None),
+        ("GET", "/v1/models/fraud/deployments?since=0001-01-01T00:00:00%2B14:00", None),
+        ("GET", "/v1/retraining/msg%00", None),
+        (
+            "POST",
+            "/v1/models/fraud/review",
+            '{"author": "a", "answers": [{"item": 1' + 20 * "0" + ', "verdict": "skip"}]}',
+        ),
+        ("POST", "/v1/models/fraud/drills", '{"author": "a", "timeout_seconds": -1e300}'),
+        ("POST", "/v1/models/fraud/drills", '{"author": "a", "timeout_seconds": NaN}'),
+    ],
+)
+def test_what_no_database_can_hold_is_the_callers_error_on_either(
+    client: TestClient, fraud: Version, method: str, path: str, body: str | None
+) -> None:
+    answer = client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in {404, 422}
+    assert answer.json()["error"]
+
+
 def test_one_drill_at_a_time_and_none_without_anything_to_prove(served: TestClient, engine: Engine) -> None:
     begin(served)
     assert "runs until" in served.post(DRILLS, json=ANN).json()["error"]

@@ -50,11 +50,11 @@ def guarded(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def signed(body: bytes, secret: str = SECRET, at: datetime | None = None) -> dict[str, str]:
-    at = at or datetime.now(UTC)
-    signature = Webhook(secret).sign("msg_callback", at, body.decode())
+def signed(run: str, body: bytes, secret: str = SECRET, at: datetime | None = None) -> dict[str, str]:
+    at, message = at or datetime.now(UTC), f"{run}.1"
+    signature = Webhook(secret).sign(message, at, body.decode())
     return {
-        "webhook-id": "msg_callback",
+        "webhook-id": message,
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": signature,
         "content-type": "application/json",
@@ -113,16 +113,18 @@ def test_with_keys_a_report_needs_one_of_scope_train_or_a_signature(
 
     assert guarded.post(path, content=body).status_code == 401
     assert guarded.post(path, content=body, headers={"Authorization": f"Bearer {keys['ingest']}"}).status_code == 403
-    assert guarded.post(path, content=body, headers=signed(body, "whsec_b3RoZXI=")).status_code == 401
+    assert guarded.post(path, content=body, headers=signed(run, body, "whsec_b3RoZXI=")).status_code == 401
     assert (
-        guarded.post(path, content=body, headers=signed(body, at=datetime(2026, 1, 1, tzinfo=UTC))).status_code == 401
+        guarded.post(path, content=body, headers=signed(run, body, at=datetime(2026, 1, 1, tzinfo=UTC))).status_code
+        == 401
     )
-    assert guarded.post(path, content=b'{"state": "failed"}', headers=signed(body)).status_code == 401
-    assert guarded.post("/v1/retraining/msg_0", content=body, headers=signed(body)).status_code == 401
-    assert guarded.get(path, headers=signed(b"")).status_code == 401
-    assert guarded.post("/v1/predictions", content=body, headers=signed(body)).status_code == 401
+    assert guarded.post(path, content=b'{"state": "failed"}', headers=signed(run, body)).status_code == 401
+    assert guarded.post("/v1/retraining/msg_0", content=body, headers=signed("msg_0", body)).status_code == 401
+    assert guarded.post(path, content=body, headers=signed("msg_0", body)).status_code == 401  # said of another run
+    assert guarded.get(path, headers=signed(run, b"")).status_code == 401
+    assert guarded.post("/v1/predictions", content=body, headers=signed(run, body)).status_code == 401
 
-    assert guarded.post(path, content=body, headers=signed(body)).json()["changed"] is True
+    assert guarded.post(path, content=body, headers=signed(run, body)).json()["changed"] is True
     answer = guarded.post(path, content=body, headers={"Authorization": f"Bearer {keys['train']}"})
     assert (answer.status_code, answer.json()["changed"]) == (200, False)
     assert SECRET not in answer.text
@@ -134,4 +136,4 @@ def test_without_the_secret_no_signature_is_believed(
     monkeypatch.delenv("RETRAIN")
     body = b'{"state": "running"}'
 
-    assert guarded.post(f"/v1/retraining/{run}", content=body, headers=signed(body)).status_code == 401
+    assert guarded.post(f"/v1/retraining/{run}", content=body, headers=signed(run, body)).status_code == 401

@@ -185,7 +185,7 @@ def test_an_audit_becomes_an_audit_and_any_other_answer_a_user_s(engine: Engine)
     answer(engine, NOW, served.model.name, [Answer(near["item"], CORRECT, "no")], author="bob")
     found = said(engine).sort_values(["author", "prediction_id"])
     assert list(found.source) == ["audit", "audit", "user"]
-    assert list(found.label_class) == ["yes", "0", "no"]
+    assert list(found.label_class) == ["yes", "no", "no"]
     assert list(found.shown) == [False, False, True]
     assert list(found.author) == ["ann", "ann", "bob"]
     assert found.probability.iloc[:2].tolist() == [1.0, 1.0]
@@ -234,6 +234,18 @@ def test_a_regression_needs_the_number_and_has_no_uncertain_rows(engine: Engine)
     assert said(engine).label_value.tolist() == [3.5]
     with pytest.raises(InvalidError, match="how sure"):
         rows_for(engine, served, Kind.UNCERTAIN)
+
+
+def test_labels_bear_the_names_that_the_reference_gives_the_classes(engine: Engine) -> None:
+    served = filled(engine, rows=0)
+    one = served.version_ids[0]
+    store(engine, [prediction(one, "p0", "yes"), prediction(one, "p1", "0"), prediction(one, "p2", "0")])
+    fill_queues(engine, NOW)
+    by_id = {row["prediction_id"]: row["item"] for row in rows_for(engine, served)}
+    verdicts = [Answer(by_id["p0"], CORRECT), Answer(by_id["p1"], CONFIRM), Answer(by_id["p2"], CORRECT)]
+    answer(engine, NOW, served.model.name, verdicts, author="ann")
+    found = said(engine)
+    assert dict(zip(found.prediction_id, found.label_class, strict=True)) == {"p0": "no", "p1": "no", "p2": "yes"}
 
 
 # --- Taking it back --------------------------------------------------------------------------------------------------
