@@ -67,11 +67,15 @@ def db_check() -> None:
 def rebuild(model_name: str | None, version_name: str | None) -> None:
     """Recount all profiles from the stored rows. Measurements are made anew by the next run."""
     from app.services.rebuild import rebuild as rebuild_all
+    from app.services.rounds import described
 
     if version_name and not model_name:
         raise click.UsageError("--version needs --model")
     with database() as engine:
-        summary = rebuild_all(engine, model=model_name, version=version_name, now=now())
+        try:
+            summary = rebuild_all(engine, model=model_name, version=version_name, now=now())
+        except ExceptionGroup as error:
+            raise click.ClickException(f"{error.message}: {described(error)}") from error
     show([asdict(summary)], "text")
 
 

@@ -199,7 +199,11 @@ def _job(job: JobFacts, facts: Facts) -> list[Diagnosis]:
 
 
 _REBUILD = "; `watchkeeper rebuild` counts damaged profiles anew"
-_JOB_MENDS = {"evaluate": _REBUILD, "roll_up": _REBUILD}
+_JOB_MENDS = {
+    "fold": f"{_REBUILD}, and where the reference is damaged, store it again: what waits is then counted",
+    "evaluate": _REBUILD,
+    "roll_up": _REBUILD,
+}
 
 
 def _last_done(job: JobFacts) -> str:

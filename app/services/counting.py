@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.codec import encode_counts
 from app.core.columns import Column, parse_numbers
@@ -23,7 +24,8 @@ from app.core.parity import fold_parity
 from app.core.profile import FeatureCounts, OutcomeCounts, Profile
 from app.core.segments import AttributeValues, Grouping, assign, served_values, without_early
 from app.core.truth import NOTHING_SAID, Correction, RowTruth, row_truth, truth_columns
-from app.storage.engine import write
+from app.storage.catalogue import version_names
+from app.storage.engine import read, write
 from app.storage.lease import FOLD, Lease
 from app.storage.profiles import PackedProfile, load_profile, save_profile
 from app.storage.recipes import Recipe, Stamp, unchanged
@@ -102,6 +104,16 @@ class Packed:
     truths: Mapping[int, RowTruth]
     stamps: Mapping[int, Stamp]
     values: Mapping[tuple[int, str], AttributeValues]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Packed]) -> Packed:
+        """Those of several versions as one."""
+        return cls(
+            [profile for part in parts for profile in part.profiles],
+            {id_: truth for part in parts for id_, truth in part.truths.items()},
+            {id_: stamp for part in parts for id_, stamp in part.stamps.items()},
+            {key: values for part in parts for key, values in part.values.items()},
+        )
 
     @property
     def windows(self) -> int:
@@ -227,6 +239,29 @@ def save(connection: Connection, packed: Packed, now: datetime) -> None:
     if not save_values(connection, packed.values):
         raise LostRaceError("the values of an attribute changed")
     save_truths(connection, packed.truths)
+
+
+@contextmanager
+def apart(failures: dict[int, Exception], version_id: int) -> Iterator[None]:
+    """Notes what fails of one version, so that the others go on. A lost race and a database that fails concern all."""
+    try:
+        yield
+    except (LostRaceError, SQLAlchemyError):
+        raise
+    except Exception as error:  # noqa: BLE001  what is damaged in one version must not keep the others from being counted
+        failures[version_id] = error
+
+
+def raise_failures(engine: Engine, failures: Mapping[int, Exception]) -> None:
+    """Raise ExceptionGroup where there are any: each carries the names of its model and version as a note."""
+    if not failures:
+        return
+    with read(engine) as connection:
+        names = version_names(connection, failures)
+    for version_id, (model_name, name) in names.items():
+        failures[version_id].add_note(f"model {model_name!r} version {name!r}")
+    if names:  # a version that is gone meanwhile is no failure
+        raise ExceptionGroup(f"{len(names)} versions could not be counted", [failures[id_] for id_ in names])
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from app.core.profile import FeatureCounts, OutcomeCounts
 from app.services.baselines import Baseline, baseline, seasons_of
 from app.services.checks import all_checks, feature_lookback, segment_checks
 from app.services.recovery import recovery_of
-from app.storage import evaluations, unfolded
+from app.storage import evaluations, set_aside, unfolded
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read, snapshot, write
 from app.storage.overrides import list_overrides
@@ -65,7 +65,7 @@ def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
     """
     with read(engine) as connection:
         pairs = [(m, v) for m in list_models(connection) for v in list_versions(connection, m.id)]
-        waiting_since = unfolded.waiting_since(connection)
+        waiting_since, aside = unfolded.waiting_since(connection), set_aside.aside_since(connection)
     counted_until = now if waiting_since is None else min(now, waiting_since)
     summary = EvaluationSummary()
     failures: list[Exception] = []
@@ -73,7 +73,8 @@ def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
         if version.stage is Stage.RETIRED:
             continue
         try:
-            summary += _evaluate_version(engine, model, version, now, model.window.start_of(counted_until))
+            closed = model.window.start_of(min(counted_until, aside.get(version.id, now)))
+            summary += _evaluate_version(engine, model, version, now, closed)
         except Exception as error:  # noqa: BLE001  what is damaged in one version must not leave the others unwatched
             error.add_note(f"model {model.name!r} version {version.name!r}")
             failures.append(error)

@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
+from app.services.batch_counting import count_batches
 from app.services.counting import (
     LostRaceError,
-    Packed,
-    Said,
-    Tally,
-    count_corrections,
-    count_offline,
-    count_predictions,
+    apart,
     fold_turn,
-    pack,
+    raise_failures,
     save,
     saving,
     without_garbage_collection,
 )
-from app.services.rebuild import recount
+from app.services.rebuild import RebuildSummary, recount
 from app.services.uploads import count_uploads
 from app.storage.engine import read, snapshot
 from app.storage.lease import Lease
-from app.storage.offline_features import any_offline, offline_of
 from app.storage.rebuilds import rebuilding
-from app.storage.recipes import Recipe, load_recipes
-from app.storage.segments import any_segmented
-from app.storage.stored_rows import (
-    compared_predictions,
-    corrections_of,
-    corrections_of_batches,
-    counted_predictions,
-    fresh_predictions,
-)
-from app.storage.unfolded import Batches, mark_folded, newest_batch, next_batches, rows_waiting
+from app.storage.set_aside import next_aside, put_aside, take_back, versions_aside
+from app.storage.unfolded import mark_folded, newest_batch, next_batches, rows_waiting
 from app.storage.uploads import waiting_versions
 
 SLICE_ROWS = 20_000
@@ -84,91 +71,111 @@ def fold(engine: Engine, now: datetime, *, slice_rows: int = SLICE_ROWS, progres
 
     Works in slices of about `slice_rows` rows: each is read and counted without holding up anybody, and saved in one
     short transaction together with the mark that its batches are folded. Whatever happens in between, nothing is lost
-    or counted twice.
+    or counted twice. What of the batches belongs to a version that cannot be counted, such as one whose profile is
+    damaged, is set aside in that transaction, and tried again by each later fold.
+
+    Raises ExceptionGroup, once all others are counted, with the error of every version that could not be: each carries
+    the names of its model and version as a note.
     """
     with fold_turn(engine) as lease:
-        return FoldSummary(busy=True) if lease is None else _fold(engine, lease, now, slice_rows, progress)
+        if lease is None:
+            return FoldSummary(busy=True)
+        folding = _Fold(engine, lease, now, slice_rows)
+        summary = folding.all(progress)
+    raise_failures(engine, folding.bad_uploads | folding.failures)
+    return summary
 
 
-def _fold(engine: Engine, lease: Lease, now: datetime, slice_rows: int, progress: Report | None) -> FoldSummary:
-    with read(engine) as connection:
-        newest = newest_batch(connection)  # what arrives meanwhile is for the next fold, or this one might never end
-        total = rows_waiting(connection) if progress is not None else 0
-    summary, races = FoldSummary(), 0
-    while True:
-        try:
-            found = _fold_slice(engine, lease, now, slice_rows, newest)
-        except LostRaceError:
-            races += 1
-            if races > MOST_RACES or not lease.acquire():
-                return summary + FoldSummary(busy=True)
-            continue
-        if found is None:
-            return summary
-        summary += found
-        if progress is not None:
-            progress(summary.predictions + summary.corrections, total)
+@dataclass(slots=True)
+class _Fold:
+    """One fold. `failures`: of versions whose rows it tries no more, why; `bad_uploads`: of those with such uploads."""
 
+    engine: Engine
+    lease: Lease
+    now: datetime
+    slice_rows: int
+    failures: dict[int, Exception] = field(default_factory=dict)
+    bad_uploads: dict[int, Exception] = field(default_factory=dict)
 
-def _fold_slice(engine: Engine, lease: Lease, now: datetime, slice_rows: int, newest: int) -> FoldSummary | None:
-    """Count the oldest batches that wait; None when there are none."""
-    before = _finish_rebuilds(engine, lease, now, slice_rows) + _count_uploads(engine, lease, now)
-    with snapshot(engine) as connection, without_garbage_collection():
-        batches = next_batches(connection, slice_rows, correction_weight=CORRECTION_WEIGHT, up_to=newest)
-        if not batches.ids:
-            return before if before != FoldSummary() else None
-        packed = _count(connection, batches)
-    with saving(engine, lease) as connection:
-        if not mark_folded(connection, batches.ids, now):
-            raise LostRaceError("another process folded the same batches")
-        save(connection, packed, now)
-    done = FoldSummary(len(batches.ids), batches.predictions, batches.corrections, packed.windows)
-    return before + done
+    def all(self, progress: Report | None) -> FoldSummary:
+        """Slice after slice until nothing waits that can be counted."""
+        with read(self.engine) as connection:
+            newest = newest_batch(
+                connection
+            )  # what arrives meanwhile is for the next fold, or this one might never end
+            total = rows_waiting(connection) if progress is not None else 0
+        summary, races = FoldSummary(), 0
+        while True:
+            try:
+                found = self._slice(newest)
+            except LostRaceError:
+                races += 1
+                if races > MOST_RACES or not self.lease.acquire():
+                    return summary + FoldSummary(busy=True)
+                continue
+            if found is None:
+                return summary
+            summary += found
+            if progress is not None:
+                progress(summary.predictions + summary.corrections, total)
 
+    def _slice(self, newest: int) -> FoldSummary | None:
+        """Count the oldest batches that wait; None when there are none."""
+        before = self._finish_rebuilds() + self._count_uploads() + self._count_aside()
+        with snapshot(self.engine) as connection, without_garbage_collection():
+            batches = next_batches(connection, self.slice_rows, correction_weight=CORRECTION_WEIGHT, up_to=newest)
+            if not batches.ids:
+                return before if before != FoldSummary() else None
+            counted = count_batches(connection, batches, failed=self.failures)
+        with saving(self.engine, self.lease) as connection:
+            if not mark_folded(connection, batches.ids, self.now):
+                raise LostRaceError("another process folded the same batches")
+            put_aside(connection, counted.failures, batches.ids)
+            save(connection, counted.packed, self.now)
+        self.failures |= counted.failures
+        done = FoldSummary(len(batches.ids), counted.predictions, batches.corrections, counted.packed.windows)
+        return before + done
 
-def _finish_rebuilds(engine: Engine, lease: Lease, now: datetime, slice_rows: int) -> FoldSummary:
-    with read(engine) as connection:
-        version_ids = rebuilding(connection)
-    done = [recount(engine, lease, one, now, slice_rows=slice_rows) for one in version_ids]
-    return FoldSummary(recounted=sum(one.predictions for one in done), uploaded=sum(one.uploaded for one in done))
+    def _finish_rebuilds(self) -> FoldSummary:
+        with read(self.engine) as connection:
+            version_ids = rebuilding(connection)
+        done = RebuildSummary()
+        for version_id in (one for one in version_ids if one not in self.failures):
+            with apart(self.failures, version_id):
+                done += recount(self.engine, self.lease, version_id, self.now, slice_rows=self.slice_rows)
+        return FoldSummary(recounted=done.predictions, uploaded=done.uploaded)
 
+    def _count_uploads(self) -> FoldSummary:
+        with read(self.engine) as connection:
+            version_ids = waiting_versions(connection)
+        uploaded = 0
+        for version_id in (one for one in version_ids if one not in self.bad_uploads):
+            with apart(self.bad_uploads, version_id):
+                uploaded += count_uploads(self.engine, self.lease, version_id, self.now)
+        return FoldSummary(uploaded=uploaded)
 
-def _count_uploads(engine: Engine, lease: Lease, now: datetime) -> FoldSummary:
-    with read(engine) as connection:
-        version_ids = waiting_versions(connection)
-    return FoldSummary(uploaded=sum(count_uploads(engine, lease, one, now) for one in version_ids))
+    def _count_aside(self) -> FoldSummary:
+        """What earlier folds set aside of versions that can be counted again."""
+        with read(self.engine) as connection:
+            version_ids = versions_aside(connection)
+        summary = FoldSummary()
+        for version_id in (one for one in version_ids if one not in self.failures):
+            while (found := self._aside_slice(version_id)) is not None:
+                summary += found
+        return summary
 
-
-def _count(connection: Connection, batches: Batches) -> Packed:
-    """What the batches change: their own predictions, and earlier ones that their corrections are about."""
-    tally, recipes = Tally(), dict[int, Recipe]()
-    attributes, offline = any_segmented(connection), any_offline(connection)
-    # Corrections count with their prediction, whichever came first: so all of them are looked up here, not only those
-    # of these batches, and those of these batches need nothing while their prediction waits.
-    said = dict[int, Said]()
-    for version_id, rows in fresh_predictions(connection, batches.ids, attributes=attributes):
-        recipe = _recipe(connection, recipes, version_id)
-        if version_id not in said:
-            said[version_id] = corrections_of_batches(connection, recipe.model_id, version_id, batches.ids)
-        count_predictions(tally, recipe, rows, said[version_id])
-        for computed in offline_of(connection, version_id, rows.ids, batches.ids) if offline else ():
-            count_offline(tally, recipe, rows, computed)
-    if batches.corrections:
-        for version_id, rows in counted_predictions(connection, batches.ids, attributes=attributes):
-            recipe = _recipe(connection, recipes, version_id)
-            about = corrections_of(connection, recipe.model_id, version_id, rows.ids)
-            count_corrections(tally, recipe, rows, about)
-    if batches.offline:
-        for version_id, rows in compared_predictions(connection, batches.ids, attributes=attributes):
-            recipe = _recipe(connection, recipes, version_id)
-            for computed in offline_of(connection, version_id, rows.ids, batches.ids):
-                count_offline(tally, recipe, rows, computed)
-    if any(recipe.stamp.rebuild_position is not None for recipe in recipes.values()):
-        raise LostRaceError("a rebuild was requested")
-    return pack(connection, tally)
-
-
-def _recipe(connection: Connection, known: dict[int, Recipe], version_id: int) -> Recipe:
-    if version_id not in known:
-        known |= load_recipes(connection, [version_id])
-    return known[version_id]
+    def _aside_slice(self, version_id: int) -> FoldSummary | None:
+        """Count the oldest part of the version that waits; None when there is none, or it still cannot be counted."""
+        with snapshot(self.engine) as connection, without_garbage_collection():
+            batches = next_aside(connection, version_id, self.slice_rows, correction_weight=CORRECTION_WEIGHT)
+            if not batches.ids:
+                return None
+            counted = count_batches(connection, batches, failed={}, only=version_id)
+        if counted.failures:
+            self.failures |= counted.failures
+            return None
+        with saving(self.engine, self.lease) as connection:
+            if not take_back(connection, version_id, batches.ids):
+                raise LostRaceError("another process counted what was set aside")
+            save(connection, counted.packed, self.now)
+        return FoldSummary(predictions=counted.predictions, windows=counted.packed.windows)

@@ -18,10 +18,12 @@ from sqlalchemy import Connection, Engine
 from app.services.counting import (
     LostRaceError,
     Tally,
+    apart,
     count_offline,
     count_predictions,
     fold_turn,
     pack,
+    raise_failures,
     save,
     saving,
     without_garbage_collection,
@@ -74,7 +76,8 @@ def rebuild(
 ) -> RebuildSummary:
     """Count the profiles of all models anew, or those of one model or one of its versions. Returns when that is done.
 
-    Raises NotFoundError for a model or version that does not exist.
+    Raises NotFoundError for a model or version that does not exist; ExceptionGroup, once all others are counted, with
+    the error of every version that could not be: its rebuild stays under way, and each fold tries to finish it.
     """
     with read(engine) as connection:
         chosen = _choose(connection, model, version)
@@ -95,9 +98,9 @@ def _choose(connection: Connection, model: str | None, version: str | None) -> l
 
 def _rebuild(engine: Engine, version_ids: Sequence[int], now: datetime, progress: Report | None) -> RebuildSummary:
     with write(engine) as connection:
-        for version_id in version_ids:
+        for version_id in sorted(version_ids):
             request_rebuild(connection, version_id)
-    summary = RebuildSummary()
+    summary, failures = RebuildSummary(), dict[int, Exception]()
     waiting = set(version_ids)
     while waiting:
         with fold_turn(engine) as lease:
@@ -105,11 +108,13 @@ def _rebuild(engine: Engine, version_ids: Sequence[int], now: datetime, progress
                 # A race lost is no harm: what was not recounted is still waiting, and its turn comes again.
                 with suppress(LostRaceError):
                     for version_id in sorted(waiting):
-                        summary += recount(engine, lease, version_id, now, progress=progress)
+                        with apart(failures, version_id):
+                            summary += recount(engine, lease, version_id, now, progress=progress)
         with read(engine) as connection:
-            waiting &= set(rebuilding(connection))
+            waiting &= set(rebuilding(connection)) - failures.keys()
         if waiting:  # another process folds: it does ours on its way, or leaves the turn to us
             time.sleep(_WAIT_SECONDS)
+    raise_failures(engine, failures)
     return summary
 
 

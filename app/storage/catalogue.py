@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,6 +120,16 @@ def list_versions(connection: Connection, model_id: int | None = None) -> list[V
     if model_id is not None:
         query = query.where(version.c.model_id == model_id)
     return [_version(row) for row in connection.execute(query)]
+
+
+def version_names(connection: Connection, version_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """The names of the model and version of each of the versions that are there."""
+    query = (
+        select(version.c.id, model.c.name, version.c.name)
+        .join(model, model.c.id == version.c.model_id)
+        .where(version.c.id.in_(version_ids))
+    )
+    return {id_: (model_name, name) for id_, model_name, name in connection.execute(query)}
 
 
 def find_version(connection: Connection, model_id: int, name: str) -> Version:

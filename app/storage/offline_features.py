@@ -13,6 +13,7 @@ from sqlalchemy import Connection, exists, select
 from app.storage.portions import portions
 from app.storage.row_ids import among_sql, bound
 from app.storage.tables import offline_feature
+from app.storage.unfolded import counted_sql
 
 
 def any_offline(connection: Connection) -> bool:
@@ -32,7 +33,7 @@ def offline_of(
         WHERE {among_sql(connection, "p.id", "ids")} AND +p.version_id = :version_id
           AND o.version_id = :version_id AND o.prediction_id = p.prediction_id
           AND ({among_sql(connection, "o.batch_id", "batches")}
-               OR NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.id = o.batch_id AND b.folded_at IS NULL))
+               OR {counted_sql("o")})
     """  # noqa: S608
     values = {"ids": bound(connection, prediction_ids), "batches": bound(connection, batch_ids)}
     for rows in portions(connection, query, 1, version_id=version_id, **values):

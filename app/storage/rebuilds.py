@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from app.storage.profiles import delete_profiles
 from app.storage.segments import segment_all
+from app.storage.set_aside import take_all_back
 from app.storage.tables import batch, measurement, prediction, uploaded_profile, version
 
 
@@ -17,6 +18,7 @@ def request_rebuild(connection: Connection, version_id: int) -> None:
     # The version first: on PostgreSQL this waits for a fold that is about to add to the profiles, and then sees them.
     connection.execute(update(version).where(version.c.id == version_id).values(rebuild_position=0))
     delete_profiles(connection, version_id)
+    take_all_back(connection, version_id)
     segment_all(connection, version_id)
     connection.execute(
         update(uploaded_profile).where(uploaded_profile.c.version_id == version_id).values(counted_at=None)

@@ -87,7 +87,9 @@ def unchanged(connection: Connection, stamps: Mapping[int, Stamp], *, alone: boo
         return True
     # On PostgreSQL the share lock makes whoever asks for a rebuild wait for us; SQLite has one writer anyway. Neither
     # lock is in the way of a collector, whose new rows only need the version to stay there.
-    query = _stamps().where(version.c.id.in_(stamps)).with_for_update(read=not alone, key_share=alone, of=version)
+    # In the order in which whoever asks for several rebuilds at once takes them, so that neither waits for the other.
+    query = _stamps().where(version.c.id.in_(stamps)).order_by(version.c.id)
+    query = query.with_for_update(read=not alone, key_share=alone, of=version)
     return {row.id: _stamp(row._mapping) for row in connection.execute(query)} == stamps
 
 

@@ -37,6 +37,14 @@ batch = Table(
     ),
 )
 
+# Folded batches of which a version's part is not counted: it could not be, and waits.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    _version_id(primary_key=True),
+    Column("batch_id", BigInteger, primary_key=True),
+)
+
 prediction = Table(
     "prediction",
     metadata,

@@ -22,11 +22,12 @@ from app.core.truth import Correction, RowTruth
 from app.storage.portions import portions
 from app.storage.row_ids import among_sql, bound
 from app.storage.types import sqlite_time
+from app.storage.unfolded import counted_sql
 
 _PREDICTION = "p.id, p.version_id, {time}, p.predicted_class, p.predicted_value, p.score, p.latency_ms"
 _TRUTH = "p.label_class, p.label_value, p.label_source, p.shown, p.corrected, p.audited, {time}"
 _TRUTH_WIDTH = 7
-_NOT_WAITING = "NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.id = p.batch_id AND b.folded_at IS NULL)"
+_COUNTED = counted_sql("p")
 
 _SOURCES = {source.value: source for source in Source}
 NEWEST = 2**63 - 1
@@ -89,7 +90,7 @@ def counted_predictions(connection: Connection, batch_ids: Sequence[int], *, att
         FROM correction AS c CROSS JOIN version AS v CROSS JOIN prediction AS p
         WHERE {among_sql(connection, "c.batch_id", "ids")}
           AND v.model_id = c.model_id AND (c.version_id IS NULL OR c.version_id = v.id)
-          AND p.version_id = v.id AND p.prediction_id = c.prediction_id AND {_NOT_WAITING}
+          AND p.version_id = v.id AND p.prediction_id = c.prediction_id AND {_COUNTED}
     """  # noqa: S608
     if not attributes:
         rows = _fetch(connection, concerned, ids=bound(connection, batch_ids))
@@ -109,7 +110,7 @@ def compared_predictions(connection: Connection, batch_ids: Sequence[int], *, at
         SELECT {_prediction(connection)}, {_served(attributes)}
         FROM offline_feature AS o CROSS JOIN prediction AS p
         WHERE {among_sql(connection, "o.batch_id", "ids")}
-          AND p.version_id = o.version_id AND p.prediction_id = o.prediction_id AND {_NOT_WAITING}
+          AND p.version_id = o.version_id AND p.prediction_id = o.prediction_id AND {_COUNTED}
     """  # noqa: S608
     return _portions(connection, query, batch_ids, attributes=attributes)
 
@@ -121,7 +122,7 @@ def folded_predictions(
     # The plus keeps SQLite from reading the whole version by its index, for every slice of it.
     query = f"""
         SELECT {_prediction(connection)}, {_truth_columns(connection)}, {_served(attributes)} FROM prediction AS p
-        WHERE +p.version_id = :version_id AND p.id > :after AND {_NOT_WAITING} ORDER BY p.id LIMIT :most
+        WHERE +p.version_id = :version_id AND p.id > :after AND {_COUNTED} ORDER BY p.id LIMIT :most
     """  # noqa: S608
     values = {"version_id": version_id, "after": after, "most": most}
     for rows in portions(connection, query, _texts(attributes), **values):

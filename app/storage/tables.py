@@ -46,6 +46,7 @@ daily_profile = records.daily_profile
 offline_feature = records.offline_feature
 prediction = records.prediction
 profile = records.profile
+set_aside = records.set_aside
 uploaded_profile = records.uploaded_profile
 uploaded_source = records.uploaded_source
 training_set = training.training_set

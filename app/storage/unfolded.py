@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from app.storage.row_ids import among
 from app.storage.tables import batch
@@ -59,9 +60,14 @@ def next_batches(connection: Connection, most: int, *, correction_weight: int, u
         .order_by(batch.c.id)
         .limit(MOST_BATCHES)
     )
+    return first_of(connection.execute(query), most, correction_weight)
+
+
+def first_of(rows: Iterable[Row[Any]], most: int, correction_weight: int) -> Batches:
+    """The first batch of the rows (id, predictions, corrections, offline_features), and more while they fit."""
     ids: list[int] = []
     predictions = corrections = offline = 0
-    for row in connection.execute(query):
+    for row in rows:
         weight = predictions + row.predictions + correction_weight * (corrections + row.corrections)
         weight += offline + row.offline_features
         if ids and weight > most:
@@ -71,6 +77,17 @@ def next_batches(connection: Connection, most: int, *, correction_weight: int, u
         corrections += row.corrections
         offline += row.offline_features
     return Batches(ids, predictions, corrections, offline)
+
+
+def counted_sql(row: str) -> str:
+    """The condition, for a statement written by hand, that nothing waits any more to count the row of that alias, of
+    a version: neither its batch nor what of the batch was set aside.
+    """
+    return f"""
+        NOT EXISTS (SELECT 1 FROM batch AS b WHERE b.id = {row}.batch_id AND b.folded_at IS NULL)
+        AND NOT EXISTS (
+            SELECT 1 FROM set_aside AS s WHERE s.version_id = {row}.version_id AND s.batch_id = {row}.batch_id)
+    """  # noqa: S608  names of ours, never values
 
 
 def mark_folded(connection: Connection, ids: Sequence[int], now: datetime) -> bool:

@@ -114,6 +114,19 @@ def damaged_profiles(world: World) -> None:
     world.run("run", code=1)
 
 
+def a_damaged_reference(world: World) -> None:
+    a_model_that_is_served(world)
+    a_reference(world)
+    world.writes(update(tables.reference).values(layout="damaged"))
+    world.writes(update(tables.version).values(stage="retired"))  # it is counted, but not judged
+    world.run("run", code=1)
+
+
+def the_reference_again(world: World) -> None:
+    a_reference(world)
+    world.run("run")
+
+
 def a_rebuild(world: World) -> None:
     world.run("rebuild")
     world.run("run")
@@ -206,6 +219,7 @@ SET_UPS: list[tuple[str, Step, str, str, str, Step]] = [
     ("no worker", lambda world: world.receives(HOUR), "worker", "bad", "watchkeeper work", work_once),
     ("batches pile up", lambda world: world.receives(HOUR), "backlog", "bad", "watchkeeper run", work_once),
     ("job that fails", damaged_profiles, "jobs", "bad", "watchkeeper rebuild", a_rebuild),
+    ("version that cannot be counted", a_damaged_reference, "jobs", "bad", "store it again", the_reference_again),
     ("worker killed", a_worker_that_was_killed, "jobs", "bad", "watchkeeper work", work_once),
     ("dead channel", a_revoked_webhook, "deliveries", "bad", "watchkeeper channel retry 'ops'", a_new_webhook),
     (

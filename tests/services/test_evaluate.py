@@ -274,6 +274,27 @@ def test_windows_that_rows_waiting_to_be_counted_may_fill_are_not_judged_yet(eng
     assert len(judged_at(engine, version)) == 8
 
 
+def test_windows_that_rows_set_aside_may_fill_are_not_judged_yet(engine: Engine, given: Given) -> None:
+    ill, healthy = (register(engine, given, name=name) for name in ("ill", "healthy"))
+    for version in (ill, healthy):
+        store(engine, version, days(given.served, 0, 5))
+    layout = tables.reference.update().where(tables.reference.c.version_id == ill.id)
+    with write(engine) as connection:
+        sound = connection.scalar(select(tables.reference.c.layout).where(tables.reference.c.version_id == ill.id))
+        connection.execute(layout.values(layout="damaged"))
+        for version in (ill, healthy):
+            rows = predictions_of(version, days(given.served, 5, 8))
+            ingest.insert_rows(connection, [rows], until(5) + HOUR)
+    with pytest.raises(ExceptionGroup):
+        fold(engine, LIVE)
+    with write(engine) as connection:
+        connection.execute(layout.values(layout=sound))
+    assert evaluate(engine, until(8)).windows == 5 + 8
+    fold(engine, LIVE)
+    evaluate(engine, until(8))
+    assert len(judged_at(engine, ill)) == 8
+
+
 def test_late_labels_bring_a_window_back_and_make_it_final(engine: Engine, given: Given) -> None:
     version = register(engine, given)
     store(engine, version, given.served, labels=False)

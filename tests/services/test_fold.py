@@ -16,12 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.model import Source, Task
 from app.services import counting
 from app.services.fold import FoldSummary, fold
 from app.services.rebuild import rebuild, request_rebuild
-from app.storage import tables
+from app.storage import migrate, tables
 from app.storage.engine import engine_for, read, write
 from app.storage.lease import FOLD, Lease
 from tests.services.served import (
@@ -253,8 +254,8 @@ def statements(engine: Engine, before: Callable[[int], None] = lambda number: No
     event.remove(engine, "commit", commit)
 
 
-class CrashError(Exception):
-    """What the tests throw in the fold's way."""
+class CrashError(SQLAlchemyError):
+    """What the tests throw in the fold's way: the database fails."""
 
 
 def test_an_error_before_any_statement_loses_and_doubles_nothing(engine: Engine) -> None:
@@ -301,12 +302,15 @@ def fold_when_free(engine: Engine, before: Callable[[int], None]) -> None:
 def crash_everywhere(engine: Engine, fold_until: Callable[[int], bool]) -> None:
     served = serve(engine, Task.BINARY)
     history = a_history(served)
-    for batch in history[:2]:
+    mend = damaged_layout(engine, served.version_ids[1])  # so that something is set aside
+    for batch in history[:3]:
         store(engine, batch)
-    fold(engine, NOW)
+    with pytest.raises(ExceptionGroup):
+        fold(engine, NOW)
+    mend()
     with write(engine) as connection:
         request_rebuild(connection, served.version_ids[0])
-    for batch in history[2:]:
+    for batch in history[3:]:
         store(engine, batch)
     steps = 1
     while not fold_until(steps):
@@ -401,6 +405,113 @@ def test_a_label_that_is_no_number_is_no_truth_and_stops_nothing(engine: Engine)
     store(engine, [correction(served.model, "p", 2.5, at=1)])
     assert fold(engine, NOW).corrections == 1
     assert [row[2] for row in truths(engine)] == [2.5]
+
+
+# --- a version that is damaged ----------------------------------------------------------------------------------------
+
+
+def damaged_layout(engine: Engine, version_id: int) -> Callable[[], None]:
+    """Damage the version's layout; what is returned mends it."""
+    theirs = tables.reference.c.version_id == version_id
+    with write(engine) as connection:
+        sound = connection.scalar(select(tables.reference.c.layout).where(theirs))
+        connection.execute(update(tables.reference).where(theirs).values(layout="{"))
+
+    def mend() -> None:
+        with write(engine) as connection:
+            connection.execute(update(tables.reference).where(theirs).values(layout=sound))
+
+    return mend
+
+
+def damaged_profiles(engine: Engine, version_id: int) -> Callable[[], None]:
+    """Damage the version's profiles; what is returned mends them."""
+    theirs = tables.profile.c.version_id == version_id
+    with write(engine) as connection:
+        sound = {row.window_start: row.outcomes for row in connection.execute(select(tables.profile).where(theirs))}
+        connection.execute(update(tables.profile).where(theirs).values(outcomes=b"damaged"))
+
+    def mend() -> None:
+        with write(engine) as connection:
+            for start, outcomes in sound.items():
+                this = theirs & (tables.profile.c.window_start == start)
+                connection.execute(update(tables.profile).where(this).values(outcomes=outcomes))
+
+    return mend
+
+
+def rebuilt(engine: Engine, version_id: int) -> Callable[[], None]:
+    """Damage the version's profiles, which a rebuild mends."""
+    damaged_profiles(engine, version_id)
+
+    def mend() -> None:
+        with write(engine) as connection:
+            request_rebuild(connection, version_id)
+
+    return mend
+
+
+@pytest.mark.parametrize("damage", [damaged_layout, damaged_profiles, rebuilt])
+def test_a_damaged_version_waits_while_the_others_are_counted(
+    engine: Engine, damage: Callable[[Engine, int], Callable[[], None]]
+) -> None:
+    served = serve(engine, Task.BINARY)
+    ill, healthy = served.version_ids
+    history = a_history(served)
+    for batch in history[:3]:
+        store(engine, batch)
+    fold(engine, NOW)
+    mend = damage(engine, ill)
+    for batch in history[3:]:
+        store(engine, batch)
+    store(engine, [prediction(one, f"late{one}", minutes=5) for one in served.version_ids])
+    store(engine, [offline(one, key) for one in served.version_ids for key in ("p0", f"late{one}")])
+    for slice_rows in (1, 20_000):
+        with pytest.raises(ExceptionGroup, match="1 versions could not be counted") as raised:
+            fold(engine, NOW, slice_rows=slice_rows)
+        assert raised.value.exceptions[0].__notes__ == [f"model '{served.model.name}' version '1'"]
+    assert_same(stored_profiles(engine, healthy), expected_profiles(engine, served, healthy))
+    store(engine, [correction(served.model, key, "yes", at=9) for key in ("p0", "p9")])
+    store(engine, [offline(ill, "p9"), prediction(ill, "p10", minutes=7)])
+    with statements(engine) as seen, pytest.raises(ExceptionGroup):
+        fold(engine, NOW)
+    assert len(seen) < 60  # it is tried once, and not again and again
+    mend()
+    fold(engine, NOW, slice_rows=2)
+    assert_counted(engine, served)
+    assert fold(engine, NOW) == FoldSummary()
+
+
+def test_a_rebuild_that_fails_waits_and_keeps_no_other_back(engine: Engine) -> None:
+    served = serve(engine, Task.BINARY)
+    ill, healthy = served.version_ids
+    for batch in a_history(served):
+        store(engine, batch)
+    fold(engine, NOW)
+    mend = damaged_layout(engine, ill)
+    with pytest.raises(ExceptionGroup, match="1 versions could not be counted"):
+        rebuild(engine, now=NOW)
+    store(engine, [prediction(one, "late") for one in served.version_ids])
+    with pytest.raises(ExceptionGroup):
+        fold(engine, NOW)
+    assert_same(stored_profiles(engine, healthy), expected_profiles(engine, served, healthy))
+    mend()
+    assert fold(engine, NOW).recounted == 7
+    assert_counted(engine, served)
+
+
+def test_the_way_down_counts_what_was_set_aside_anew(engine: Engine) -> None:
+    served = serve(engine, Task.BINARY)
+    mend = damaged_layout(engine, served.version_ids[0])
+    for batch in a_history(served):
+        store(engine, batch)
+    with pytest.raises(ExceptionGroup):
+        fold(engine, NOW)
+    migrate.downgrade(engine, "0025")
+    mend()
+    migrate.upgrade(engine)
+    assert fold(engine, NOW).recounted == 7
+    assert_counted(engine, served)
 
 
 # --- offline values ---------------------------------------------------------------------------------------------------
