@@ -21,7 +21,7 @@ demo: $(VENV)/.runtime ## Watch a real model degrade: a year of flights, then th
 	$(BIN)/watchkeeper demo $(ARGS)
 
 test: $(VENV)/.dev browser ## Run the tests (ARGS="-k name" runs some of them)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
 
 check: $(VENV)/.dev ## Check format, lint, types, imports and documents
 	$(BIN)/ruff format --check $(CHECKED)

@@ -20,6 +20,13 @@ POSTGRES = make_url(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`make test`) a file's tests stay in one of them, and so do all that look at one demo."""
+    for item in items:
+        is_of_the_demo = "demo" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("demo" if is_of_the_demo else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite database to copy from."""
