@@ -7,8 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.core.alerting import OPEN, AlertState, Decision, Finding, State
 from app.core.model import Outcome, Stage, Window, WindowLength
@@ -117,21 +132,40 @@ def newest_findings(connection: Connection, version_id: int, since: datetime) ->
 
 def _newest(version_id: int, since: datetime) -> Select[Any]:
     m = measurement.c
-    series = [m.check, m.subject, m.segment]
-    recent = (
-        select(
-            *measurement.c,
-            func.max(case((m.outcome == Outcome.OK.value, m.window_start))).over(partition_by=series).label("last_ok"),
-            func.row_number().over(partition_by=series, order_by=m.window_start.desc()).label("position"),
-        )
+    ok = case((m.outcome == Outcome.OK.value, m.window_start))
+    series = (
+        select(m.check, m.subject, m.segment, func.max(m.window_start).label("newest"), func.max(ok).label("last_ok"))
         .where(m.version_id == version_id, m.outcome.in_(_JUDGED), m.window_start >= since)
+        .group_by(m.check, m.subject, m.segment)
         .subquery()
     )
-    r = recent.c
-    in_run = and_(r.outcome == Outcome.BREACH.value, or_(r.last_ok.is_(None), r.window_start > r.last_ok))
-    run_start = func.min(case((in_run, r.window_start))).over(partition_by=[r.check, r.subject, r.segment])
-    with_run = select(*recent.c, run_start.label("since")).subquery()
-    return select(*with_run.c).where(with_run.c.position == 1).order_by(with_run.c.check, with_run.c.subject)
+    s = series.c
+    same = and_(m.version_id == version_id, m.check == s.check, m.subject == s.subject, m.segment == s.segment)
+    in_breach = case((m.outcome == Outcome.BREACH.value, _run_start(version_id, since, s)))
+    return (
+        select(*m, in_breach.label("since"))
+        # An inner join would find the same rows, but SQLite then walks through all that was ever measured.
+        .select_from(series.outerjoin(measurement, and_(same, m.window_start == s.newest)))
+        .order_by(m.check, m.subject, m.segment)
+    )
+
+
+def _run_start(version_id: int, since: datetime, series: ReadOnlyColumnCollection[str, Any]) -> ScalarSelect[datetime]:
+    """The start of the first breach after the series' last healthy window."""
+    run = measurement.alias().c
+    return (
+        select(func.min(run.window_start))
+        .where(
+            run.version_id == version_id,
+            run.check == series.check,
+            run.subject == series.subject,
+            run.segment == series.segment,
+            run.outcome == Outcome.BREACH.value,
+            run.window_start >= since,
+            or_(series.last_ok.is_(None), run.window_start > series.last_ok),
+        )
+        .scalar_subquery()
+    )
 
 
 def _finding(row: Row[Any]) -> Finding:
