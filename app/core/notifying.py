@@ -148,7 +148,7 @@ def what_to_tell(group: Sequence[Standing], now: datetime, pace: Pace) -> list[N
     """
     due = [(alert, verdict) for alert in group if (verdict := should_notify(alert, now, pace)).kind]
     last = max((alert.told_at for alert in group if alert.told_at), default=None)
-    if last and now < last + pace.gather:
+    if last and last <= now < last + pace.gather:  # one in the future is of a clock that was put back
         due = [one for one in due if not _can_wait(*one, group)]
     held_back = {Kind.REPEATED} if {verdict.kind for _, verdict in due} & {Kind.FIRING, Kind.ESCALATED} else set()
     held_back |= set() if _all_in_hand(group, due) else {Kind.ACKNOWLEDGED}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -100,14 +100,21 @@ def alert_about_itself(engine: Engine, now: datetime, findings: Sequence[Finding
     """
     with read(engine) as connection:
         known = alerts.stored_alerts(connection, None)
+    # A clock that was put back must not let what is known look newer than what is.
+    seen = {stored.series: max(now, stored.known.judged_window) for stored in known.values()}
+    findings = [replace(one, window=_at(seen.get(one.series, now))) for one in findings]
     found = {finding.series for finding in findings}
     changes = _decide(_Scope(), findings, known)
     changes.to_change += [
-        (_end(stored, Window(now, now), "there is no such thing any more"), stored, _over(stored, "it is gone"))
+        (_end(stored, _at(seen[stored.series]), "there is no such thing any more"), stored, _over(stored, "it is gone"))
         for stored in known.values()
         if stored.known.state is not State.RESOLVED and stored.series not in found
     ]
     return _write(engine, _Scope(), changes, now) if changes else AlertSummary()
+
+
+def _at(moment: datetime) -> Window:
+    return Window(moment, moment)
 
 
 def _alert_version(engine: Engine, version: MeasuredVersion, now: datetime) -> AlertSummary:

@@ -118,6 +118,7 @@ def notices(*group: Standing) -> list[tuple[Kind, list[int], int]]:
     return [(notice.kind, [one.id for one in notice.alerts], notice.remaining) for notice in found]
 
 
+TOLD_AHEAD = alert(FIRING, told(-HOUR))
 NEW, OLD, LATELY = alert(FIRING), alert(FIRING, told(HOUR)), alert(FIRING, told(MINUTE))
 BAD = alert(FIRING, severity=CRITICAL)
 OVER, OVER_LATELY = alert(RESOLVED, told(HOUR)), alert(RESOLVED, told(MINUTE))
@@ -131,6 +132,11 @@ GROUPS = [
     ("what begins together is one message", (NEW, NEW, NEW), [(Kind.FIRING, [0, 1, 2], 3)]),
     ("what joins a group is told without the rest, which is counted", (OLD, NEW), [(Kind.FIRING, [1], 2)]),
     ("but not within five minutes of the last message", (LATELY, NEW), []),
+    (
+        "a message of the future, before a clock was put back, holds nothing up",
+        (TOLD_AHEAD, NEW),
+        [(Kind.FIRING, [1], 2)],
+    ),
     ("unless it is worse than all that people know", (LATELY, BAD), [(Kind.FIRING, [1], 2)]),
     ("a repetition is of the whole group", (DUE, OLD, HELD_LONG), [(Kind.REPEATED, [0, 1], 3)]),
     ("and waits until what is new has been told", (DUE, NEW), [(Kind.FIRING, [1], 2)]),

@@ -397,3 +397,9 @@ def test_alerts_about_watchkeeper_itself_have_the_same_life(engine: Engine, vers
     alert(engine, NOW + HOUR)
     assert [message.kind for message in told(engine)] == [Kind.FIRING, Kind.RESOLVED]
     assert [row["model"] for row in alerts(engine, NOW, all_=True)] == [None, None]
+
+
+def test_a_clock_that_is_put_back_stops_no_alert_about_watchkeeper_itself(engine: Engine) -> None:
+    assert alert_about_itself(engine, NOW + 99 * HOUR, [own("ops", hours=99)]).fired == 1
+    assert alert_about_itself(engine, NOW, []).resolved == 1
+    assert alert_about_itself(engine, NOW + MINUTE, [own("ops")]).fired == 1
