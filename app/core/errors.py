@@ -13,9 +13,16 @@ MOST_NAMES = 30
 
 
 class NotFoundError(WatchkeeperError):
-    """Something named does not exist; `known` lists what does. `advice`: what to do where there is none at all."""
+    """Something named does not exist; `known` lists what does; None: they are too many.
 
-    def __init__(self, kind: str, name: str, known: list[str], advice: str = "") -> None:
+    `advice`: what to do where there is none at all, or where they are too many.
+    """
+
+    def __init__(self, kind: str, name: str, known: list[str] | None, advice: str = "") -> None:
+        self.kind, self.name, self.known = kind, name, known or []
+        if known is None:
+            super().__init__(f"no {kind} {name!r}: {advice}")
+            return
         # The names alike first: the one that was meant is not to be hidden behind the others.
         close = set(get_close_matches(name, known, n=MOST_NAMES))
         # Those that are equally alike stay in the order in which they are known.
@@ -29,7 +36,6 @@ class NotFoundError(WatchkeeperError):
         none = f"there is no {kind} yet" + (f": {advice}" if advice else "")
         asked = f"no {kind} {name!r}; " if name or known else ""
         super().__init__(asked + (f"known are: {shown}" if known else none))
-        self.kind, self.name, self.known = kind, name, known
 
 
 class ConflictError(WatchkeeperError):

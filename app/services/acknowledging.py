@@ -29,6 +29,8 @@ def acknowledge(
     reason = f"acknowledged by {author}" + (f": {comment}" if comment else "")
     with write(engine) as connection:
         held = _held(connection, alert_ids, group=group)
+        if group:  # a member that resolves at this moment keeps nobody from the others
+            held = [one for one in held if one.state.open or one.id in alert_ids]
         for one in held:
             if not one.state.open:
                 raise ConflictError(f"alert {one.id} is {one.state}; only what fires can be acknowledged")
@@ -58,7 +60,7 @@ def _held(connection: Connection, alert_ids: Sequence[int], *, group: bool) -> l
     held = acknowledgements.lock_alerts(connection, wanted)
     missing = set(alert_ids) - {one.id for one in held}
     if missing or not alert_ids:
-        raise NotFoundError("alert", ", ".join(map(str, sorted(missing))), [], "see `watchkeeper alert list`")
+        raise NotFoundError("alert", ", ".join(map(str, sorted(missing))), None, "see `watchkeeper alert list`")
     return held
 
 

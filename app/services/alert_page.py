@@ -98,7 +98,7 @@ def alert_page(engine: Engine, alert_id: int, now: datetime) -> AlertPage:
     with snapshot(engine) as connection:
         found = connection.execute(select(tables.alert).where(tables.alert.c.id == alert_id)).mappings().one_or_none()
         if found is None:
-            raise NotFoundError("alert", str(alert_id), [], "`watchkeeper alert list --all` lists every one")
+            raise NotFoundError("alert", str(alert_id), None, "`watchkeeper alert list --all` lists every one")
         return _page(connection, dict(found), now)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Connection, Engine, update
 
 from app.core.alerting import Finding
 from app.core.errors import ConflictError, InvalidError, NotFoundError
@@ -21,7 +23,7 @@ from app.services.catalogue import change_model
 from app.services.channels import add_channel
 from app.services.read_models.alert_rows import alerts
 from app.services.silences import add_silence, end_silence, list_silences, weekly
-from app.storage import outbox, tables
+from app.storage import acknowledgements, outbox, tables
 from app.storage.engine import write
 from tests.services.measured import DAY, START, add_channels, add_version, measure, rows_of
 
@@ -109,6 +111,23 @@ def test_it_is_repeated_until_somebody_has_it_in_hand(engine: Engine, version_id
     alert(engine, NOW + 100 * HOUR)
     assert said(engine)[4:] == [(Kind.RESOLVED, ["a", "b"])]
     assert {row["acknowledged_by"] for row in rows_of(engine, "alert")} == {""}
+
+
+def test_a_member_that_resolves_while_its_group_is_taken_keeps_nobody_from_the_rest(
+    engine: Engine, version_id: int
+) -> None:
+    for subject in ("a", "b"):
+        measure(engine, version_id, "b", subject=subject)
+    alert(engine, NOW)
+    measure(engine, version_id, "o", subject="b", first_day=1)
+    read_group = acknowledgements.group_of
+
+    def read_too_early(connection: Connection, alert_ids: Sequence[int]) -> list[int]:
+        return [*read_group(connection, alert_ids), 2]
+
+    alert(engine, NOW + HOUR)
+    with patch.object(acknowledgements, "group_of", autospec=True, side_effect=read_too_early):
+        assert acknowledge(engine, NOW + HOUR, [1], author="ann", group=True) == [1]
 
 
 def test_a_part_in_hand_is_not_told_before_all_is(engine: Engine, version_id: int) -> None:
@@ -320,7 +339,7 @@ def test_only_what_fires_can_be_taken_in_hand(engine: Engine, version_id: int) -
     alert(engine, NOW)
     with pytest.raises(ConflictError, match="alert 1 is firing; only what is acknowledged can be given back"):
         unacknowledge(engine, NOW, [1], author="ann")
-    with pytest.raises(NotFoundError, match="no alert '7'"):
+    with pytest.raises(NotFoundError, match=r"^no alert '7': see `watchkeeper alert list`$"):
         acknowledge(engine, NOW, [1, 7], author="ann")
     with pytest.raises(InvalidError, match="author"):
         acknowledge(engine, NOW, [1], author="")
