@@ -65,6 +65,8 @@ def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
     """
     with read(engine) as connection:
         pairs = [(m, v) for m in list_models(connection) for v in list_versions(connection, m.id)]
+        standby = [version.id for _, version in pairs if version.stage is Stage.REGISTERED]
+        last_rows = evaluations.newest_windows(connection, standby)
         waiting_since, aside = unfolded.waiting_since(connection), set_aside.aside_since(connection)
     counted_until = now if waiting_since is None else min(now, waiting_since)
     summary = EvaluationSummary()
@@ -74,6 +76,8 @@ def evaluate(engine: Engine, now: datetime) -> EvaluationSummary:
             continue
         try:
             closed = model.window.start_of(min(counted_until, aside.get(version.id, now)))
+            if version.id in last_rows:
+                closed = min(closed, _falls_silent(last_rows[version.id], model.window))
             summary += _evaluate_version(engine, model, version, now, closed)
         except Exception as error:  # noqa: BLE001  what is damaged in one version must not leave the others unwatched
             error.add_note(f"model {model.name!r} version {version.name!r}")
@@ -104,6 +108,13 @@ def _evaluate_version(
     known = baseline(engine, recipe)
     subject = _Subject(model, version, recipe, first, kept, closed, known, now, overrides=limits, recovery=going_back)
     return _judge(engine, subject, due, progress.judged_at)
+
+
+def _falls_silent(last_rows: datetime, length: WindowLength) -> datetime:
+    """The end of the first window without rows, which is the last that needs a look while a version stands by: it ends
+    the version's alerts. Once it gets requests again, the windows between have their turn.
+    """
+    return last_rows + 2 * length.delta
 
 
 def replay(

@@ -358,6 +358,20 @@ def test_retired_versions_are_left_alone(engine: Engine, given: Given) -> None:
     assert measurements(engine, version) == []
 
 
+def test_a_version_that_stands_by_is_judged_until_it_falls_silent_and_again_once_it_gets_requests(
+    engine: Engine, given: Given
+) -> None:
+    version = register(engine, given, stage=Stage.REGISTERED)
+    store(engine, version, days(given.served, 0, 3))
+    evaluate(engine, until(12))
+    assert len(judged_at(engine, version)) == 3 + 1
+    assert evaluate(engine, until(15)).windows <= 2  # those whose labels are due now
+    assert evaluate(engine, until(16)) == EvaluationSummary()
+    store(engine, version, days(given.served, 6, 7))
+    evaluate(engine, until(16))
+    assert len(judged_at(engine, version)) == 7 + 1
+
+
 def test_versions_are_judged_apart_each_by_its_own_reference_or_by_none(engine: Engine, given: Given) -> None:
     with_reference = register(engine, given, name="1")
     alone = given.but(reference=None)
