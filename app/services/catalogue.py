@@ -71,8 +71,9 @@ def register_version(
         with write(engine) as connection:
             model = catalogue.lock_model(connection, model_name)
             new = _trained(connection, replace(new, model_id=model.id))
-            if stage_open and first_is_live and not catalogue.list_versions(connection, model.id):
-                new = replace(new, stage=Stage.LIVE)
+            if stage_open:
+                is_live = first_is_live and not catalogue.list_versions(connection, model.id)
+                new = replace(new, stage=Stage.LIVE if is_live else Stage.REGISTERED)
             stored = _stored_version(connection, new) or _first_stored(connection, new, now, author)
     except IntegrityError:
         with read(engine) as connection:
