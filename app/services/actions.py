@@ -13,7 +13,7 @@ from app.core.delivery import Answer, Failed
 from app.core.ports import Network
 from app.outbound import OutboundClient
 from app.services.requests import send
-from app.services.retraining_runs import RETRAINING, settled
+from app.services.retraining_runs import RETRAINING, locked, settled
 from app.services.secrets import Secrets
 from app.services.sending import SendSummary, attempt, counted, settle
 from app.settings import Settings
@@ -49,9 +49,10 @@ def _send(claimed: ClaimedAction, network: Network, environment: Mapping[str, st
 
 def _settle(engine: Engine, claimed: ClaimedAction, answer: Answer, now: datetime, settings: Settings) -> SendSummary:
     with write(engine) as connection:
+        run = locked(connection, claimed.webhook_id) if claimed.kind == RETRAINING else None
         state = settle(connection, action, claimed.id, claimed.attempts, answer, now)
-        if claimed.kind == RETRAINING:
-            settled(connection, claimed.webhook_id, state, answer, now, settings.public_url)
+        if run is not None:
+            settled(connection, run, state, answer, now, settings.public_url)
     if state is not SendState.DELIVERED:
         level = logging.ERROR if state is SendState.DEAD else logging.WARNING
         text = "%s request %s, attempt %d: %s"

@@ -115,16 +115,21 @@ def _check_version(connection: Connection, run: StoredRun, said: Report) -> None
             raise InvalidError("version", said.version, "it is the version that was to be retrained; name the new one")
 
 
+def locked(connection: Connection, webhook_id: str) -> StoredRun:
+    """The run, which nobody else changes until the transaction ends; whoever changes its request too locks it first."""
+    return _find(connection, webhook_id, lock=True)
+
+
 def settled(
-    connection: Connection, webhook_id: str, sending: SendState, answer: Answer, now: datetime, public_url: str
+    connection: Connection, run: StoredRun, sending: SendState, answer: Answer, now: datetime, public_url: str
 ) -> None:
-    """What an attempt to send the request means for its run; in the transaction that marks the attempt."""
-    run = _find(connection, webhook_id)
+    """What an attempt to send the request means for its `locked` run; in the transaction that marks the attempt."""
     if sending is SendState.DELIVERED:
         external_id = answer.receipt if isinstance(answer, Sent) else ""
         poll = now + POLL_INTERVAL if run.target and can_poll(run.target, external_id) else None
-        values = {"accepted_at": run.accepted_at or now, "external_id": external_id, "next_poll_at": poll}
-        _move(connection, run, delivered(run.known), WORKER, now, public_url, **values)
+        # Whatever the pipeline has said of itself meanwhile: so the service can be asked what becomes of it.
+        runs.note_taken(connection, run.id, external_id, poll)
+        _move(connection, run, delivered(run.known), WORKER, now, public_url, accepted_at=run.accepted_at or now)
     elif sending is SendState.DEAD:
         _move(connection, run, given_up(run.known, getattr(answer, "why", "")), WORKER, now, public_url)
 

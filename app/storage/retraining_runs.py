@@ -117,6 +117,12 @@ def _add_step(
     connection.execute(insert(retraining_transition).values(values))
 
 
+def note_taken(connection: Connection, run_id: int, external_id: str, next_poll_at: datetime | None) -> None:
+    """Write down what the service calls the run, and when to ask it for the first time."""
+    values = {"external_id": external_id, "next_poll_at": next_poll_at}
+    connection.execute(update(retraining_run).where(retraining_run.c.id == run_id).values(values))
+
+
 def note_poll(connection: Connection, run_id: int, error: str, next_poll_at: datetime) -> None:
     """Write down how asking the service went, and when to ask again."""
     values = {"poll_error": error, "next_poll_at": next_poll_at}

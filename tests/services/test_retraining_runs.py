@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
@@ -32,10 +34,11 @@ from app.services.run_polls import FollowSummary
 from app.services.sending import SendSummary
 from app.services.targets import add_target
 from app.settings import Settings
-from app.storage.outbox import CLAIM
-from app.storage.retraining_runs import StoredRun
+from app.storage.engine import write
+from app.storage.outbox import CLAIM, arrived
+from app.storage.retraining_runs import StoredRun, find_run
 from tests.pipelines import ENVIRONMENT, Service, services
-from tests.receivers import HttpReceiver, Reply, http_receiver
+from tests.receivers import HttpReceiver, Received, Reply, http_receiver
 from tests.services.measured import DAY, START, add_channels, add_version, measure, rows_of
 
 NOW = START + 30 * DAY
@@ -156,6 +159,53 @@ def test_a_callback_that_is_quicker_than_the_mark_keeps_the_request_from_being_s
     assert round_(engine, NOW + timedelta(seconds=6)).sent == SendSummary()
     assert rows_of(engine, "action")[0]["state"] == "delivered"
     assert len(receiver.received) == 1
+
+
+def test_a_pipeline_that_speaks_before_its_service_has_answered_is_followed_all_the_same(
+    engine: Engine, receiver: HttpReceiver
+) -> None:
+    service = prepared(engine, receiver, "prefect")
+
+    def reply(request: Received) -> Reply:
+        if request.method == "POST":
+            assert say(engine, "running")[0]
+        return service.reply(request)
+
+    receiver.reply = reply
+    round_(engine)
+    assert life(engine) == ["requested", "running"]
+
+    service.state = "CRASHED"
+    assert round_(engine, NOW + POLL_INTERVAL).followed == FollowSummary(1, 1)
+    assert life(engine) == ["requested", "running", "failed"]
+
+
+def test_a_report_and_the_mark_of_the_request_do_not_wait_for_each_other(
+    engine: Engine, receiver: HttpReceiver
+) -> None:
+    service = prepared(engine, receiver)
+    begun = Event()
+
+    def slow_report() -> None:
+        with write(engine) as connection:
+            run = find_run(connection, only_run(engine).webhook_id, lock=True)
+            begun.set()
+            sleep(0.3)  # meanwhile the mark is made as far as it can be
+            assert run is not None
+            arrived(connection, run.webhook_id, NOW)
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def reply(request: Received) -> Reply:
+            reports.append(pool.submit(slow_report))
+            assert begun.wait(10)
+            return service.reply(request)
+
+        reports: list[Future[None]] = []
+        receiver.reply = reply
+        assert round_(engine).sent == SendSummary(delivered=1)
+        reports[0].result(10)
+    assert life(engine) == ["requested", "accepted"]
 
 
 def test_who_dies_before_the_mark_leaves_nothing_to_be_sent_once_the_service_has_reported(

@@ -381,7 +381,7 @@ class TestRetraining:
         (run,) = list_runs(engine)
         with write(engine) as connection:
             outbox.give_up(connection, run.webhook_id, "HTTP 410 <b>gone</b>")
-            settled(connection, run.webhook_id, SendState.DEAD, Failed("HTTP 410 <b>gone</b>"), run.created_at, "")
+            settled(connection, run, SendState.DEAD, Failed("HTTP 410 <b>gone</b>"), run.created_at, "")
 
         app = opened("retraining")
         assert "HTTP 410 &lt;b&gt;gone&lt;/b&gt;" in html(app)
