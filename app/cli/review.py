@@ -63,7 +63,13 @@ Examples:
   watchkeeper review next --model fraud --kind uncertain --author ann --json""",
 )
 @_MODEL
-@click.option("--kind", type=click.Choice(["audit", "uncertain", "novel"]), default="audit", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["audit", "uncertain", "novel"]),
+    default="audit",
+    show_default=True,
+    help="Why rows are reviewed: drawn at random, unsure answers, or unlike the training.",
+)
 @click.option("--limit", type=click.IntRange(1, 200), default=10, show_default=True, help="So many rows at the most.")
 @author_option
 @format_option
