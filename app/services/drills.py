@@ -50,7 +50,7 @@ def start_drill(
         close_overdue(connection, now)
         _refuse_second(connection, model)
         tried = found.version(found.rollback_target(to))
-        rows = len(drills.logged(connection, tried.id, ROWS))
+        rows = len(drills.logged(connection, tried.id, ROWS, now))
         if not rows:
             why = "nothing is logged that it answered, so that no answer could be compared"
             raise ConflictError(f"model {model!r}: version {tried.name} cannot be tried: {why}")
@@ -87,7 +87,7 @@ def take_task(engine: Engine, drill_id: int, now: datetime) -> Task:
         found = _running(connection, drill_id)
         drills.mark_asked(connection, drill_id, now)
         tried = find_version(connection, find_model(connection, found.model).id, found.version)
-        logged = drills.logged(connection, tried.id, found.rows)
+        logged = drills.logged(connection, tried.id, found.rows, found.started_at)
     return Task(found, [{"id": one.prediction_id, "features": json.loads(one.features)} for one in logged])
 
 
@@ -100,7 +100,8 @@ def answer_drill(engine: Engine, drill_id: int, version: str, answers: Sequence[
         close_overdue(connection, now)
         found = _running(connection, drill_id)
         tried = find_version(connection, find_model(connection, found.model).id, found.version)
-        why = differences(drills.logged(connection, tried.id, found.rows), answers, version, found.version)
+        logged = drills.logged(connection, tried.id, found.rows, found.started_at)
+        why = differences(logged, answers, version, found.version)
         state = DrillState.FAILED if why else DrillState.PASSED
         drills.finish(connection, drill_id, state, why, now, now)
         return _found(connection, drill_id)

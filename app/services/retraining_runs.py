@@ -163,6 +163,9 @@ def send_again(engine: Engine, now: datetime, webhook_id: str, *, author: str, p
         run = _find(connection, webhook_id, lock=True)
         if run.known.undelivered and run.target is None:
             raise ConflictError("its target has been removed, so there is nowhere to send it to")
+        other = runs.open_run(connection, run.model_id)
+        if run.known.undelivered and other is not None:
+            raise ConflictError(f"run {other.webhook_id} of {run.model} is {other.state} meanwhile")
         outcome = _move(connection, run, sent_again(run.known, author), signed_by(author), now, public_url)
         if outcome.changed:
             outbox.send_again(connection, webhook_id, now)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
 from app.core.drills import Drill, DrillState, Logged
 from app.core.model import Version
-from app.storage.tables import drill, model, prediction, version
+from app.storage.tables import batch, drill, model, prediction, version
 
 _d, _p = drill.c, prediction.c
 
@@ -71,15 +71,17 @@ def finish(
     return connection.execute(update(drill).where(mine).values(values)).rowcount == 1
 
 
-def logged(connection: Connection, version_id: int, most: int) -> list[Logged]:
+def logged(connection: Connection, version_id: int, most: int, by: datetime) -> list[Logged]:
     """Predictions of the version that can be repeated: those with an answer to compare, the same ones each time.
 
+    Only what was received until `by`: what a version in shadow logs meanwhile nobody was asked to repeat.
     In the order of their key, which finds them at once however long the history is: ids are mostly random.
     """
     answered = or_(_p.score.is_not(None), _p.predicted_class.is_not(None), _p.predicted_value.is_not(None))
     rows = connection.execute(
         select(_p.prediction_id, _p.features, _p.score, _p.predicted_class, _p.predicted_value)
-        .where(_p.version_id == version_id, answered)
+        .join(batch, batch.c.id == _p.batch_id)
+        .where(_p.version_id == version_id, answered, batch.c.created_at <= by)
         .order_by(_p.prediction_id)
         .limit(most)
     )

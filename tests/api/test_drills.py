@@ -98,6 +98,16 @@ def test_who_loads_the_version_passes_and_nothing_that_is_live_changes(served: T
     assert [row["state"] for row in served.get(DRILLS).json()] == ["passed"]
 
 
+def test_what_the_version_logs_meanwhile_is_not_asked_for(served: TestClient) -> None:
+    begun = begin(served)
+    asked = served.get(f"/v1/drills/{begun['id']}").json()["rows"]
+    late = {"model": "fraud", "version": "3", "prediction_id": "a0", "timestamp": NOW.isoformat()}
+    served.post("/v1/predictions", json=[{**late, "features": {"amount": 1.0}, "score": 0.5}])
+    answers = [{"id": row["id"], "score": score(row["features"], "3")} for row in asked]
+    ended = served.post(f"/v1/drills/{begun['id']}", json={"version": "3", "answers": answers}).json()
+    assert (ended["state"], ended["reason"]) == ("passed", "")
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -116,8 +126,9 @@ def test_who_did_not_load_the_version_fails(served: TestClient, given: dict[str,
 
 
 def test_a_serving_side_that_is_late_or_away_fails_with_what_it_did_not_do(engine: Engine, served: TestClient) -> None:
-    away = start_drill(engine, "fraud", NOW, author="ann", timeout=timedelta(seconds=30))
-    late = drill(engine, away.id, NOW + timedelta(seconds=30))
+    now = datetime.now(UTC)
+    away = start_drill(engine, "fraud", now, author="ann", timeout=timedelta(seconds=30))
+    late = drill(engine, away.id, now + timedelta(seconds=30))
     assert (late.state, late.reason) == (
         "failed",
         "nobody asked for the rows within 30 s: does the serving side listen for drills?",

@@ -342,6 +342,19 @@ def test_what_could_not_be_delivered_is_sent_again_as_the_same(engine: Engine, r
     assert life(engine) == ["requested", "failed", "requested", "accepted"]
 
 
+def test_what_could_not_be_delivered_is_not_sent_again_beside_a_newer_run(
+    engine: Engine, receiver: HttpReceiver
+) -> None:
+    prepared(engine, receiver)
+    receiver.reply = lambda _: Reply(410)
+    round_(engine)
+    dead = only_run(engine)
+    newer = start(engine, NOW, SETTINGS, "delay", reason="mended", author="ann")
+
+    with pytest.raises(ConflictError, match=f"run {newer.webhook_id} of delay is requested meanwhile"):
+        send_again(engine, NOW, dead.webhook_id, author="bob")
+
+
 def test_nothing_new_is_asked_for_while_a_run_is_under_way(engine: Engine, receiver: HttpReceiver) -> None:
     prepared(engine, receiver, policy=replace(POLICY, cooldown=timedelta(0), timeout=timedelta(days=3)))
     round_(engine)
