@@ -64,7 +64,7 @@ class OutboundClient:
         """Send a request to an http or https URL. Raises OutboundError when there was no answer in time."""
         parts = check_url(url)
         _check_headers(headers or {})
-        target = f"{parts.scheme}://{parts.hostname}"
+        target = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
         backend = _GuardedBackend(self, monotonic() + self._timeout)
         try:
             with httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool:

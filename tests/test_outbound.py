@@ -98,7 +98,7 @@ def test_a_connection_that_breaks_off_is_worth_another_try(client: OutboundClien
 
 
 def test_a_refused_connection_is_worth_another_try(client: OutboundClient) -> None:
-    with pytest.raises(OutboundError, match=r"^http://127\.0\.0\.1: cannot connect: .*refused") as caught:
+    with pytest.raises(OutboundError, match=r"^http://127\.0\.0\.1:\d+: cannot connect: .*refused") as caught:
         post(client, f"http://127.0.0.1:{closed_port()}{SECRET_PATH}")
 
     assert not caught.value.permanent

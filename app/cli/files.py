@@ -125,6 +125,8 @@ def reference(
     say_rejected(summary.errors, summary.rejected)
     for warning in summary.warnings:
         click.echo(f"Note: {warning}", err=True)
+    served = f"--model {model_name} --version {version_name} ..."
+    click.echo(f"Next: send predictions (docs/client.md), or watchkeeper import predictions FILE {served}", err=True)
 
 
 @import_.command(

@@ -53,6 +53,8 @@ def review_settings(model: str, author: str, format_: str, **changes: Any) -> No
     show([{name: found.get(name) for name in names}], format_)
     click.echo()
     show([{"kind": kind, **counts} for kind, counts in found["queue"].items()], format_)
+    if not (found["audits_per_day"] or found["uncertain"] or found["novel"]):
+        click.echo(f"Note: nothing is queued; `review settings --model {model} --audits-per-day 50` begins", err=True)
 
 
 @review.command(

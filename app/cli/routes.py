@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.cli.output import as_json, format_option, show
+from app.cli.output import as_json, format_option, show, text
 from app.cli.parameters import DURATION, author_option
 from app.cli.session import database, now, settings
 from app.core.severity import Severity
@@ -168,7 +168,7 @@ def route_explain(model: str, check: str, severity: str, segment: str, format_: 
     if found["in_digest"]:
         click.echo(f"in the digest: {', '.join(found['in_digest'])}")
     if found["repeat"]:
-        click.echo(f"told again every {found['repeat']}")
+        click.echo(f"told again every {text(found['repeat'])}")
     if found["escalate_after"]:
         too = ", ".join(found["escalate_to"]) or "the same channels"
-        click.echo(f"escalated after {found['escalate_after']} to {too}")
+        click.echo(f"escalated after {text(found['escalate_after'])} to {too}")

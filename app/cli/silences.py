@@ -68,6 +68,7 @@ def silence_add(
 ) -> None:
     """Silence the alerts that fit all of the given names."""
     from app.core.silences import Matcher, Silence
+    from app.services.read_models.alert_rows import open_alerts_that_fit
     from app.services.silences import add_silence, weekly
 
     begins = starts or now()
@@ -83,10 +84,13 @@ def silence_add(
     matcher = Matcher(project, model, version, check, subject, segment)
     with database() as engine:
         row = add_silence(engine, now(), Silence(matcher, begins, expires, author, comment, recurrence))
+        meant = open_alerts_that_fit(engine, matcher)
     if format_ == "json":
         click.echo(as_json(row))
     else:
         click.echo(f"silence {row['id']} is {row['status']}: nobody is told of alerts with {matcher.words}")
+    if not meant:
+        click.echo("Note: no open alert fits it now; `watchkeeper alert list` shows the names that there are", err=True)
 
 
 @silence.command("list")

@@ -90,7 +90,7 @@ def _summary(exported: Exported, output: Path) -> str:
     lines = [
         f"{output}: {manifest.rows} rows ({sources}) that stand for {manifest.weight:.0f} predictions",
         f"hash   {manifest.content_sha256}",
-        f"as of  {manifest.as_of}",
+        f"as of  {manifest.as_of} (with --as-of, the very same rows come again)",
     ]
     lines += [f"left out: {left_out}"] if left_out else []
     lines += [f"unreadable, and missing in the set: {name}: {n}" for name, n in manifest.unreadable.items()]

@@ -43,8 +43,9 @@ class ConflictError(WatchkeeperError):
 
 
 class InvalidError(WatchkeeperError):
-    """A field holds a value that is not allowed."""
+    """A field holds a value that is not allowed, or None, though it needs one."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        super().__init__(f"{field}: {value!r} is not allowed; {allowed}")
+        wrong = f"{field} is missing" if value is None else f"{field}: {value!r} is not allowed"
+        super().__init__(f"{wrong}; {allowed}")
         self.field, self.value, self.allowed = field, value, allowed

@@ -44,15 +44,21 @@ def test_an_alert_is_taken_in_hand_and_given_back(run: Run, engine: Engine) -> N
     assert json.loads(run("alert", "unack", "1", "--author", "ann", "--json").stdout) == [{"id": 1}]
     with pytest.raises(ConflictError, match="alert 1 is firing"):
         run("alert", "unack", "1")
-    with pytest.raises(NotFoundError, match="no alert '7'"):
-        run("alert", "show", "7")
+    for command in ("show", "ack"):
+        with pytest.raises(NotFoundError, match="no alert '7'; "):
+            run("alert", command, "7")
+    assert "nobody: it waits for the digest, or there was no channel" in shown
 
 
 def test_a_silence_is_made_listed_and_ended(run: Run, engine: Engine) -> None:
     assert run("silence", "list").stdout.startswith("no silence: every alert is told")
     made = run("silence", "add", "--model", "del*", "--for", "2h", "--comment", "a migration", "--author", "ann")
     assert made.stdout == "silence 1 is active: nobody is told of alerts with model=del*\n"
+    assert "Note" not in made.output
     assert "silenced" in run("alert", "list").stdout
+    typo = run("silence", "add", "--model", "delay", "--check", "volum", "--for", "2h", "--comment", "x")
+    assert "Note: no open alert fits it now" in typo.output
+    run("silence", "end", "2")
     (row,) = json.loads(run("silence", "list", "--json").stdout)
     assert (row["status"], row["author"], row["comment"], row["weekly"]) == ("active", "ann", "a migration", None)
 

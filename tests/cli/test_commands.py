@@ -62,7 +62,9 @@ def test_from_a_file_of_predictions_to_measurements_without_a_server(run: Run, f
     run("model", "add", "m", "--task", "binary")
     run("version", "add", "m", "1")
     of = ("--model", "m", "--version", "1", *COLUMNS)
-    assert "40" in run("import", "reference", str(reference), *of, "--out-of-sample").output
+    stored = run("import", "reference", str(reference), *of, "--out-of-sample")
+    assert "40" in stored.stdout
+    assert "Next: send predictions" in stored.output
     summary = json.loads(run("import", "predictions", str(served), *of, "--json").stdout)
     assert (summary[0]["accepted"], summary[0]["rejected"]) == (500, 0)
     run("run", "--until", "2026-04-15")

@@ -19,6 +19,7 @@ def test_rows_are_drawn_shown_answered_and_taken_back(run: Run, tmp_path: Path) 
     run("model", "add", "m", "--task", "binary")
     run("version", "add", "m", "1")
     assert "nothing waits" in run("review", "next", "--model", "m").output
+    assert "Note: nothing is queued" in run("review", "settings", "--model", "m").output
     run("review", "settings", "--model", "m", "--audits-per-day", "30", "--no-uncertain", "--author", "ann")
     of = ("--model", "m", "--version", "1", "--id-column", "id", "--timestamp-column", "at")
     run("import", "predictions", str(tmp_path / "served.csv"), *of, "--score-column", "score")

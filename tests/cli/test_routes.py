@@ -29,7 +29,7 @@ def test_a_route_is_added_listed_explained_and_removed(channels: Run) -> None:
         (1, ["ops"], False),
     ]
     asked = ("route", "explain", "--model", "fraud-eu", "--check", "volume")
-    assert run(*asked).stdout == "route 1: model=fraud*\nat once: ops\nescalated after 0:15:00 to pager\n"
+    assert run(*asked).stdout == "route 1: model=fraud*\nat once: ops\nescalated after 15 min to pager\n"
     assert json.loads(run(*asked, "--severity", "critical", "--json").stdout)["at_once"] == ["ops", "pager"]
 
     run("route", "move", "1", "--position", "1")

@@ -85,7 +85,7 @@ def test_what_an_event_does_not_have_is_an_empty_text() -> None:
 
 def test_a_missing_an_unknown_and_a_default_value() -> None:
     webhook = PRESETS["webhook"]
-    with pytest.raises(InvalidError, match="url: None is not allowed; webhook needs the address"):
+    with pytest.raises(InvalidError, match="url is missing; webhook needs the address"):
         configured(webhook, {"secret": "env:S"})
     with pytest.raises(InvalidError, match=r"token: .* the fields of webhook are url, secret"):
         configured(webhook, {"token": "hunter2"})

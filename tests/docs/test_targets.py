@@ -92,6 +92,17 @@ def test_the_files_of_the_page_can_be_read(preset: str) -> None:
         json.loads(text)
 
 
+@every_preset
+def test_the_code_of_the_page_takes_from_the_script_what_it_defines(preset: str) -> None:
+    (script,) = blocks((DOCS / "retraining.md").read_text(), "python")
+    defined = {node.name for node in ast.parse(script).body if isinstance(node, ast.FunctionDef)}
+    nodes = [node for text in blocks(page(preset), "python") for node in ast.walk(ast.parse(text))]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "retrain"]
+    taken = {name.name for node in imports for name in node.names}
+
+    assert taken <= defined
+
+
 def test_the_workflow_of_the_page_declares_what_is_sent() -> None:
     (workflow,) = (yaml.safe_load(text) for text in blocks(page("github_workflow"), "yaml"))
 

@@ -276,7 +276,7 @@ def test_what_cannot_be_used_at_all_is_an_error_before_anything_is_stored(
 
     with pytest.raises(NotFoundError, match="no column 'when'; known are: key, at, p, truth, x, word"):
         run(ColumnMapping(timestamp="when"))
-    with pytest.raises(InvalidError, match="timestamp column: None is not allowed; predictions need one"):
+    with pytest.raises(InvalidError, match="timestamp column is missing; predictions need one"):
         run(ColumnMapping(score="p"))
     with pytest.raises(InvalidError, match="timezone: 'Mars' is not allowed; it must be an IANA name"):
         run(MAPPING, timezone="Mars")

@@ -69,7 +69,7 @@ def test_what_is_no_rule_is_refused(channels: Engine) -> None:
         add(channels, "ops", position=3)
     with pytest.raises(InvalidError, match=r"repeat: .* allowed is a minute or longer"):
         add(channels, "ops", repeat=timedelta(seconds=5))
-    with pytest.raises(InvalidError, match="escalate_after: None is not allowed"):
+    with pytest.raises(InvalidError, match="escalate_after is missing; say after"):
         add(channels, "ops", escalate_to=("pager",))
     with pytest.raises(NotFoundError, match="there is no route yet"):
         remove_route(channels, 9)

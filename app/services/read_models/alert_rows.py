@@ -13,7 +13,7 @@ from app.core.alerting import State
 from app.core.causes import Reading, excess_of
 from app.core.model import Outcome
 from app.core.severity import Severity
-from app.core.silences import Identity, hush
+from app.core.silences import Identity, Matcher, hush
 from app.core.urgency import urgency
 from app.storage import silences, tables
 from app.storage.alerts import is_open
@@ -47,6 +47,17 @@ def alerts(
         return alert_rows(connection, wanted, now or datetime.now(UTC))
 
 
+def open_alerts_that_fit(engine: Engine, matcher: Matcher) -> list[int]:
+    """The ids of the open alerts that a silence would mean, whether or not it holds by now."""
+    with read(engine) as connection:
+        rows = _alerts(connection, [is_open()])
+    return [row["id"] for row in rows if matcher.fits(_identity(row))]
+
+
+def _identity(row: Mapping[str, Any]) -> Identity:
+    return Identity(**{spec.name: row[spec.name] or "" for spec in fields(Identity)})
+
+
 def history_of(connection: Connection, identity: int) -> list[dict[str, Any]]:
     """The changes of an alert, the oldest first: {at, old_state, new_state, reason, value, limit, told_at}, where
     `told_at` is when people were told of that change.
@@ -72,8 +83,7 @@ def alert_rows(connection: Connection, wanted: Sequence[ColumnElement[bool]], no
         row["advice"] = message.message.get("advice", "") if message else ""
         row["notified_at"] = message.created_at if message else None
         row["deliveries"] = deliveries.get(message.notification_id, []) if message else []
-        names = {spec.name: row[spec.name] or "" for spec in fields(Identity)}
-        by = hush(standing, Identity(**names), now).by
+        by = hush(standing, _identity(row), now).by
         row["silenced_by"] = by.words if by else ""
         row["status"] = _status(row)
         del row["project"]

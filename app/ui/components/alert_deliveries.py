@@ -40,7 +40,7 @@ def _rows(told: Told) -> list[tuple[str | Html, ...]]:
     when = wording.moment(told.at)
     kind = told.kind.capitalize()
     if not told.deliveries:
-        return [(when, kind, wording.NO_VALUE, "it waits for the digest, or there is no channel")]
+        return [(when, kind, wording.NO_VALUE, "it waits for the digest, or there was no channel")]
     return [(when, kind, one["channel"], _became(one)) for one in told.deliveries]
 
 
