@@ -51,7 +51,8 @@ Features: TypeAlias = Annotated[dict[Text, float | FreeText | bool | Numbers | N
 ClassScores: TypeAlias = Annotated[dict[Text, Number], Meta(min_length=1, max_length=MOST_ENTRIES)]
 Attributes: TypeAlias = Annotated[dict[Text, Text], Meta(max_length=MOST_ENTRIES)]
 Milliseconds: TypeAlias = Annotated[float, Meta(ge=0)]
-Probability: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
+# Its inverse is a weight, which has to stay a number.
+Probability: TypeAlias = Annotated[float, Meta(ge=1e-9, le=1)]
 
 Buffer: TypeAlias = bytes | msgspec.Raw
 Record = TypeVar("Record", PredictionRecord, CorrectionRecord, OfflineFeaturesRecord)
@@ -333,7 +334,7 @@ CORRECTION: Mapping[str, Field] = {
     "author": Field(Text | None, _TEXT),
     "shown": Field(bool, "true or false"),
     "probability": Field(
-        Probability | None, "a number above 0, up to 1, with source audit: how likely the prediction was to be audited"
+        Probability | None, "a number from 1e-9 to 1, with source audit: how likely the prediction was to be audited"
     ),
 }
 

@@ -85,8 +85,8 @@ def correction(
         raise ValueError(f"source: {_show(source)}; allowed is one of {', '.join(SOURCES)}")
     if not isinstance(shown, bool):
         _wrong_type("shown", shown, "True or False")
-    if probability is not None and (source != "audit" or not 0 < probability <= 1):
-        raise ValueError(f"probability: {_show(probability)}; allowed is a number above 0, up to 1, of an audit")
+    if probability is not None and (source != "audit" or not 1e-9 <= probability <= 1):
+        raise ValueError(f"probability: {_show(probability)}; allowed is a number from 1e-9 to 1, of an audit")
     record: dict[str, object] = {
         "model": _name("model", model),
         "prediction_id": _identifier("prediction_id", prediction_id),

@@ -206,6 +206,7 @@ def test_a_missing_field_is_named(field: str) -> None:
         ({"source": "rumour"}, "source"),
         ({"shown": "yes"}, "shown"),
         ({"source": "audit", "probability": 0}, "probability"),
+        ({"source": "audit", "probability": 5e-324}, "probability"),  # its inverse is no number
         ({"source": "audit", "probability": 1.5}, "probability"),
         ({"author": ""}, "author"),
         ({"timestamp": None}, "timestamp"),

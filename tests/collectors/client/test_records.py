@@ -225,8 +225,8 @@ def test_a_mistake_in_a_prediction_is_named(changes: dict[str, Any], error: type
     [
         ({"source": "guess"}, ValueError, "source: 'guess'; allowed is one of ground_truth, audit, user"),
         ({"shown": 1}, TypeError, "shown: 1 is of type int; allowed is True or False"),
-        ({"probability": 0.5}, ValueError, "probability: 0.5; allowed is a number above 0, up to 1, of an audit"),
-        ({"source": "audit", "probability": 0.0}, ValueError, "probability: 0.0; allowed is a number above 0"),
+        ({"probability": 0.5}, ValueError, "probability: 0.5; allowed is a number from 1e-9 to 1, of an audit"),
+        ({"source": "audit", "probability": 0.0}, ValueError, "probability: 0.0; allowed is a number from 1e-9"),
         ({"value": [0]}, TypeError, "value: .* is of type list; allowed is a class"),
         ({"author": 7}, TypeError, "author: 7 is of type int; allowed is a string"),
         ({"version": ""}, ValueError, "version: ''; allowed is a string that is not empty"),
