@@ -82,7 +82,10 @@ class Pace:
     rows: int
 
     def next(self, per_day: int, now: datetime) -> Pace:
-        """The pace from now on: a day's traffic decides that of the next; a rush, which draws too many, at once."""
+        """The pace from now on: a day's traffic decides that of the next; a rush, which draws too many, at once.
+
+        `now`: when the newest of the rows came that are about to be drawn from.
+        """
         days = max((now - self.since) / timedelta(days=1), 1 / 1440)
         if self.rows == 0 or (days < 1 and self.probability * self.rows < 2 * per_day):
             return self

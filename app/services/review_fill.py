@@ -75,7 +75,9 @@ def _fill_slice(engine: Engine, model: Model, newest: int, now: datetime) -> Fil
             return None
         versions = {one.id: one for one in list_versions(connection, model.id) if one.stage is not Stage.RETIRED}
         rows = review_queue.count_considered(connection, batches, list(versions))
-        chance, pace = setting.pace.next(setting.audits_per_day, now).step(setting.audits_per_day, rows)
+        # By when the rows came, and not by when we look: a day's backlog, read at once, is no rush.
+        came = review_queue.came_at(connection, batches[-1])
+        chance, pace = setting.pace.next(setting.audits_per_day, came).step(setting.audits_per_day, rows)
         picker = _Picker(model, setting, versions, _layouts(connection, setting, versions), chance)
         for portion in review_queue.considered(connection, batches, list(versions), features=setting.novel):
             picker.look(portion)

@@ -81,8 +81,9 @@ def set_review(
         changes = {name: value for name, value in asked.items() if value is not None}
         fresh = replace(old or _usual(model_id, now), author=author, changed_at=now, **changes)
         if old is None or not (old.audits_per_day or old.uncertain or old.novel):
-            first = review_queue.first_batch(connection, now - timedelta(days=1))
-            fresh = replace(fresh, position=max(first, fresh.position), pace=Pace(1.0, now, 0))
+            since = now - timedelta(days=1)
+            first = review_queue.first_batch(connection, since)
+            fresh = replace(fresh, position=max(first, fresh.position), pace=Pace(1.0, since, 0))
         review_queue.save_setting(connection, fresh)
     return review_settings(engine, model)
 

@@ -88,6 +88,12 @@ def next_batches(connection: Connection, after: int, up_to: int, rows: int) -> l
     return found
 
 
+def came_at(connection: Connection, batch_id: int) -> datetime:
+    """When a batch came."""
+    came: datetime = connection.execute(select(batch.c.created_at).where(batch.c.id == batch_id)).scalar_one()
+    return came
+
+
 def _considered(connection: Connection, batch_ids: Sequence[int], version_ids: Sequence[int]) -> Any:
     return and_(among(connection, _p.batch_id, batch_ids), (_p.version_id + 0).in_(version_ids))
 

@@ -67,6 +67,17 @@ def test_audits_are_those_whose_lot_is_below_the_probability_that_is_written_dow
     assert len(items(engine)) == len(drawn)
 
 
+def test_the_backlog_that_a_queue_begins_with_sets_the_pace_of_a_day_and_is_no_rush(engine: Engine) -> None:
+    served = serve(engine, Task.BINARY)
+    one, name = served.version_ids[0], served.model.name
+    store(engine, [prediction(one, f"p{i}") for i in range(2_000)])
+    set_review(engine, NOW, name, author="ann", audits_per_day=50, uncertain=False, novel=False)
+    assert 20 <= fill_queues(engine, NOW).audits <= 90  # 50, give or take five standard deviations
+    store(engine, [prediction(one, f"q{i}") for i in range(10)])
+    fill_queues(engine, NOW + timedelta(minutes=1))
+    assert review_settings(engine, name)["probability"] == pytest.approx(50 / 2_000)
+
+
 def test_what_the_model_said_has_no_influence_on_the_draw(engine: Engine) -> None:
     first, second = serve(engine, Task.BINARY, versions=2), serve(engine, Task.BINARY)
     for served in (first, second):
