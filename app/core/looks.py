@@ -250,7 +250,7 @@ def _deliveries(facts: Facts) -> Iterator[Diagnosis]:
         )
         return
     found = [one for place in facts.channels for one in _place("deliveries", place, facts.now, _channel_mend(place))]
-    yield from found or _well("deliveries", "every message reached its channels")
+    yield from found or _well("deliveries", "no message was refused, or waits for long")
 
 
 def _channel_mend(place: Outbox) -> str:
@@ -274,9 +274,10 @@ def _place(subject: str, place: Outbox, now: datetime, mend: str) -> list[Diagno
     error = f": {place.error}" if place.error else ""
     if place.dead:
         return _bad(subject, f"{place.name}: {place.dead} given up{error}", mend, place.name)
+    what = f"{place.name}: waiting since {utc_text(place.pending_since)}{error}" if place.pending_since else ""
     if place.pending_since and now - place.pending_since > LONGEST_PENDING:
-        return _bad(subject, f"{place.name}: waiting since {utc_text(place.pending_since)}{error}", mend, place.name)
-    return []
+        return _bad(subject, what, mend, place.name)
+    return _note(subject, what, mend) if what and error else []
 
 
 def _retraining_runs(facts: Facts) -> Iterator[Diagnosis]:
@@ -365,7 +366,7 @@ def _logged_share(facts: Facts) -> Iterator[Diagnosis]:
 
 def _references(facts: Facts) -> Sequence[Diagnosis]:
     if not facts.bare_versions:
-        return _well("references", "every version has a reference")
+        return _well("references", "every version has a reference" if facts.versions else "there is no version yet")
     named = ", ".join(facts.bare_versions[:MOST_NAMED])
     more = len(facts.bare_versions) - MOST_NAMED
     what = f"without a reference: {named}" + (f" and {more} more" if more > 0 else "")

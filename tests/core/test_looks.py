@@ -176,6 +176,11 @@ SENTENCES: list[tuple[str, Facts, str, Level, str, str]] = [
         *("deliveries", Level.BAD, "ops: 2 given up: answered HTTP 404", "watchkeeper channel test 'ops'"),
     ),
     (
+        "a message that was refused and is tried again",
+        replace(WELL, channels=(Outbox("ops", 0, ago(3), "no answer"),)),
+        *("deliveries", Level.NOTE, "ops: waiting since 2026-03-02 11:57 UTC: no answer", "channel test 'ops'"),
+    ),
+    (
         "a message that waits for more than an hour",
         replace(WELL, channels=(Outbox("ops", 0, ago(61), "no answer"),)),
         *("deliveries", Level.BAD, "ops: waiting since 2026-03-02 10:59 UTC: no answer", "channel test 'ops'"),
