@@ -19,7 +19,6 @@ from app.core.retraining_run import RunState
 from app.services import retraining_runs
 from app.services.callbacks import signed_by_target
 from app.services.retraining_runs import Outcome, Report
-from app.storage.retraining_runs import StoredRun
 
 router = APIRouter(prefix="/v1/retraining", tags=["training"])
 
@@ -53,14 +52,14 @@ def list_runs(
     state: Annotated[tuple[str, ...], Query(description="in this state; may be given several times")] = (),
 ) -> Response:
     """The newest hundred, newest first."""
-    return json_answer([_run(run) for run in retraining_runs.list_runs(context.engine, model, state)])
+    return json_answer([retraining_runs.as_row(run) for run in retraining_runs.list_runs(context.engine, model, state)])
 
 
 @router.get("/{run}", summary="One run with every step of its life")
 def show_run(run: str, context: Shared) -> Response:
     """Steps are the oldest first."""
     found, steps = retraining_runs.show_run(context.engine, run)
-    return json_answer({**_run(found), "steps": [asdict(step) for step in steps]})
+    return json_answer({**retraining_runs.as_row(found), "steps": [asdict(step) for step in steps]})
 
 
 @router.post("/{run}", summary="Say how a run stands", openapi_extra={"requestBody": _SCHEMA})
@@ -98,22 +97,4 @@ def _body(raw: bytes) -> ReportBody:
 
 
 def _answer(outcome: Outcome) -> dict[str, Any]:
-    return {**_run(outcome.run), "changed": outcome.changed, "why": outcome.reason}
-
-
-def _run(run: StoredRun) -> dict[str, Any]:
-    return {
-        "id": run.webhook_id,
-        "model": run.model,
-        "version": run.version,
-        "state": run.state,
-        "since": run.changed_at,
-        "reason": run.reason,
-        "asked_by": run.asked_by or "policy",
-        "target": run.target.name if run.target else None,
-        "requested_at": run.created_at,
-        "new_version": run.new_version or None,
-        "training_set": run.training_set or None,
-        "metrics": run.metrics,
-        "error": run.last_error or run.poll_error,
-    }
+    return {**retraining_runs.as_row(outcome.run), "changed": outcome.changed, "why": outcome.reason}

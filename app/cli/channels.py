@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.cli import parameters
 from app.cli.output import format_option, show
 from app.cli.session import database, now, settings
 
@@ -68,7 +69,7 @@ def channel_add(name: str, kind: str, values: Sequence[str]) -> None:
     from app.services.channels import add_channel
 
     with database() as engine:
-        add_channel(engine, now(), name, kind, _fields(values))
+        add_channel(engine, now(), name, kind, parameters.fields(values))
     click.echo(f"channel {name} is there; try it with `watchkeeper channel test {name}`")
 
 
@@ -88,18 +89,8 @@ def channel_set(name: str, values: Sequence[str], unset: Sequence[str]) -> None:
     if not values and not unset:
         raise click.UsageError("say what to change: --set FIELD=VALUE or --unset FIELD")
     with database() as engine:
-        set_channel(engine, name, _fields(values), unset)
+        set_channel(engine, name, parameters.fields(values), unset)
     click.echo(f"channel {name} is changed; try it with `watchkeeper channel test {name}`")
-
-
-def _fields(values: Sequence[str]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for text in values:
-        name, separator, value = text.partition("=")
-        if not separator or name in fields:
-            raise click.BadParameter(f"{name!r}: write FIELD=VALUE, each field once", param_hint="--set")
-        fields[name] = value
-    return fields
 
 
 @channel.command("list")

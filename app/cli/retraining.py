@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,6 @@ from app.core.retraining_run import RunState
 
 if TYPE_CHECKING:
     from app.services.retraining_runs import Outcome
-    from app.storage.retraining_runs import StoredRun
 
 COLUMNS = ["id", "model", "version", "state", "since", "reason", "new_version", "error"]
 _EMPTY = "nothing was asked for; see `watchkeeper policy set --help`, or ask with `watchkeeper retraining start MODEL`"
@@ -44,10 +43,10 @@ Examples:
 @format_option
 def retraining_list(model: str | None, states: Sequence[str], format_: str) -> None:
     """List the newest runs, newest first."""
-    from app.services.retraining_runs import list_runs
+    from app.services.retraining_runs import as_row, list_runs
 
     with database() as engine:
-        rows = [row(run) for run in list_runs(engine, model, states)]
+        rows = [as_row(run) for run in list_runs(engine, model, states)]
     show(rows, format_, columns=COLUMNS, empty=_EMPTY)
 
 
@@ -56,14 +55,14 @@ def retraining_list(model: str | None, states: Sequence[str], format_: str) -> N
 @format_option
 def retraining_show(run_id: str, format_: str) -> None:
     """Show run ID and every step of its life."""
-    from app.services.retraining_runs import show_run
+    from app.services.retraining_runs import as_row, show_run
 
     with database() as engine:
         run, steps = show_run(engine, run_id)
     if format_ == "json":
-        click.echo(as_json({**row(run), "steps": [asdict(step) for step in steps]}))
+        click.echo(as_json({**as_row(run), "steps": [asdict(step) for step in steps]}))
         return
-    show([{"what": name, "value": value} for name, value in row(run).items() if value not in (None, "")], format_)
+    show([{"what": name, "value": value} for name, value in as_row(run).items() if value not in (None, "")], format_)
     click.echo()
     show([{"at": step.at, "state": step.new_state, "by": step.by, "why": step.reason} for step in steps], format_)
 
@@ -122,25 +121,3 @@ def _say(outcome: Outcome) -> None:
     if not outcome.changed:
         raise click.ClickException(f"{outcome.run.webhook_id}: {outcome.reason}")
     click.echo(f"{outcome.run.webhook_id} is {outcome.run.state}: {outcome.reason}")
-
-
-def row(run: StoredRun) -> dict[str, Any]:
-    """A run for people and for programs."""
-    return {
-        "id": run.webhook_id,
-        "model": run.model,
-        "version": run.version,
-        "state": run.state,
-        "since": run.changed_at,
-        "reason": run.reason,
-        "asked_by": run.asked_by or "policy",
-        "target": run.target.name if run.target else None,
-        "requested_at": run.created_at,
-        "sending": run.sending,
-        "attempts": run.attempts,
-        "error": run.last_error or run.poll_error,
-        "run": run.external_id,
-        "new_version": run.new_version,
-        "training_set": run.training_set,
-        "metrics": run.metrics,
-    }

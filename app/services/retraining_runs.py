@@ -196,6 +196,28 @@ def show_run(engine: Engine, webhook_id: str) -> tuple[StoredRun, list[RunStep]]
         return run, runs.steps(connection, run.id)
 
 
+def as_row(run: StoredRun) -> dict[str, Any]:
+    """A run for people and for programs."""
+    return {
+        "id": run.webhook_id,
+        "model": run.model,
+        "version": run.version,
+        "state": run.state,
+        "since": run.changed_at,
+        "reason": run.reason,
+        "asked_by": run.asked_by or "policy",
+        "target": run.target.name if run.target else None,
+        "requested_at": run.created_at,
+        "sending": run.sending,
+        "attempts": run.attempts,
+        "error": run.last_error or run.poll_error,
+        "run": run.external_id,
+        "new_version": run.new_version or None,
+        "training_set": run.training_set or None,
+        "metrics": run.metrics,
+    }
+
+
 def move(connection: Connection, run: StoredRun, step: Step, now: datetime, public_url: str, **values: Any) -> Outcome:
     """Write a step down that the worker takes, and tell; in the caller's transaction."""
     return _move(connection, run, step, WORKER, now, public_url, **values)
