@@ -47,7 +47,7 @@ def test_revoking_again_keeps_the_first_time(engine: Engine) -> None:
 
 
 def test_what_is_no_key_cannot_be_made_or_revoked(engine: Engine) -> None:
-    with pytest.raises(InvalidError, match="allowed are ingest, admin"):
+    with pytest.raises(InvalidError, match="allowed are ingest, train, admin"):
         create_key(engine, "service", "root", NOW)
     with pytest.raises(InvalidError, match="name"):
         create_key(engine, "", "admin", NOW)

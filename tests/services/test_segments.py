@@ -102,11 +102,19 @@ def room_for_two() -> Iterator[None]:
         yield
 
 
+def _is_prediction(row: tuple[Any, ...]) -> bool:
+    """Whether it is one, and no correction, whose second value is the number of a version."""
+    return len(row) == 12 and isinstance(row[1], str)
+
+
 def with_countries(data: st.DataObject, batches: list[list[tuple[Any, ...]]]) -> list[list[tuple[Any, ...]]]:
     """The histories of the fold's own test, some of their predictions with attributes."""
     countries = st.sampled_from([None, {"country": "FI"}, {"country": "SE"}, {"country": "NO"}, {"kind": "b"}])
     return [
-        [(*row[:-1], (given := data.draw(countries)) and json.dumps(given)) if len(row) == 12 else row for row in batch]
+        [
+            (*row[:-1], (given := data.draw(countries)) and json.dumps(given)) if _is_prediction(row) else row
+            for row in batch
+        ]
         for batch in batches
     ]
 

@@ -35,7 +35,17 @@ def test_a_segment_shows_all_that_is_in_breach_in_it() -> None:
 def test_a_notice_counts_features_and_lists_their_segments() -> None:
     row = {"check": "schema", "subject": "dest", "value": 0.5, "limit": 0.1, "reason": "new", "since": None}
     rows = [
-        {**row, "segment": segment, "changed_at": 0, "notified_at": None, "deliveries": []}
+        {
+            **row,
+            "id": 1,
+            "severity": "warning",
+            "state": "firing",
+            "silenced_by": None,
+            "segment": segment,
+            "changed_at": 0,
+            "notified_at": None,
+            "deliveries": [],
+        }
         for segment in (None, "origin=JFK")
     ]
     found = str(notices(rows, lambda _check: ""))
