@@ -164,14 +164,8 @@ def event_values(webhook_id: str, payload: str) -> dict[str, Any]:
     event = json.loads(payload)
     data: Mapping[str, Any] = event["data"]
     known = {name: data.get(name, "") for name in EVENT_VALUES}
-    return (
-        known
-        | {"id": webhook_id, "type": event["type"], "timestamp": event["timestamp"]}
-        | {
-            "data": data,
-            "event": event,
-        }
-    )
+    described = {"type": event["type"], "timestamp": event["timestamp"], "data": data, "event": event}
+    return known | {"id": webhook_id, **described}
 
 
 def configured(preset: Preset, config: Mapping[str, str]) -> dict[str, str]:
