@@ -29,6 +29,7 @@ from app.storage import migrate
 from app.storage.engine import engine_for, write
 from tests.receivers import HttpReceiver, Reply, http_receiver
 from tests.services.measured import START, add_version, measure, rows_of
+from tests.sessions import end_lease_sessions
 
 ROOT = Path(__file__).parents[2]
 TAKEOVER_SECONDS = 30
@@ -177,12 +178,7 @@ def test_it_stops_when_its_session_is_lost_and_goes_on_with_a_new_one(
     worker = Worker(engine, Settings(), {})
     worker.tick([Job.FOLD])
     assert len(runs(engine)) == 1
-    with engine.connect() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
-            )
-        )
+    end_lease_sessions(engine)
     worker.tick([Job.EVALUATE])
     assert len(runs(engine)) == 1
     worker.tick([Job.EVALUATE])

@@ -41,6 +41,7 @@ from tests.services.served import (
     store,
     stored_profiles,
 )
+from tests.sessions import end_lease_sessions
 
 KEYS = st.sampled_from([f"p{i}" for i in range(8)])
 LABELS = {
@@ -386,10 +387,7 @@ def test_nothing_is_saved_after_the_turn_was_lost(postgres_url: Any) -> None:
     store(engine, [prediction(served.version_ids[0], "p")])
     lease = Lease(engine, FOLD)
     assert lease.acquire()
-    with engine.connect() as connection:
-        connection.exec_driver_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
-        )
+    end_lease_sessions(engine)
     with pytest.raises(counting.LostRaceError), counting.saving(engine, lease) as connection:
         connection.execute(update(tables.batch).values(folded_at=NOW))
     lease.release()
