@@ -30,7 +30,7 @@ def _frame() -> None:
         st.Page("views/runbook.py", title="Runbook", url_path="runbook", visibility="hidden"),
     ]
     page = st.navigation(pages, position="top")
-    problem = data.database_problem()
+    problem = data.connection.database_problem()
     if problem:
         empty.database(*problem)
     else:

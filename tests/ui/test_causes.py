@@ -8,7 +8,7 @@ import pytest
 
 from app.core.causes import Cause, CauseKind
 from app.services.causes import Explanation
-from app.ui.components.causes import section
+from app.ui.components.model.causes import section
 
 UNIMPORTANT = Cause(CauseKind.FEATURE, "noise", "training_serving_skew", 0.9, 0.1, None, 9.0, 0.0, 0.0)
 

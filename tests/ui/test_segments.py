@@ -7,7 +7,7 @@ from app.core.model import Outcome
 from app.core.segment_ranking import rank_segments
 from app.services.read_models.segments import Attribute, ModelSegments
 from app.ui.components.alerts import section as notices
-from app.ui.components.segments import breaches, ranking
+from app.ui.components.model.segments import breaches, ranking
 
 BREACH = Reading("training_serving_skew", "<b>x</b>", Outcome.BREACH, 0.5, 0.1, None, "country=FI")
 

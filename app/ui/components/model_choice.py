@@ -11,7 +11,7 @@ from app.ui.components.html import element
 
 def known_models() -> list[str]:
     """The names of all models; where there is none, or not the one that the address asks for, the page says so."""
-    names = [card.model.name for card in data.overview()]
+    names = [card.model.name for card in data.fleet.overview()]
     if not names:
         empty.no_models()
         return names

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.ui.components import alert_page
+from app.ui.components.alert import page
 
-alert_page.show()
+page.show()

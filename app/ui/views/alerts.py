@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.ui.components import alert_list
+from app.ui.components.alert import listing
 
-alert_list.show()
+listing.show()

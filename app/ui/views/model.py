@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.ui.components import model_page
+from app.ui.components.model import page
 
-model_page.show()
+page.show()

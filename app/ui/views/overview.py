@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from app.ui import data, theme
-from app.ui.components import card, empty, headline, wording
+from app.ui.components import empty, headline, wording
+from app.ui.components.fleet import card
 from app.ui.components.html import element, join
 
 
-@st.fragment(run_every=data.REFRESH)
+@st.fragment(run_every=data.connection.REFRESH)
 def show() -> None:
     """The whole page, drawn again by itself."""
-    cards, now = data.overview(), datetime.now(UTC)
+    cards, now = data.fleet.overview(), datetime.now(UTC)
     if not cards:
         empty.no_models()
         return

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.ui.components import report_page
+from app.ui.components.report import page
 
-report_page.show()
+page.show()

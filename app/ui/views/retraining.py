@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.ui.components import retraining_page
+from app.ui.components.retraining import page
 
-retraining_page.show()
+page.show()

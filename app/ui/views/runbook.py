@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.ui.components import runbook_page
+from app.ui.components.alert import runbook
 
-runbook_page.show()
+runbook.show()

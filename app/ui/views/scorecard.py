@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app.ui import data
-from app.ui.components import empty, link, model_choice, scorecard
+from app.ui.components import empty, link, model_choice
+from app.ui.components.scorecard import parts
 
 
 def _show() -> None:
@@ -14,11 +15,11 @@ def _show() -> None:
         return
     model = model_choice.choose(names)
     link.remember(model=model)
-    found = data.scorecard(model)
+    found = data.scorecards.scorecard(model)
     if found is None:
         empty.no_version(model)
     else:
-        st.html(scorecard.section(found))
+        st.html(parts.section(found))
 
 
 _show()

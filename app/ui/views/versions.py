@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.ui.components import versions_page
+from app.ui.components.versions import page
 
-versions_page.show()
+page.show()

@@ -9,23 +9,9 @@ import streamlit as st
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.standings import Standing
 from app.ui import data
-from app.ui.components import (
-    activity,
-    alerts,
-    causes,
-    empty,
-    features,
-    headline,
-    labels,
-    link,
-    model_choice,
-    quality,
-    segments,
-    state,
-    version_records,
-    wording,
-)
+from app.ui.components import activity, alerts, empty, headline, link, model_choice, state, wording
 from app.ui.components.html import Html, element, join, title
+from app.ui.components.model import causes, features, labels, quality, segments, version_records
 
 RANGES = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
 _DEFAULT_DAYS = 90
@@ -39,7 +25,7 @@ def show() -> None:
     choices = st.container(horizontal=True, vertical_alignment="top", key="choices")
     with choices:
         model = model_choice.choose(names)
-    newest = data.model(model, None)
+    newest = data.models.model(model, None)
     if newest is None:
         st.html(element("h1", model, class_="wk-title"))
         empty.no_version(model)
@@ -65,14 +51,14 @@ def _days() -> int:
     return chosen or default
 
 
-@st.fragment(run_every=data.REFRESH)
+@st.fragment(run_every=data.connection.REFRESH)
 def _content(model: str, version: str, days: int) -> None:
-    view = data.model(model, version)
+    view = data.models.model(model, version)
     if view is None:  # it was removed while somebody looked
         st.rerun()
     st.html(_header(view, datetime.now(UTC)))
     if view.breaches:
-        st.html(causes.section(data.causes(model, version)))
+        st.html(causes.section(data.models.causes(model, version)))
     if view.newest_window is None:
         empty.no_predictions(model, version)
         return
@@ -127,25 +113,25 @@ def _facts(view: ModelView) -> list[str]:
 
 
 def _alerts(view: ModelView) -> None:
-    found = data.open_alerts(view.model.name, view.version.name)
+    found = data.alerts.open_alerts(view.model.name, view.version.name)
     if found:
-        st.html(join(title("Open alerts"), alerts.section(found, data.advice)))
+        st.html(join(title("Open alerts"), alerts.section(found, data.checks.advice)))
     elif view.standing is Standing.BREACH:
         st.html(title("Open alerts", "None yet: the worker raises them in its next round."))
 
 
 def _versions(view: ModelView, since: datetime, until: datetime) -> None:
-    found = data.version_records(view.model.name, since, until)
+    found = data.models.version_records(view.model.name, since, until)
     if len(found) > 1:
         st.html(version_records.section(found))
 
 
 def _done(view: ModelView) -> None:
     """What was done about it, and what could not be said to anybody."""
-    runs = data.retraining_runs(view.model.name)
+    runs = data.retraining.retraining_runs(view.model.name)
     st.html(title("Retraining", "" if runs else "Nothing was asked for so far."))
     if runs:
         st.html(activity.runs(runs))
-    troubles = data.undelivered(view.model.name)
+    troubles = data.alerts.undelivered(view.model.name)
     if troubles:
         st.html(join(title("Messages that did not arrive"), activity.troubles(troubles)))

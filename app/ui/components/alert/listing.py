@@ -26,7 +26,7 @@ MOST_CARDS = 40
 def show() -> None:
     """The filters, then the cards that fit them."""
     st.html(element("h1", "Alerts", class_="wk-title"))
-    models = [card.model.name for card in data.overview()]
+    models = [card.model.name for card in data.fleet.overview()]
     if not models:
         empty.no_models()
         return
@@ -52,13 +52,13 @@ def _index(names: Sequence[str], parameter: str) -> int:
     return list(names).index(link.asked(parameter, names, names[0]))
 
 
-@st.fragment(run_every=data.REFRESH)
+@st.fragment(run_every=data.connection.REFRESH)
 def _cards(state: str, severity: str, model: str) -> None:
-    alerts = data.alerts(ended=state == ANY)
+    alerts = data.alerts.alerts(ended=state == ANY)
     chosen = [one for one in alerts if _fits(one, state, severity, model)]
     groups = grouped(chosen)
     if not groups:
-        empty.no_alerts(narrowed=bool(alerts) or state == ANY, channels=data.has_channels())
+        empty.no_alerts(narrowed=bool(alerts) or state == ANY, channels=data.alerts.has_channels())
         return
     st.html(element("p", _headline(chosen, groups), class_="wk-lead"))
     now = datetime.now(UTC)

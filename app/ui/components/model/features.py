@@ -57,9 +57,9 @@ def _remember_check() -> None:
 
 def _heat_map(view: ModelView, standing: CheckStanding, since: datetime, until: datetime) -> Sequence[str]:
     """Draw it, and give the subjects in its order."""
-    found = data.heat_map(view.version.id, standing.check, since, until)
+    found = data.models.heat_map(view.version.id, standing.check, since, until)
     said = headline.check(standing, features=True)
-    st.html(join(element("p", element("b", said), ". ", data.question(standing.check)), _scale(theme.current())))
+    st.html(join(element("p", element("b", said), ". ", data.checks.question(standing.check)), _scale(theme.current())))
     if not found.subjects:
         st.html(element("p", "Nothing was measured in this range; choose a longer one.", class_="wk-quiet"))
         return ()
@@ -85,7 +85,7 @@ def _scale(palette: Palette) -> Html:
 
 def _detail(view: ModelView, check: str, subjects: Sequence[str], since: datetime, until: datetime) -> None:
     """One feature: its series, and its values now against the reference's."""
-    names = [*subjects, *(name for name in data.features(view.version.id) if name not in subjects)]
+    names = [*subjects, *(name for name in data.models.features(view.version.id) if name not in subjects)]
     index = names.index(link.asked("feature", names, names[0]))
     feature = st.selectbox(
         "Feature",
@@ -98,7 +98,7 @@ def _detail(view: ModelView, check: str, subjects: Sequence[str], since: datetim
     )
     left, right = st.columns(2, gap="large")
     with left:
-        for series in data.check_series(view.version.id, check, since, until, (feature,)):
+        for series in data.models.check_series(view.version.id, check, since, until, (feature,)):
             if charts.has_values(series):
                 charts.chart(series)
                 charts.learnt_limit(view, [series])
@@ -113,7 +113,7 @@ def _remember_feature(version_id: int) -> None:
 def _comparison(view: ModelView, feature: str, until: datetime) -> None:
     length = view.model.window
     since = until - NOW_WINDOWS * length.delta
-    found = data.comparison(view.version.id, feature, since, until)
+    found = data.models.comparison(view.version.id, feature, since, until)
     if found is None:
         return
     if not found.now.values:

@@ -11,7 +11,8 @@ import streamlit as st
 from app.core.causes import cause_text, likely
 from app.services.alert_page import AlertPage
 from app.ui import data
-from app.ui.components import alert_actions, alert_deliveries, charts, empty, runbook_page, timeline, urgency, wording
+from app.ui.components import charts, empty, timeline, urgency, wording
+from app.ui.components.alert import actions, deliveries, runbook
 from app.ui.components.alerts import name_of
 from app.ui.components.html import Html, element, join, markdown_text, table, title
 
@@ -21,19 +22,19 @@ MOST_CAUSES = 5
 def show() -> None:
     """The alert that the address asks for."""
     wanted = st.query_params.get("id", "")
-    page = data.alert_page(int(wanted)) if wanted.isdecimal() else None
+    page = data.alerts.alert_page(int(wanted)) if wanted.isdecimal() else None
     if page is None:
         empty.no_such_alert(wanted)
         return
     st.html(_header(page, datetime.now(UTC)))
     _ways_on(page)
-    alert_actions.section(page)
+    actions.section(page)
     _how_bad(page)
     st.html(join(title("What probably caused it"), _causes(page)))
     st.html(join(title("What changed around then", _span(page)), timeline.section(page.events, page.began)))
     st.html(title("What to do", page.advice))
-    runbook_page.draw(page.runbook)
-    alert_deliveries.section(page)
+    runbook.draw(page.runbook)
+    deliveries.section(page)
 
 
 def _header(page: AlertPage, now: datetime) -> Html:
@@ -47,7 +48,7 @@ def _header(page: AlertPage, now: datetime) -> Html:
     return join(
         element("div", *badges, *(element("span", fact) for fact in facts), class_="wk-statusline"),
         element("h1", _what(alert), class_="wk-title"),
-        element("p", f"{name_of(alert)}: {data.question(alert['check'])}".rstrip(": "), class_="wk-lead"),
+        element("p", f"{name_of(alert)}: {data.checks.question(alert['check'])}".rstrip(": "), class_="wk-lead"),
     )
 
 
@@ -69,7 +70,7 @@ def _how_bad(page: AlertPage) -> None:
     if page.version_id is not None:
         since, until = page.chart
         alert = page.alert
-        for series in data.check_series(
+        for series in data.models.check_series(
             page.version_id, alert["check"], since, until, (alert["subject"],), alert["segment"] or ""
         ):
             if charts.has_values(series):

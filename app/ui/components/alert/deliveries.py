@@ -27,7 +27,7 @@ def section(page: AlertPage) -> None:
     given_up = {one["channel"] for told in page.told for one in told.deliveries if one["state"] == "dead"}
     for channel in sorted(given_up):
         if st.button(f"Send again to {channel}", key=f"again {channel}"):
-            data.retry_channel(channel)
+            data.alerts.retry_channel(channel)
             st.rerun()
 
 

@@ -18,7 +18,7 @@ _HEAD = ("Segment", "Rows", "Share", "Stands", "Worst breach", "Times its limit"
 
 def section(view: ModelView) -> None:
     """The worst segments, and a choice of one to look at; nothing where none are declared."""
-    found = data.segments(view.model.name, view.version.name)
+    found = data.models.segments(view.model.name, view.version.name)
     if found is None or not found.attributes:
         return
     st.html(ranking(found))

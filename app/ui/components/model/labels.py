@@ -14,7 +14,7 @@ from app.ui.components.html import element, title
 
 def section(view: ModelView) -> None:
     """The delay curve of the version's labels; nothing while it is not known."""
-    found = data.labels(view.model.name, view.version.name)
+    found = data.models.labels(view.model.name, view.version.name)
     if found is None or found.curve is None:
         return
     declared = f"Declared: {duration(found.model.label_delay)}; {found.verdict}."

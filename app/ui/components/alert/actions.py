@@ -55,7 +55,7 @@ def _hold(page: AlertPage, *, held: bool) -> None:
         others = len(page.group) - 1
         group = others > 0 and st.checkbox(f"And the {others} others of this check", value=True)
         if st.form_submit_button("Give it back" if held else "I have it in hand"):
-            act = data.unacknowledge if held else data.acknowledge
+            act = data.alerts.unacknowledge if held else data.alerts.acknowledge
             _do(lambda: act(page.alert["id"], author, comment, group=group))
 
 
@@ -66,7 +66,7 @@ def _silence(page: AlertPage) -> None:
         scope = st.selectbox("What", [SUBJECT, CHECK, MODEL] if page.model else [SUBJECT, CHECK])
         duration = st.selectbox("For how long", list(DURATIONS), index=1)
         if st.form_submit_button("Silence"):
-            _do(lambda: data.silence(matcher(page, scope), DURATIONS[duration], author, comment))
+            _do(lambda: data.alerts.silence(matcher(page, scope), DURATIONS[duration], author, comment))
 
 
 def matcher(page: AlertPage, scope: str) -> Matcher:

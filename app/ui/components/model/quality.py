@@ -57,12 +57,14 @@ def _charts(view: ModelView, standing: CheckStanding, since: datetime, until: da
     reason = view.untold.get(standing.check)
     st.html(
         join(
-            element("p", element("b", headline.check(standing, features=False)), ". ", data.question(standing.check)),
+            element(
+                "p", element("b", headline.check(standing, features=False)), ". ", data.checks.question(standing.check)
+            ),
             element("p", f"Cannot tell: {reason}", class_="wk-quiet") if reason else None,
             element("p", UNIT, class_="wk-quiet") if _has_unit(view, standing) else None,
         )
     )
-    found = data.check_series(view.version.id, standing.check, since, until)
+    found = data.models.check_series(view.version.id, standing.check, since, until)
     found = sorted(found, key=lambda series: wording.subject_order(series.subject))
     drawn = [series for series in found if charts.has_values(series)]
     shown = drawn[:MOST_CHARTS]

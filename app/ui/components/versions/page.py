@@ -8,8 +8,9 @@ from app.core.errors import WatchkeeperError
 from app.core.model import Stage
 from app.services.read_models.versions import ModelVersions
 from app.ui import data
-from app.ui.components import empty, link, model_choice, versions
+from app.ui.components import empty, link, model_choice
 from app.ui.components.html import element, title
+from app.ui.components.versions import tables
 
 TOLD = "versions_told"
 """What the last press of the button came to, kept over the run that follows it."""
@@ -22,13 +23,13 @@ def show() -> None:
         return
     model = model_choice.choose(names)
     link.remember(model=model)
-    found = data.versions(model)
+    found = data.versions.versions(model)
     if found is None or not found.versions:
         empty.no_version(model)
         return
-    st.html(versions.section(found))
+    st.html(tables.section(found))
     _make_live(found)
-    st.html(versions.history(found))
+    st.html(tables.history(found))
 
 
 def _make_live(found: ModelVersions) -> None:
@@ -56,7 +57,7 @@ def _pressed(found: ModelVersions, version: str, author: str, reason: str, *, su
     if not author or not sure:
         return "Nothing is changed: say who you are, and that you are sure."
     try:
-        data.make_live(found.model, version, author, reason, found.change)
+        data.versions.make_live(found.model, version, author, reason, found.change)
     except WatchkeeperError as error:
         return f"Nothing is changed: {error}"
     return f"Version {version} is live."

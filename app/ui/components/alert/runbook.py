@@ -12,7 +12,7 @@ from app.ui.components.html import element, join, markdown_text
 
 def show() -> None:
     """The runbook that the address or the person asks for."""
-    names = sorted(data.check_names(), key=wording.check_order)
+    names = sorted(data.checks.check_names(), key=wording.check_order)
     model = st.query_params.get("model", "")
     asked = link.asked("check", names, names[0])
     check = st.selectbox("Check", names, names.index(asked), format_func=wording.check_title, key="check", width=320)
@@ -21,11 +21,11 @@ def show() -> None:
     st.html(
         join(
             element("h1", wording.check_title(check), class_="wk-title"),
-            element("p", data.question(check), class_="wk-lead"),
+            element("p", data.checks.question(check), class_="wk-lead"),
             element("p", f"{whose}.", class_="wk-facts"),
         )
     )
-    draw(data.guidance(model, check))
+    draw(data.alerts.guidance(model, check))
 
 
 def draw(found: Guidance) -> None:

@@ -9,15 +9,16 @@ import streamlit as st
 
 from app.core.reports import ReportState
 from app.ui import data
-from app.ui.components import empty, link, report
+from app.ui.components import empty, link
 from app.ui.components.html import element, join, title
+from app.ui.components.report import parts
 
 HEIGHT = 900
 
 
 def show() -> None:
     """The report that the address or the person asks for, the newest one else."""
-    rows = data.reports()
+    rows = data.reports.reports()
     st.html(
         join(
             element("h1", "Reports", class_="wk-title"),
@@ -33,7 +34,7 @@ def show() -> None:
         _report(done)
     else:
         _say_why_not(wanted, rows)
-    st.html(join(title("All reports"), report.listed(rows)))
+    st.html(join(title("All reports"), parts.listed(rows)))
 
 
 def _say_why_not(wanted: str, rows: list[dict[str, Any]]) -> None:
@@ -51,7 +52,7 @@ def _report(done: Mapping[str, dict[str, Any]]) -> None:
         "Report", names, names.index(link.asked("id", names, names[0])), format_func=lambda name: _name(done[name])
     )
     link.remember(id=chosen)
-    contents = data.report(int(chosen))
+    contents = data.reports.report(int(chosen))
     st.html(element("p", done[chosen]["sampling"], class_="wk-facts"))
     with st.container(horizontal=True):
         st.download_button(
@@ -60,8 +61,8 @@ def _report(done: Mapping[str, dict[str, Any]]) -> None:
         st.download_button(
             "Download the figures (JSON)", contents.json, f"report-{chosen}.json", "application/json", on_click="ignore"
         )
-    st.iframe(report.sandboxed(contents.html), height=HEIGHT)
+    st.iframe(parts.sandboxed(contents.html), height=HEIGHT)
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['id']}: {row['model']} {row['version']}, {row['kind']}, {report.span(row)}"
+    return f"{row['id']}: {row['model']} {row['version']}, {row['kind']}, {parts.span(row)}"

@@ -22,7 +22,7 @@ _BUTTONS = {
 
 def show() -> None:
     """What waits for somebody first, then all runs, the newest first."""
-    runs = data.retraining_runs()
+    runs = data.retraining.retraining_runs()
     lead = "What was asked of training pipelines, and what became of it."
     st.html(join(element("h1", "Retraining", class_="wk-title"), element("p", lead, class_="wk-lead")))
     if said := st.session_state.pop(_SAID, ""):
@@ -58,7 +58,7 @@ def _what(run: StoredRun) -> str:
 
 def _do(action: str, run: StoredRun, author: str) -> None:
     try:
-        outcome = data.decide(action, run.webhook_id, author)
+        outcome = data.retraining.decide(action, run.webhook_id, author)
     except WatchkeeperError as error:
         st.session_state[_SAID] = str(error)
     else:

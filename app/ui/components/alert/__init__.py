@@ -1,0 +1,1 @@
+"""The pages of alerts and what to do about them."""

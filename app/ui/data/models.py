@@ -1,0 +1,94 @@
+"""One version of a model: how it stands, and what was measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app.core.errors import NotFoundError
+from app.core.fold import WHOLE
+from app.services.causes import Explanation, explain
+from app.services.read_models import histogram, model_view, series
+from app.services.read_models.histogram import Comparison
+from app.services.read_models.labels import ModelLabels, model_labels
+from app.services.read_models.model_view import ModelView
+from app.services.read_models.segments import ModelSegments, model_segments
+from app.services.read_models.series import HeatMap, Series
+from app.services.read_models.version_records import VersionRecord
+from app.services.read_models.version_records import version_records as read_version_records
+from app.ui.data.connection import FRESH, MOST_ANSWERS, engine
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def model(name: str, version: str | None) -> ModelView | None:
+    """The model's page in short; None when there is no such model or version."""
+    try:
+        return model_view.model_view(engine(), name, version)
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def check_series(
+    version_id: int,
+    check: str,
+    since: datetime,
+    until: datetime,
+    subjects: Sequence[str] | None = None,
+    segment: str = WHOLE,
+) -> list[Series]:
+    """The check's series in [since, until), of all rows or a segment."""
+    return series.series(engine(), version_id, check, since=since, until=until, subjects=subjects, segment=segment)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def heat_map(version_id: int, check: str, since: datetime, until: datetime) -> HeatMap:
+    """The check's worst subjects, window by window."""
+    return series.heat_map(engine(), version_id, check, since=since, until=until)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def features(version_id: int) -> tuple[str, ...]:
+    """The features of the version's reference."""
+    return histogram.features_of(engine(), version_id)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def comparison(version_id: int, feature: str, since: datetime, until: datetime) -> Comparison | None:
+    """The feature's reference against what was served; None when the reference does not have it."""
+    try:
+        return histogram.compare(engine(), version_id, feature, since=since, until=until)
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def version_records(model: str, since: datetime, until: datetime) -> list[VersionRecord]:
+    """What each version of the model did in these windows."""
+    return read_version_records(engine(), model, since, until)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def causes(model: str, version: str) -> Explanation | None:
+    """Why the version's worst check is in breach; None when there is nothing to explain."""
+    return explain(engine(), model, version)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def labels(model: str, version: str) -> ModelLabels | None:
+    """How late the version's labels come; None when there is no such version."""
+    try:
+        return model_labels(engine(), model, version, datetime.now(UTC))
+    except NotFoundError:
+        return None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def segments(model: str, version: str) -> ModelSegments | None:
+    """The version's worst segments; None when there is no such version."""
+    try:
+        return model_segments(engine(), model, version)
+    except NotFoundError:
+        return None

@@ -1,0 +1,20 @@
+"""How well a model is watched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app.core.errors import NotFoundError
+from app.services.scorecards import ModelScorecard, model_scorecard
+from app.ui.data.connection import FRESH, MOST_ANSWERS, engine
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def scorecard(model: str) -> ModelScorecard | None:
+    """The ML Test Score of the model's newest version with data; None when it has no version."""
+    try:
+        return model_scorecard(engine(), model, None, datetime.now(UTC))
+    except NotFoundError:
+        return None
