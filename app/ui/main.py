@@ -1,7 +1,8 @@
-"""The dashboard's frame: what every page has in common."""
+"""The dashboard's frame: what every page has in common, and the way from page to page."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -10,26 +11,51 @@ from app.ui import data, theme
 from app.ui.components import empty
 
 HERE = Path(__file__).parent
+ICON = str(HERE / "static" / "icon.png")
+
+
+@cache
+def _styles() -> str:
+    """Our style sheets, in the order of their names: `base.css` is the first."""
+    sheets = sorted((HERE / "static" / "styles").glob("*.css"), key=lambda path: (path.stem != "base", path.stem))
+    return "\n".join(sheet.read_text() for sheet in sheets)
+
+
+def _page(name: str, title: str, icon: str, *, default: bool = False) -> st.Page:
+    path = None if default else name
+    return st.Page(f"views/{name}.py", title=title, icon=f":material/{icon}:", url_path=path, default=default)
+
+
+def _link_target(name: str, title: str) -> st.Page:
+    """A page that links lead to: of no use without the alert or the check that they name."""
+    return st.Page(f"views/{name}.py", title=title, url_path=name, visibility="hidden")
+
+
+def _pages() -> dict[str, list[st.Page]]:
+    return {
+        "Watch": [
+            _page("overview", "Fleet", "grid_view", default=True),
+            _page("alerts", "Alerts", "notifications"),
+            _link_target("alert", "Alert"),
+            _link_target("runbook", "Runbook"),
+        ],
+        "Look closer": [
+            _page("model", "Model", "monitoring"),
+            _page("scorecard", "Scorecard", "checklist"),
+            _page("reports", "Reports", "description"),
+        ],
+        "Act": [
+            _page("retraining", "Retraining", "model_training"),
+            _page("versions", "Versions", "deployed_code_history"),
+        ],
+    }
 
 
 def _frame() -> None:
-    st.set_page_config(page_title="Watchkeeper", page_icon=str(HERE / "static" / "icon.png"), layout="wide")
-    st.html(f"<style>{theme.css_variables(theme.current())}</style>")
-    st.html(HERE / "static" / "style.css")
-    st.logo(str(HERE / "static" / "icon.png"), size="large")
-    pages = [
-        st.Page("views/overview.py", title="Overview", default=True),
-        st.Page("views/alerts.py", title="Alerts", url_path="alerts"),
-        st.Page("views/model.py", title="Model", url_path="model"),
-        st.Page("views/retraining.py", title="Retraining", url_path="retraining"),
-        st.Page("views/versions.py", title="Versions", url_path="versions"),
-        st.Page("views/reports.py", title="Reports", url_path="reports"),
-        st.Page("views/scorecard.py", title="Scorecard", url_path="scorecard"),
-        # Where links lead: of no use without the alert or the check that they name.
-        st.Page("views/alert.py", title="Alert", url_path="alert", visibility="hidden"),
-        st.Page("views/runbook.py", title="Runbook", url_path="runbook", visibility="hidden"),
-    ]
-    page = st.navigation(pages, position="top")
+    st.set_page_config(page_title="Watchkeeper", page_icon=ICON, layout="wide")
+    st.html(f"<style>{theme.css_variables(theme.current())}{_styles()}</style>")
+    st.logo(ICON, size="large")
+    page = st.navigation(_pages(), expanded=True)
     problem = data.connection.database_problem()
     if problem:
         empty.database(*problem)

@@ -52,12 +52,12 @@ class TestList:
         assert "carrier 0.429, limit 0.100; and 3 more" in html(app)
 
     def test_filters_come_from_the_address_and_go_into_it(self, fleet: Engine) -> None:
-        app = opened("alerts", severity="critical", model="arrival-delay")
+        app = opened("alerts", severity="critical", of="arrival-delay")
         assert "4 alerts of 3 checks" in html(app)
 
-        app.selectbox(key="model").select("churn").run()
+        app.selectbox(key="of").select("churn").run()
 
-        assert app.query_params["model"] == "churn"
+        assert app.query_params["of"] == "churn"
         assert "No alert fits these filters." in app.text[0].value
 
     def test_without_a_model_it_says_how_to_begin(self, use_database: Use, sqlite_template: Path) -> None:

@@ -10,10 +10,11 @@ import streamlit as st
 from app.core.distances import DISTANCES
 from app.core.model import WindowLength
 from app.core.overrides import SET_BY
+from app.core.timeline import Event
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.series import Series
 from app.ui import theme
-from app.ui.components import figures, headline, wording
+from app.ui.components import figures, headline, markers, wording
 from app.ui.components.html import element
 
 
@@ -22,11 +23,13 @@ def has_values(series: Series) -> bool:
     return bool(np.isfinite(series.values).any())
 
 
-def chart(series: Series) -> None:
-    """One series, titled with where it stands."""
-    said = headline.series(series)
+def chart(series: Series, events: Sequence[Event] = ()) -> None:
+    """One series, titled with where it stands; what happened meanwhile stands on its time axis."""
+    said, palette = headline.series(series), theme.current()
     st.html(element("p", said, class_="wk-chart-title"))
-    figures.show(figures.time_series(series, theme.current()), key=f"series {series.check} {series.subject}", alt=said)
+    figure = figures.time_series(series, palette)
+    markers.draw(figure, events, palette)
+    figures.show(figure, key=f"series {series.check} {series.subject}", alt=said)
 
 
 def learnt_limit(view: ModelView, shown: Sequence[Series]) -> None:

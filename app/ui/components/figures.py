@@ -49,14 +49,14 @@ def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
     return figure
 
 
-def _texts(times: Sequence[datetime]) -> list[str]:
+def texts(times: Sequence[datetime]) -> list[str]:
     """UTC times as Plotly takes them: it would show a zone's offset as another time."""
     return [f"{time:%Y-%m-%d %H:%M:%S}" for time in times]
 
 
 def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Figure:
     """The value with its uncertainty, over the band of what is normal; breaches are diamonds."""
-    times = _texts(series.starts)
+    times = texts(series.starts)
     floor = LOGARITHMIC.get(series.check)
     low, high = _normal_range(series)
     values = series.values
@@ -184,7 +184,7 @@ def delay_curve(curve: DelayCurve, declared: timedelta, palette: Palette, *, hei
 
 def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
     """Value over limit by subject and window: at 1 the colour turns, and a breach has a diamond."""
-    times = _texts(found.starts)
+    times = texts(found.starts)
     names = [plain(name) for name in found.subjects]
     ratio = np.clip(found.ratio, 0.0, BEYOND)
     breaches = found.outcomes == Outcome.BREACH.value
@@ -222,7 +222,7 @@ def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
     _layout(figure, palette, 60 + 26 * len(names))
     if len(times) > 1:  # whole cells at both ends
         half = (found.starts[1] - found.starts[0]) / 2
-        figure.update_xaxes(range=_texts([found.starts[0] - half, found.starts[-1] + half]))
+        figure.update_xaxes(range=texts([found.starts[0] - half, found.starts[-1] + half]))
     figure.update_yaxes(autorange="reversed", showgrid=False, nticks=len(names) + 1, tickfont={"color": palette.text})
     return figure
 

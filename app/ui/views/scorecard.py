@@ -5,16 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from app.ui import data
-from app.ui.components import empty, link, model_choice
+from app.ui.components import empty, scope
 from app.ui.components.scorecard import parts
 
 
 def _show() -> None:
-    names = model_choice.known_models()
-    if not names:
+    model = scope.model()
+    if model is None:
         return
-    model = model_choice.choose(names)
-    link.remember(model=model)
     found = data.scorecards.scorecard(model)
     if found is None:
         empty.no_version(model)

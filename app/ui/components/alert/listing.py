@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.core.severity import Severity
 from app.ui import data
-from app.ui.components import empty, link, urgency, wording
+from app.ui.components import choice, empty, urgency, wording
 from app.ui.components.alerts import name_of
 from app.ui.components.html import Html, element, join, markdown_text
 
@@ -31,25 +31,11 @@ def show() -> None:
         empty.no_models()
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="choices"):
-        state = _choice("state", "State", STATES)
-        severity = _choice("severity", "Severity", SEVERITIES)
+        state = choice.pills("state", "State", list(STATES), "open", words=STATES.__getitem__)
+        severity = choice.pills("severity", "Severity", list(SEVERITIES), ANY, words=SEVERITIES.__getitem__)
         names = {ANY: "All models", **{name: name for name in models}}
-        model = st.selectbox(
-            "Model", list(names), _index(list(names), "model"), format_func=names.__getitem__, key="model", width=240
-        )
-    link.remember(state=state, severity=severity, model=model)
+        model = choice.select("of", "Model", list(names), ANY, words=names.__getitem__)
     _cards(state, severity, model)
-
-
-def _choice(name: str, label: str, options: Mapping[str, str]) -> str:
-    known = list(options)
-    default = link.asked(name, known, known[0])
-    chosen = st.pills(label, known, format_func=options.__getitem__, default=default, key=name, required=True)
-    return chosen or default
-
-
-def _index(names: Sequence[str], parameter: str) -> int:
-    return list(names).index(link.asked(parameter, names, names[0]))
 
 
 @st.fragment(run_every=data.connection.REFRESH)

@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.standings import Standing
 from app.ui import data
-from app.ui.components import activity, alerts, empty, headline, link, model_choice, state, wording
+from app.ui.components import activity, alerts, empty, headline, scope, state, wording
 from app.ui.components.html import Html, element, join, title
 from app.ui.components.model import causes, features, labels, quality, segments, version_records
-
-RANGES = {7: "7 days", 30: "30 days", 90: "90 days", 365: "1 year"}
-_DEFAULT_DAYS = 90
 
 
 def show() -> None:
     """The choices, then everything that depends on them."""
-    names = model_choice.known_models()
-    if not names:
-        return
-    choices = st.container(horizontal=True, vertical_alignment="top", key="choices")
-    with choices:
-        model = model_choice.choose(names)
-    newest = data.models.model(model, None)
-    if newest is None:
-        st.html(element("h1", model, class_="wk-title"))
-        empty.no_version(model)
-        return
-    with choices:
-        version, days = _version(model, newest), _days()
-    link.remember(model=model, version=version, days=str(days))
-    _content(model, version, days)
-
-
-def _version(model: str, newest: ModelView) -> str:
-    versions = newest.versions
-    index = versions.index(link.asked("version", versions, newest.version.name))
-    return st.selectbox("Version", versions, index, key=f"version of {model}", width=180)
-
-
-def _days() -> int:
-    known = [str(days) for days in RANGES]
-    default = int(link.asked("days", known, str(_DEFAULT_DAYS)))
-    chosen = st.segmented_control(
-        "Range", list(RANGES), format_func=RANGES.__getitem__, default=default, key="days", required=True
-    )
-    return chosen or default
+    chosen = scope.choose()
+    if chosen is not None:
+        _content(chosen.model, chosen.version, chosen.since, chosen.until)
 
 
 @st.fragment(run_every=data.connection.REFRESH)
-def _content(model: str, version: str, days: int) -> None:
+def _content(model: str, version: str, since: datetime, until: datetime) -> None:
     view = data.models.model(model, version)
     if view is None:  # it was removed while somebody looked
         st.rerun()
@@ -62,8 +32,6 @@ def _content(model: str, version: str, days: int) -> None:
     if view.newest_window is None:
         empty.no_predictions(model, version)
         return
-    until = view.newest_window + view.model.window.delta
-    since = until - timedelta(days=days)
     if view.checks:
         _alerts(view)
         quality.section(view, since, until)

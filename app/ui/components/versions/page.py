@@ -8,7 +8,7 @@ from app.core.errors import WatchkeeperError
 from app.core.model import Stage
 from app.services.read_models.versions import ModelVersions
 from app.ui import data
-from app.ui.components import empty, link, model_choice
+from app.ui.components import empty, scope
 from app.ui.components.html import element, title
 from app.ui.components.versions import tables
 
@@ -18,11 +18,9 @@ TOLD = "versions_told"
 
 def show() -> None:
     """The versions of the model that the address or the person asks for."""
-    names = model_choice.known_models()
-    if not names:
+    model = scope.model()
+    if model is None:
         return
-    model = model_choice.choose(names)
-    link.remember(model=model)
     found = data.versions.versions(model)
     if found is None or not found.versions:
         empty.no_version(model)
