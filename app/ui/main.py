@@ -12,6 +12,8 @@ from app.ui.components import empty
 
 HERE = Path(__file__).parent
 ICON = str(HERE / "static" / "icon.png")
+SIDE_BAR = 232
+"""Its width in pixels; on a narrow screen it is hidden until one asks for it."""
 
 
 @cache
@@ -52,7 +54,7 @@ def _pages() -> dict[str, list[st.Page]]:
 
 
 def _frame() -> None:
-    st.set_page_config(page_title="Watchkeeper", page_icon=ICON, layout="wide")
+    st.set_page_config(page_title="Watchkeeper", page_icon=ICON, layout="wide", initial_sidebar_state=SIDE_BAR)
     st.html(f"<style>{theme.css_variables(theme.current())}{_styles()}</style>")
     st.logo(ICON, size="large")
     page = st.navigation(_pages(), expanded=True)

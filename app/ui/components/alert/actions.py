@@ -10,7 +10,7 @@ import streamlit as st
 from app.core.silences import Matcher
 from app.services.alert_page import AlertPage
 from app.ui import data
-from app.ui.components import wording
+from app.ui.components import author, wording
 from app.ui.components.html import element
 
 DURATIONS = {
@@ -51,22 +51,22 @@ def _who_has_it(page: AlertPage) -> str:
 def _hold(page: AlertPage, *, held: bool) -> None:
     """Acknowledge, or give back."""
     with st.form("hold", border=False):
-        author, comment = _author(), st.text_input("Comment", placeholder="What is being done, or why")
+        who, comment = author.ask(), st.text_input("Comment", placeholder="What is being done, or why")
         others = len(page.group) - 1
         group = others > 0 and st.checkbox(f"And the {others} others of this check", value=True)
         if st.form_submit_button("Give it back" if held else "I have it in hand"):
             act = data.alerts.unacknowledge if held else data.alerts.acknowledge
-            _do(lambda: act(page.alert["id"], author, comment, group=group))
+            _do(lambda: act(page.alert["id"], who, comment, group=group))
 
 
 def _silence(page: AlertPage) -> None:
     """Tell nobody for a while."""
     with st.form("silence", border=False):
-        author, comment = _author(), st.text_input("Comment", placeholder="Why nobody need be told")
+        who, comment = author.ask(), st.text_input("Comment", placeholder="Why nobody need be told")
         scope = st.selectbox("What", [SUBJECT, CHECK, MODEL] if page.model else [SUBJECT, CHECK])
         duration = st.selectbox("For how long", list(DURATIONS), index=1)
         if st.form_submit_button("Silence"):
-            _do(lambda: data.alerts.silence(matcher(page, scope), DURATIONS[duration], author, comment))
+            _do(lambda: data.alerts.silence(matcher(page, scope), DURATIONS[duration], who, comment))
 
 
 def matcher(page: AlertPage, scope: str) -> Matcher:
@@ -78,14 +78,6 @@ def matcher(page: AlertPage, scope: str) -> Matcher:
     if scope == CHECK:
         return Matcher(model=model, check=alert["check"])
     return Matcher(model=model, check=alert["check"], subject=alert["subject"], segment=alert["segment"] or "")
-
-
-def _author() -> str:
-    """Who does it; asked once, then remembered while the page is open."""
-    name: str = st.text_input("Your name", value=st.session_state.get("author", ""))
-    if name:
-        st.session_state["author"] = name
-    return name
 
 
 def _do(act: Callable[[], str]) -> None:

@@ -10,7 +10,7 @@ from app.core.errors import WatchkeeperError
 from app.core.retraining_run import RunState
 from app.storage.retraining_runs import StoredRun
 from app.ui import data
-from app.ui.components import activity, empty, wording
+from app.ui.components import activity, author, empty, wording
 from app.ui.components.html import element, join, title
 
 _SAID = "retraining-said"
@@ -38,16 +38,16 @@ def show() -> None:
 
 def _decide(waiting: Sequence[StoredRun]) -> None:
     st.html(title("Waiting for somebody", "Your name is written down beside what you decide."))
-    author = st.text_input("Your name", max_chars=200).strip()
+    who = author.ask()
     asked = st.query_params.get("run")
     for run in sorted(waiting, key=lambda run: run.webhook_id != asked):
         with st.container(border=True):
             st.html(join(element("h3", f"{run.model} {run.version}"), element("p", _what(run), class_="wk-facts")))
             with st.container(horizontal=True):
                 for action, label in _BUTTONS.get(run.state, ()):
-                    hint = None if author else "Give your name first."
-                    if st.button(label, key=f"{action}-{run.webhook_id}", disabled=not author, help=hint):
-                        _do(action, run, author)
+                    hint = None if who else "Give your name first."
+                    if st.button(label, key=f"{action}-{run.webhook_id}", disabled=not who, help=hint):
+                        _do(action, run, who)
 
 
 def _what(run: StoredRun) -> str:
@@ -56,9 +56,9 @@ def _what(run: StoredRun) -> str:
     return f"{wording.moment(run.created_at)}: {run.reason}.{where}{why}"
 
 
-def _do(action: str, run: StoredRun, author: str) -> None:
+def _do(action: str, run: StoredRun, who: str) -> None:
     try:
-        outcome = data.retraining.decide(action, run.webhook_id, author)
+        outcome = data.retraining.decide(action, run.webhook_id, who)
     except WatchkeeperError as error:
         st.session_state[_SAID] = str(error)
     else:

@@ -8,7 +8,7 @@ from app.core.errors import WatchkeeperError
 from app.core.model import Stage
 from app.services.read_models.versions import ModelVersions
 from app.ui import data
-from app.ui.components import empty, scope
+from app.ui.components import author, empty, scope
 from app.ui.components.html import element, title
 from app.ui.components.versions import tables
 
@@ -42,20 +42,20 @@ def _make_live(found: ModelVersions) -> None:
         version = st.selectbox(
             "Version", names, names.index(found.fallback) if found.fallback in names else 0, width=280
         )
-        author = st.text_input("Who you are", max_chars=200, width=280)
+        who = author.ask("Who you are")
         reason = st.text_input("Why", max_chars=500)
         place = f"It takes the place of {', '.join(found.live)}." if found.live else "It becomes the live version."
         sure = st.checkbox(f"I am sure. {place}".replace("_", "\\_"))
         if st.form_submit_button("Make live"):
-            st.session_state[TOLD] = _pressed(found, version, author.strip(), reason, sure=sure)
+            st.session_state[TOLD] = _pressed(found, version, who, reason, sure=sure)
             st.rerun()
 
 
-def _pressed(found: ModelVersions, version: str, author: str, reason: str, *, sure: bool) -> str:
-    if not author or not sure:
+def _pressed(found: ModelVersions, version: str, who: str, reason: str, *, sure: bool) -> str:
+    if not who or not sure:
         return "Nothing is changed: say who you are, and that you are sure."
     try:
-        data.versions.make_live(found.model, version, author, reason, found.change)
+        data.versions.make_live(found.model, version, who, reason, found.change)
     except WatchkeeperError as error:
         return f"Nothing is changed: {error}"
     return f"Version {version} is live."

@@ -1,0 +1,17 @@
+"""Who does something: written down beside what is done, and asked for once a visit."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+MOST_LETTERS = 200
+_KEPT = "author"
+
+
+def ask(label: str = "Your name", *, width: int = 280) -> str:
+    """The name of who is in front of the screen; "" until it is given."""
+    given = st.text_input(label, value=st.session_state.get(_KEPT, ""), max_chars=MOST_LETTERS, width=width) or ""
+    name = given.strip()
+    if name:
+        st.session_state[_KEPT] = name
+    return name
