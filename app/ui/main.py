@@ -55,7 +55,7 @@ def _pages() -> dict[str, list[st.Page]]:
 
 def _frame() -> None:
     st.set_page_config(page_title="Watchkeeper", page_icon=ICON, layout="wide", initial_sidebar_state=SIDE_BAR)
-    st.html(f"<style>{theme.css_variables(theme.current())}{_styles()}</style>")
+    st.html(f"<style>{theme.css_variables()}{_styles()}</style>")
     st.logo(ICON, size="large")
     page = st.navigation(_pages(), expanded=True)
     problem = data.connection.database_problem()

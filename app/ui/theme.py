@@ -87,7 +87,9 @@ def _options(name: str, palette: Palette) -> dict[str, Any]:
     return {f"theme.{name}.{key}": value for key, value in colours.items()}
 
 
-def css_variables(palette: Palette) -> str:
-    """The palette as custom properties of the page, `--wk-<name>`."""
-    plain = {name: value for name, value in asdict(palette).items() if isinstance(value, str)}
-    return ":root{" + "".join(f"--wk-{name.replace('_', '-')}:{value};" for name, value in plain.items()) + "}"
+def css_variables() -> str:
+    """Both palettes as custom properties of the page, `--wk-<name>`: the browser takes those of the theme it shows."""
+    light, dark = asdict(LIGHT), asdict(DARK)
+    plain = [name for name, value in light.items() if isinstance(value, str)]
+    both = (f"--wk-{name.replace('_', '-')}:light-dark({light[name]},{dark[name]});" for name in plain)
+    return ":root{" + "".join(both) + "}"

@@ -11,13 +11,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
 PATIENCE_MS = 20_000
+# Streamlit looks for its server beneath the page's own path before it finds it at the root.
+_PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
 @contextmanager
@@ -73,3 +76,39 @@ def settled(page: Page, *, charts: int = 0) -> None:
     if charts:
         expect(page.get_by_test_id("stPlotlyChart").nth(charts - 1)).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(timeout=PATIENCE_MS)
+
+
+class Watched:
+    """A page, and everything about it that should not be."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.problems: list[str] = []
+        page.on("request", lambda request: self._check_target(request.url))
+        page.on("response", lambda response: self._check_status(response.url, response.status))
+        page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
+        page.on("console", self._check_console)
+        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+
+    def _check_target(self, url: str) -> None:
+        if urlsplit(url).scheme in {"http", "https", "ws", "wss"} and urlsplit(url).hostname != "127.0.0.1":
+            self.problems.append(f"request to the outside: {url}")
+
+    def _check_status(self, url: str, status: int) -> None:
+        if status >= 400 and not urlsplit(url).path.endswith(_PROBES):
+            self.problems.append(f"{status}: {url}")
+
+    def _check_console(self, message: ConsoleMessage) -> None:
+        # What could not be loaded is judged by its status: a probe beneath the page's path may fail.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.problems.append(f"console: {message.text}")
+
+    def assert_well(self) -> None:
+        """Nothing went wrong: no exception on the page, nothing in the console, no request to the outside."""
+        assert self.page.get_by_test_id("stException").count() == 0
+        assert self.problems == []
+
+    def open(self, path: str, *, charts: int = 0) -> Page:
+        self.page.goto(self.address + path)
+        settled(self.page, charts=charts)
+        return self.page

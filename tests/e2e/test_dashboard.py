@@ -2,106 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect
-from sqlalchemy import URL, Engine, text
+from playwright.sync_api import Browser, expect
 
-from app.storage.engine import engine_for
-from tests.e2e.browser import PATIENCE_MS, chromium, dashboard, settled
+from tests.e2e.browser import PATIENCE_MS, Watched, dashboard, settled
 from tests.ui import fleet
 
 pytestmark = pytest.mark.browser
 
-# Streamlit looks for its server beneath the page's own path before it finds it at the root.
-PROBES = tuple(f"/{page}/_stcore/{name}" for page in ("model", "alerts", "alert") for name in ("health", "host-config"))
 NARROW, WIDE = 375, 1600
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as found:
-            yield found
-    except Error as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI needs a Chromium: {error}")
-        pytest.skip("no Chromium: install one, or run `playwright install chromium`")
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A dashboard on the fleet, once on each database."""
-    url = _sqlite(request, tmp_path_factory) if request.param == "sqlite" else _postgres(request)
-    engine = engine_for(url)
-    fleet.build(engine, datetime.now(UTC))
-    engine.dispose()
-    with dashboard({"WATCHKEEPER_DATABASE_URL": url.render_as_string(hide_password=False)}) as found:
-        yield found
-
-
-def _sqlite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
-    path = tmp_path_factory.mktemp("dashboard") / "watchkeeper.sqlite3"
-    shutil.copy(request.getfixturevalue("sqlite_template"), path)
-    return URL.create("sqlite", database=str(path))
-
-
-def _postgres(request: pytest.FixtureRequest) -> URL:
-    """A database of its own, since the fixture of that name lasts for one test only."""
-    admin: Engine = request.getfixturevalue("postgres_admin")
-    name, template = f"watchkeeper_test_{uuid.uuid4().hex[:12]}", request.getfixturevalue("postgres_template")
-
-    def run(statement: str) -> None:
-        with admin.connect() as connection:
-            connection.execute(text(statement))
-
-    run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    request.addfinalizer(lambda: run(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    return admin.url.set(database=name)
-
-
-class Watched:
-    """A page, and everything about it that should not be."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
-        self.problems: list[str] = []
-        page.on("request", lambda request: self._check_target(request.url))
-        page.on("response", lambda response: self._check_status(response.url, response.status))
-        page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
-        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
-
-    def _check_target(self, url: str) -> None:
-        if urlsplit(url).scheme in {"http", "https", "ws", "wss"} and urlsplit(url).hostname != "127.0.0.1":
-            self.problems.append(f"request to the outside: {url}")
-
-    def _check_status(self, url: str, status: int) -> None:
-        if status >= 400 and urlsplit(url).path not in PROBES:
-            self.problems.append(f"{status}: {url}")
-
-    def open(self, path: str, *, charts: int = 0) -> Page:
-        self.page.goto(self.address + path)
-        settled(self.page, charts=charts)
-        return self.page
-
-
-@pytest.fixture
-def watched(browser: Browser, address: str) -> Iterator[Watched]:
-    """A fresh visitor; at the end nothing may have gone wrong in its browser."""
-    context = browser.new_context(viewport={"width": WIDE, "height": 1000}, reduced_motion="reduce")
-    found = Watched(context.new_page(), address)
-    yield found
-    exceptions = found.page.get_by_test_id("stException").count()
-    context.close()
-    assert found.problems == []
-    assert exceptions == 0
 
 
 def test_a_click_on_the_worst_model_leads_to_why(watched: Watched) -> None:

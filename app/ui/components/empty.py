@@ -7,7 +7,7 @@ from shlex import quote
 
 import streamlit as st
 
-from app.ui.components import wording
+from app.ui.components import command, wording
 from app.ui.components.html import Html, element, join
 
 
@@ -15,11 +15,11 @@ def _title(text: str, lead: str | Html) -> None:
     st.html(join(element("h1", text, class_="wk-title"), element("p", lead, class_="wk-lead")))
 
 
-def database(problem: str, command: str) -> None:
+def database(problem: str, remedy: str) -> None:
     """The database cannot be used as it is."""
     _title("The database is not ready", problem)
     st.text("Run this with the same settings as the dashboard, then reload the page:")
-    st.code(command, language="bash")
+    command.show(remedy)
 
 
 def no_models() -> None:
@@ -28,38 +28,35 @@ def no_models() -> None:
         "Nothing to watch yet",
         "Register a model and its version, and show it what is normal: the rows it was validated on.",
     )
-    st.code(
+    command.show(
         "watchkeeper model add churn --task binary --window day\n"
         "watchkeeper version add churn 1\n"
         "watchkeeper import reference validation.csv --model churn --version 1 \\\n"
-        "    --timestamp-column time --score-column score --label-column label --out-of-sample",
-        language="bash",
+        "    --timestamp-column time --score-column score --label-column label --out-of-sample"
     )
     st.text("Or see a real model degrade over a year of flights:")
-    st.code("watchkeeper demo", language="bash")
+    command.show("watchkeeper demo")
 
 
 def no_version(model: str) -> None:
     """The model has no version."""
     st.text("This model has no version yet. Register the one that is deployed:")
-    st.code(f"watchkeeper version add {quote(model)} 1", language="bash")
+    command.show(f"watchkeeper version add {quote(model)} 1")
 
 
 def no_predictions(model: str, version: str) -> None:
     """Nothing was logged."""
     st.text("No predictions have been counted yet. Send them from the model's service with the client:")
-    st.code(
+    command.show(
         "from collectors.client import Client\n\n"
         'client = Client("http://127.0.0.1:8600")\n'
-        f"client.log({model!r}, {version!r}, features, prediction, score)",
-        language="python",
+        f"client.log({model!r}, {version!r}, features, prediction, score)"
     )
     st.text("Or import a file of them, and judge it:")
     names = f"--model {quote(model)} --version {quote(version)}"
-    st.code(
+    command.show(
         f"watchkeeper import predictions predictions.csv {names} --timestamp-column time --score-column score\n"
-        "watchkeeper run",
-        language="bash",
+        "watchkeeper run"
     )
 
 
@@ -69,36 +66,31 @@ def no_measurements(closes: datetime) -> None:
         "No window has been judged yet. Each one is judged once it has closed, "
         f"the newest from {wording.moment(closes)} on. Where no worker runs, this judges the closed ones:"
     )
-    st.code("watchkeeper run", language="bash")
+    command.show("watchkeeper run")
 
 
 def no_reference(model: str, version: str) -> None:
     """Skew needs something to compare with."""
     st.text("This version has no reference, so its features cannot be compared with training. Import it:")
-    st.code(
+    command.show(
         f"watchkeeper import reference validation.csv --model {quote(model)} --version {quote(version)} \\\n"
-        "    --timestamp-column time --score-column score --label-column label --out-of-sample",
-        language="bash",
+        "    --timestamp-column time --score-column score --label-column label --out-of-sample"
     )
 
 
 def no_reports() -> None:
     """Nothing was asked for."""
     st.text("No report has been asked for yet. The worker makes them; to make one now:")
-    st.code(
-        "watchkeeper report create --model churn --since 2026-11-01 --until 2026-11-08\nwatchkeeper run",
-        language="bash",
-    )
+    command.show("watchkeeper report create --model churn --since 2026-11-01 --until 2026-11-08\nwatchkeeper run")
 
 
 def no_retraining() -> None:
     """Nothing was asked for."""
     st.text("Nothing has been asked for yet. Say which alerts of a model ask for retraining, and whom:")
-    st.code(
+    command.show(
         "watchkeeper target add training --preset webhook --set url=https://ci.example.org/retrain \\\n"
         "    --set secret=env:RETRAIN_SECRET\n"
-        "watchkeeper policy set churn --check performance --target training",
-        language="bash",
+        "watchkeeper policy set churn --check performance --target training"
     )
 
 
@@ -111,10 +103,10 @@ def no_alerts(*, narrowed: bool, channels: bool) -> None:
         "Nothing fires. The worker looks at every window that has closed and raises an alert when one is in breach; "
         "where no worker runs, this does it once:"
     )
-    st.code("watchkeeper run", language="bash")
+    command.show("watchkeeper run")
     if not channels:
         st.text("Alerts are shown here alone, because there is no channel yet. To be told in Slack, for example:")
-        st.code("watchkeeper channel add ops --kind slack --set url=env:SLACK_WEBHOOK_URL", language="bash")
+        command.show("watchkeeper channel add ops --kind slack --set url=env:SLACK_WEBHOOK_URL")
 
 
 def no_such_alert(wanted: str) -> None:
