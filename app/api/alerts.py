@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["results"])
 
 
 class Holder(BaseModel):
-    """Who takes an alert in hand or gives it back. `group`: all that are told together with it, too."""
+    """Who takes an alert in hand, gives it back or resolves it. `group`: all that are told together with it, too."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -108,6 +108,15 @@ def acknowledge(identity: int, body: Holder, context: Shared) -> Response:
 def unacknowledge(identity: int, body: Holder, context: Shared) -> Response:
     """Nobody has it in hand any more, and it is told again. Answers with the alert; 409 when nobody had it."""
     acknowledging.unacknowledge(context.engine, context.clock(), [identity], **body.model_dump())
+    return one_alert(identity, context)
+
+
+@router.post("/alerts/{identity}/resolve", summary="Resolve an alert by hand")
+def resolve(identity: int, body: Holder, context: Shared) -> Response:
+    """It is over, for the reason in `comment`, which must be given; those that heard that it fires hear that. A later
+    window in breach fires it again. Answers with the alert; 409 when it does not fire.
+    """
+    acknowledging.resolve(context.engine, context.clock(), [identity], **body.model_dump())
     return one_alert(identity, context)
 
 

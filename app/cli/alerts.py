@@ -55,7 +55,7 @@ def alert_show(identity: int, format_: str) -> None:
 
 
 def _holding(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The arguments of who takes alerts in hand or gives them back."""
+    """The arguments of who takes alerts in hand, gives them back or resolves them."""
     for option in (
         format_option,
         click.option("--comment", default="", help="What is being done, or why."),
@@ -99,6 +99,25 @@ def alert_unack(identities: tuple[int, ...], group: bool, author: str, comment: 
     with database() as engine:
         done = unacknowledge(engine, now(), identities, author=author, comment=comment, group=group)
     _say(done, f"given back by {author}", format_)
+
+
+@alert.command(
+    "resolve",
+    epilog="""\b
+Examples:
+  watchkeeper alert resolve 12 --comment "the join is mended"
+  watchkeeper alert resolve 12 --group --author ann --comment "a test of the shop"
+
+It fires again when a later window is in breach.""",
+)
+@_holding
+def alert_resolve(identities: tuple[int, ...], group: bool, author: str, comment: str, format_: str) -> None:
+    """Say that alerts are over: those that heard of them hear that, with the comment, which must be given."""
+    from app.services.acknowledging import resolve
+
+    with database() as engine:
+        done = resolve(engine, now(), identities, author=author, comment=comment, group=group)
+    _say(done, f"resolved by {author}", format_)
 
 
 def _say(done: Sequence[int], what: str, format_: str) -> None:

@@ -39,12 +39,16 @@ NO_DATA_WINDOWS = 3
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """What is known of an alert: its state, the start of the window that rests on, since when it fires, and how bad."""
+    """What is known of an alert: its state, the start of the window that rests on, since when it fires, and how bad.
+
+    `closed_window`: the start of the newest window that was judged when somebody resolved it by hand.
+    """
 
     state: State
     judged_window: datetime
     since: datetime | None = None
     severity: Severity = Severity.WARNING
+    closed_window: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +124,14 @@ def decide(known: AlertState | None, finding: Finding, *, after: int = 1) -> Dec
     """What the finding does to the alert. A window that could not be evaluated changes nothing.
 
     A breach fires from its window number `after` on; a severity only rises while the breach lasts, and one that rises
-    fires again what somebody had acknowledged.
+    fires again what somebody had acknowledged. What somebody has resolved by hand fires again in a later window alone.
     """
     if finding.outcome is Outcome.NOT_EVALUATED:
         return _same(known, f"cannot tell: {finding.reason or 'the window was not evaluated'}")
     if known and finding.window.start < known.judged_window:
         return _same(known, f"a newer window, of {utc_text(known.judged_window)}, has been judged already")
+    if known and known.closed_window and finding.window.start <= known.closed_window:
+        return _same(known, "somebody has resolved it; a later window in breach fires it again")
     if finding.outcome is Outcome.BREACH:
         return _on_breach(known, finding, after)
     if known is None or known.state is State.RESOLVED:

@@ -132,7 +132,7 @@ def compose(
     """One message about all `findings` (at least one, all of the same check), the worst first.
 
     `what` happened to the findings, where that is not the kind of message. Findings without a verdict end an alert
-    about something that is not measured any more.
+    about something that is not measured any more, and those in breach one that somebody has resolved.
     `causes` are the likely ones in words, the likeliest first; the first MOST_CAUSES are told of what fires. `report`
     is where a report about it is going to be, `remaining` how many subjects of the check are in breach now.
     """
@@ -172,6 +172,8 @@ def _title(of: str, what: Kind, ordered: Sequence[Finding]) -> str:
     verb = _VERBS[what]
     if ordered[0].outcome is Outcome.NOT_EVALUATED:
         verb = "no longer watched"
+    elif what is Kind.RESOLVED and ordered[0].outcome is Outcome.BREACH:
+        verb = "resolved by hand"
     names = [subject_text(found.subject, found.segment) for found in ordered]
     whom = names[0] if len(names) == 1 else f"{names[0] or 'the whole'} and {len(names) - 1} more"
     return f"{of}: {ordered[0].check} {verb}" + (f" for {whom}" if whom else "")

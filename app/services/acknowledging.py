@@ -1,4 +1,4 @@
-"""To take alerts in hand, and to give them back."""
+"""To take alerts in hand, to give them back, and to resolve them by hand."""
 
 from __future__ import annotations
 
@@ -52,6 +52,29 @@ def unacknowledge(
             if one.state is not State.ACKNOWLEDGED:
                 raise ConflictError(f"alert {one.id} is {one.state}; only what is acknowledged can be given back")
             acknowledgements.move(connection, one, State.FIRING, "", "", reason, now)
+    return [one.id for one in held]
+
+
+def resolve(
+    engine: Engine, now: datetime, alert_ids: Sequence[int], *, author: str, comment: str, group: bool = False
+) -> list[int]:
+    """Somebody says that these alerts are over; those that heard that they fire hear that, and why.
+
+    A later window in breach fires them again. `group`: those that are told together with them, too. The ids of all
+    that are resolved. Raises NotFoundError for an alert, ConflictError for one that does not fire: then nothing is
+    changed; InvalidError for an author or comment that is not allowed.
+    """
+    _check_words(author, comment)
+    if not comment.strip():
+        raise InvalidError("comment", comment, "say why it is over")
+    with write(engine) as connection:
+        held = _held(connection, alert_ids, group=group)
+        if group:
+            held = [one for one in held if one.state.open or one.id in alert_ids]
+        for one in held:
+            if not one.state.open:
+                raise ConflictError(f"alert {one.id} is {one.state}; only what fires can be resolved")
+            acknowledgements.close(connection, one, author, comment, f"resolved by {author}: {comment}", now)
     return [one.id for one in held]
 
 

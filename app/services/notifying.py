@@ -219,8 +219,10 @@ def _note(group: _Group, notice: Notice) -> str:
     """Why it is told now, where the kind of message does not say so."""
     if notice.what is Kind.ACKNOWLEDGED:
         return "; ".join(dict.fromkeys(one.acknowledgement for one in group.told(notice)))
+    if notice.what is Kind.RESOLVED:
+        return "; ".join(dict.fromkeys(one.resolution for one in group.told(notice) if one.resolution))
     first = notice.what is Kind.FIRING and notice.alerts[0].known is None
-    return "" if first or notice.what in (Kind.RESOLVED, Kind.NEWS) else notice.reason
+    return "" if first or notice.what is Kind.NEWS else notice.reason
 
 
 def _causes(engine: Engine, groups: Iterable[_Group]) -> dict[str, list[str]]:

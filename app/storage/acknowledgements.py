@@ -1,8 +1,8 @@
-"""Who has which alert in hand."""
+"""Who has which alert in hand, and who has resolved it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from app.storage.tables import alert, alert_transition
 
 @dataclass(frozen=True, slots=True)
 class HeldAlert:
-    """An alert that somebody wants to take in hand, or give back; nobody else can change it meanwhile."""
+    """An alert that somebody wants to change; nobody else can do so meanwhile."""
 
     id: int
     state: State
@@ -44,14 +44,25 @@ def move(
     connection: Connection, held: HeldAlert, new: State, author: str, comment: str, reason: str, now: datetime
 ) -> None:
     """Write down who has the alert in hand (`author` "": nobody), and that this changed."""
-    values = {
-        "state": new.value,
-        "changed_at": now,
+    holder = {
         "acknowledged_by": author,
         "acknowledged_at": now if author else None,
         "acknowledged_comment": comment if author else "",
     }
-    connection.execute(update(alert).where(alert.c.id == held.id).values(values))
+    _change(connection, held, new, holder, reason, now)
+
+
+def close(connection: Connection, held: HeldAlert, author: str, comment: str, reason: str, now: datetime) -> None:
+    """Write down that somebody has resolved the alert, and that no window up to the newest one may fire it again."""
+    nobody = {"acknowledged_by": "", "acknowledged_at": None, "acknowledged_comment": ""}
+    closed = {"resolved_by": author, "resolved_comment": comment, "closed_window": held.judged_window}
+    _change(connection, held, State.RESOLVED, nobody | closed | {"no_data_at": None}, reason, now)
+
+
+def _change(
+    connection: Connection, held: HeldAlert, new: State, values: Mapping[str, object], reason: str, now: datetime
+) -> None:
+    connection.execute(update(alert).where(alert.c.id == held.id).values(state=new.value, changed_at=now, **values))
     change = {
         "alert_id": held.id,
         "old_state": held.state.value,

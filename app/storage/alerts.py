@@ -200,7 +200,7 @@ def stored_alerts(connection: Connection, version_id: int | None) -> dict[str, S
         row.fingerprint: StoredAlert(
             row.id,
             (row.check, row.subject, row.segment),
-            AlertState(State(row.state), row.judged_window, row.since, Severity(row.severity)),
+            AlertState(State(row.state), row.judged_window, row.since, Severity(row.severity), row.closed_window),
             row.value,
             row.limit,
             row.reason,
@@ -266,7 +266,8 @@ def change_state(connection: Connection, stored: StoredAlert, new: Decision, fin
     """
     values = {**_changed(new, now), **_seen(finding)}
     if new.state is not State.RESOLVED:
-        values["since"] = finding.since or finding.window.start
+        values |= {"since": finding.since or finding.window.start}
+        values |= {"resolved_by": "", "resolved_comment": "", "closed_window": None}
     if new.state is not State.ACKNOWLEDGED:
         values |= {"acknowledged_by": "", "acknowledged_at": None, "acknowledged_comment": ""}
     result = connection.execute(update(alert).where(_unchanged(stored, finding)).values(values))

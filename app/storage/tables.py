@@ -201,6 +201,9 @@ alert = Table(
     Column("acknowledged_by", String(200), nullable=False, server_default=""),  # who has it in hand; "": nobody
     Column("acknowledged_at", UtcDateTime),
     Column("acknowledged_comment", Text, nullable=False, server_default=""),
+    Column("resolved_by", String(200), nullable=False, server_default=""),  # who resolved it by hand; "": nobody
+    Column("resolved_comment", Text, nullable=False, server_default=""),
+    Column("closed_window", UtcDateTime),  # start of the newest window that had been judged by then
     # What people know: of which state and severity they were told last; None: that it fires is news to them.
     Column("told_state", String(20)),
     Column("told_severity", String(10)),

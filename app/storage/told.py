@@ -41,6 +41,12 @@ class TellingAlert:
         by, comment = self._row.acknowledged_by, self._row.acknowledged_comment
         return ": ".join(part for part in (f"acknowledged by {by}", comment) if part) if by else ""
 
+    @property
+    def resolution(self) -> str:
+        """Who has resolved it by hand and why, in words; "": nobody."""
+        by, comment = self._row.resolved_by, self._row.resolved_comment
+        return f"resolved by {by}: {comment}" if by else ""
+
 
 def telling_alerts(
     connection: Connection, version_id: int | None = None, *, itself: bool = False, lock: bool = False
@@ -117,8 +123,12 @@ def _finding(row: Row[Any]) -> Finding:
 
 
 def _outcome(row: Row[Any]) -> Outcome:
-    """What the window says, unless the alert is over in spite of it: then nobody watches any more."""
+    """What the window says, unless the alert is over in spite of it: then nobody watches any more, or somebody has
+    resolved it, which leaves a breach.
+    """
     measured = Outcome(row.outcome) if row.outcome else Outcome.BREACH
+    if row.resolved_by:
+        return measured
     if row.state != State.RESOLVED.value or measured is not Outcome.BREACH:
         return measured
     return Outcome.NOT_EVALUATED if row.version_id is not None else Outcome.OK

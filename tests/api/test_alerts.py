@@ -36,6 +36,15 @@ def test_an_alert_is_taken_in_hand(client: TestClient, firing: int) -> None:
     assert back.json()["state"] == "firing"
 
 
+def test_an_alert_is_resolved_by_hand(client: TestClient, firing: int) -> None:
+    assert client.post(f"/v1/alerts/{firing}/resolve", json={"author": "ann"}).status_code == 422
+    found = client.post(f"/v1/alerts/{firing}/resolve", json={"author": "ann", "comment": "mended"}).json()
+
+    assert (found["state"], found["resolved_by"], found["resolved_comment"]) == ("resolved", "ann", "mended")
+    assert client.get("/v1/alerts").json() == []
+    assert client.post(f"/v1/alerts/{firing}/resolve", json={"author": "ann", "comment": "x"}).status_code == 409
+
+
 def test_what_cannot_be_taken_in_hand_is_a_clear_error(client: TestClient, firing: int) -> None:
     assert client.post("/v1/alerts/7/acknowledge", json={"author": "ann"}).status_code == 404
     assert client.post(f"/v1/alerts/{firing}/unacknowledge", json={"author": "ann"}).status_code == 409

@@ -50,6 +50,15 @@ def test_an_alert_is_taken_in_hand_and_given_back(run: Run, engine: Engine) -> N
     assert "nobody: it waits for the digest, or there was no channel" in shown
 
 
+def test_an_alert_is_resolved_by_hand(run: Run, engine: Engine) -> None:
+    done = run("alert", "resolve", "1", "--group", "--author", "ann", "--comment", "mended")
+    assert done.stdout == "resolved by ann: 1, 2\n"
+    assert run("alert", "list").stdout == "no open alert\n"
+    assert "firing -> resolved: resolved by ann: mended" in run("alert", "show", "1").stdout
+    with pytest.raises(ConflictError, match="alert 1 is resolved"):
+        run("alert", "resolve", "1", "--comment", "mended")
+
+
 def test_a_silence_is_made_listed_and_ended(run: Run, engine: Engine) -> None:
     assert run("silence", "list").stdout.startswith("no silence: every alert is told")
     made = run("silence", "add", "--model", "del*", "--for", "2h", "--comment", "a migration", "--author", "ann")

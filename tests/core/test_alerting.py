@@ -38,10 +38,16 @@ def known(state: State, day: int = 0, severity: Severity = Severity.WARNING) -> 
     return AlertState(state, START + day * DAY, START if state.open else None, severity)
 
 
+def closed(day: int, judged: int) -> AlertState:
+    """Resolved by hand when the newest window was that of `day`; the newest one is now that of `judged`."""
+    return AlertState(State.RESOLVED, START + judged * DAY, closed_window=START + day * DAY)
+
+
 OK, BREACH, CANNOT_TELL = Outcome.OK, Outcome.BREACH, Outcome.NOT_EVALUATED
 FIRING, RESOLVED, PENDING, ACKNOWLEDGED = State.FIRING, State.RESOLVED, State.PENDING, State.ACKNOWLEDGED
 FAR = 0.5
 """A value five times its limit away."""
+CLOSED = "somebody has resolved it; a later window in breach fires it again"
 
 CASES = [
     ("a first breach fires", None, finding(BREACH), FIRING, True, "in breach since the window of 2026-03-01 00:00 UTC"),
@@ -174,6 +180,54 @@ CASES = [
         False,
         "cannot tell: the window was not evaluated",
     ),
+    (
+        "the window that somebody has resolved does not fire again",
+        closed(2, judged=2),
+        finding(BREACH, 2, since=0),
+        RESOLVED,
+        False,
+        CLOSED,
+    ),
+    (
+        "not even when it is worse now",
+        closed(2, judged=2),
+        finding(BREACH, 2, since=0, value=FAR),
+        RESOLVED,
+        False,
+        CLOSED,
+    ),
+    (
+        "a later window in breach does, and says since when",
+        closed(2, judged=2),
+        finding(BREACH, 3, since=0),
+        FIRING,
+        True,
+        "in breach since the window of 2026-03-01 00:00 UTC",
+    ),
+    (
+        "also one that was healthy and is judged again",
+        closed(2, judged=3),
+        finding(BREACH, 3),
+        FIRING,
+        True,
+        "in breach since the window of 2026-03-04 00:00 UTC",
+    ),
+    (
+        "a later healthy window confirms the end",
+        closed(2, judged=2),
+        finding(OK, 3),
+        RESOLVED,
+        False,
+        "within its limit",
+    ),
+    (
+        "what cannot be told leaves it closed",
+        closed(2, judged=2),
+        finding(CANNOT_TELL, 3),
+        RESOLVED,
+        False,
+        "cannot tell: the window was not evaluated",
+    ),
 ]
 
 
@@ -279,6 +333,7 @@ class AlertLife(RuleBasedStateMachine):
         self.state: AlertState | None = None
         self.newest = -1
         self.verdict: Outcome | None = None
+        self.closed_by_hand = -1  # the newest window by then
         self.told = Told([])
 
     def see(self, found: Finding) -> None:
@@ -306,10 +361,23 @@ class AlertLife(RuleBasedStateMachine):
         if self.newest - age >= 0:
             self.see(finding(outcome, self.newest - age))
 
+    @rule(outcome=st.sampled_from([OK, BREACH]))
+    def judge_the_newest_window_again(self, outcome: Outcome) -> None:
+        if self.verdict is not None and self.state and self.state.judged_window == START + self.newest * DAY:
+            self.verdict = outcome
+            self.see(finding(outcome, self.newest))
+
+    @rule()
+    def somebody_resolves_it(self) -> None:
+        if self.state and self.state.state is FIRING:
+            self.closed_by_hand = self.newest
+            self.state = replace(self.state, state=RESOLVED, closed_window=self.state.judged_window)
+            self.told.kinds.append(RESOLVED)
+
     @invariant()
-    def fires_exactly_while_the_newest_judged_window_is_a_breach(self) -> None:
+    def fires_exactly_while_the_newest_judged_window_is_a_breach_that_nobody_closed(self) -> None:
         firing = self.state is not None and self.state.state is FIRING
-        assert firing is (self.verdict is BREACH)
+        assert firing is (self.verdict is BREACH and self.newest > self.closed_by_hand)
 
     @invariant()
     def nobody_hears_the_same_twice_in_a_row(self) -> None:

@@ -19,8 +19,8 @@ WINDOW = Window(START, START + timedelta(days=1))
 
 
 def found(subject: str, value: float = 0.2, **more: Any) -> Finding:
-    values = {"limit": 0.1, "statistic": "W1", "reason": "", "segment": "", **more}
-    return Finding("skew", subject, outcome=Outcome.BREACH, window=WINDOW, value=value, **values)
+    values = {"limit": 0.1, "statistic": "W1", "reason": "", "segment": "", "outcome": Outcome.BREACH, **more}
+    return Finding("skew", subject, window=WINDOW, value=value, **values)
 
 
 def message(findings: list[Finding], kind: Kind = Kind.FIRING) -> Message:
@@ -48,7 +48,8 @@ def message(findings: list[Finding], kind: Kind = Kind.FIRING) -> Message:
         ([found("age")], Kind.REPEATED, "delay 1: skew still in breach for age"),
         ([found("age")], Kind.ESCALATED, "delay 1: skew still in breach and nobody has it for age"),
         ([found("age")], Kind.ACKNOWLEDGED, "delay 1: skew acknowledged for age"),
-        ([found("age")], Kind.RESOLVED, "delay 1: skew back within its limit for age"),
+        ([found("age", outcome=Outcome.OK)], Kind.RESOLVED, "delay 1: skew back within its limit for age"),
+        ([found("age")], Kind.RESOLVED, "delay 1: skew resolved by hand for age"),
     ],
 )
 def test_title(findings: list[Finding], kind: Kind, title: str) -> None:

@@ -16,7 +16,7 @@ from app.core.messages import Kind, Message, from_json
 from app.core.model import Outcome, Window
 from app.core.severity import Severity
 from app.core.silences import Matcher, Silence
-from app.services.acknowledging import acknowledge, unacknowledge
+from app.services.acknowledging import acknowledge, resolve, unacknowledge
 from app.services.alert_page import alert_page
 from app.services.alerting import AlertSummary, alert, alert_about_itself
 from app.services.catalogue import change_model
@@ -111,6 +111,63 @@ def test_it_is_repeated_until_somebody_has_it_in_hand(engine: Engine, version_id
     alert(engine, NOW + 100 * HOUR)
     assert said(engine)[4:] == [(Kind.RESOLVED, ["a", "b"])]
     assert {row["acknowledged_by"] for row in rows_of(engine, "alert")} == {""}
+
+
+def test_what_somebody_resolves_is_over_for_all_that_heard_of_it_until_a_later_window_breaches(
+    engine: Engine, version_id: int
+) -> None:
+    for subject in ("a", "b"):
+        measure(engine, version_id, "b", subject=subject)
+    alert(engine, NOW)
+    take(engine, NOW)
+    add_channel(engine, NOW, "late", "slack", {"url": "env:LATE"})
+
+    assert resolve(engine, NOW + HOUR, [1], author="ann", comment="the join is mended", group=True) == [1, 2]
+    assert alert(engine, NOW + HOUR) == AlertSummary(notifications=1)
+    assert alert(engine, NOW + 9 * HOUR) == AlertSummary()
+
+    over = told(engine)[1]
+    assert (over.kind, over.ends, over.note) == (Kind.RESOLVED, True, "resolved by ann: the join is mended")
+    assert over.title == "delay 1: training_serving_skew resolved by hand for a and 1 more"
+    assert [row["channel_id"] for row in rows_of(engine, "delivery")] == [1, 1]  # not to the one that never heard of it
+    found = alerts(engine, NOW, all_=True)
+    assert {(row["state"], row["resolved_by"], row["resolved_comment"]) for row in found} == {
+        ("resolved", "ann", "the join is mended")
+    }
+    assert [change["reason"] for change in alert_page(engine, 1, NOW).history][-1] == over.note
+
+    measure(engine, version_id, "b", subject="a", first_day=1)
+    assert alert(engine, NOW + 10 * HOUR) == AlertSummary(fired=1, notifications=1)
+    assert told(engine)[2].note == ""
+    assert [row["resolved_by"] for row in alerts(engine, NOW)] == [""]
+
+
+def test_what_lost_its_data_can_be_resolved_by_hand(engine: Engine, version_id: int) -> None:
+    measure(engine, version_id, "b")
+    alert(engine, NOW)
+    measure(engine, version_id, "?" * 20, first_day=1)
+    alert(engine, NOW)
+    assert [row["status"] for row in alerts(engine, NOW)] == ["no data"]
+
+    resolve(engine, NOW, [1], author="ann", comment="the feature is gone for good")
+    alert(engine, NOW)
+
+    assert [row["status"] for row in alerts(engine, NOW, all_=True)] == ["resolved"]
+    assert said(engine)[-1][0] is Kind.RESOLVED
+
+
+def test_resolving_needs_a_fire_a_name_and_a_reason(engine: Engine, version_id: int) -> None:
+    measure(engine, version_id, "b")
+    alert(engine, NOW)
+    for author, comment, field in (("", "x", "author"), ("ann", " ", "comment"), ("ann", "a\nb", "comment")):
+        with pytest.raises(InvalidError, match=field):
+            resolve(engine, NOW, [1], author=author, comment=comment)
+    with pytest.raises(NotFoundError, match="no alert '7'"):
+        resolve(engine, NOW, [1, 7], author="ann", comment="x")
+    assert [row["state"] for row in rows_of(engine, "alert")] == ["firing"]
+    resolve(engine, NOW, [1], author="ann", comment="x")
+    with pytest.raises(ConflictError, match="alert 1 is resolved; only what fires can be resolved"):
+        resolve(engine, NOW, [1], author="ann", comment="x")
 
 
 def test_a_member_that_resolves_while_its_group_is_taken_keeps_nobody_from_the_rest(

@@ -18,7 +18,7 @@ from app.core.delivery import Answer, Failed, Retry, Sent
 from app.core.messages import Kind, Message, from_json
 from app.core.model import Outcome
 from app.core.silences import Matcher, Silence
-from app.services.acknowledging import acknowledge, unacknowledge
+from app.services.acknowledging import acknowledge, resolve, unacknowledge
 from app.services.alerting import alert
 from app.services.sending import settle
 from app.services.silences import add_silence, end_silence, list_silences
@@ -101,6 +101,12 @@ class AlertLife(RuleBasedStateMachine):
         held = [row["id"] for row in self.alerts() if row["state"] == "acknowledged"]
         if held:
             unacknowledge(self.engine, self.now, held[:1], author="ann")
+
+    @rule(group=st.booleans())
+    def somebody_resolves_it(self, group: bool) -> None:
+        open_ = [row["id"] for row in self.alerts() if row["state"] in OPEN]
+        if open_:
+            resolve(self.engine, self.now, open_[:1], author="ann", comment="mended", group=group)
 
     @rule(subject=st.sampled_from([*SUBJECTS, "*"]), minutes=st.sampled_from([5, 300]))
     def somebody_wants_silence(self, subject: str, minutes: int) -> None:

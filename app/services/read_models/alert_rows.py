@@ -22,7 +22,7 @@ from app.storage.engine import read
 
 _alert, _transition, _measurement = tables.alert.c, tables.alert_transition.c, tables.measurement.c
 _INTERNAL = {
-    *("version_id", "fingerprint", "notification_id"),
+    *("version_id", "fingerprint", "notification_id", "closed_window"),
     *("told_state", "told_severity", "heard_at", "alarmed_at", "told_at"),
 }
 """What only the worker needs to know of an alert."""
@@ -35,10 +35,11 @@ def alerts(
 
     A row holds id, model and version (None: it is about Watchkeeper itself), check, subject, segment (None for the
     whole), state, status (the state, or `no data`, or `silenced` at `now`), severity, since, changed_at, judged_window,
-    value, limit, reason, no_data_at, acknowledged_by, acknowledged_at, acknowledged_comment, silenced_by, escalated_at,
-    transitions (how many); of the window that it rests on window_end, normal, statistic, expected_rate and excess,
-    which says how many times its limit the value lies away from normal; and of the last message about it advice,
-    notified_at and deliveries [{channel, kind, state, attempts, last_error, next_attempt_at, delivered_at}]. Raises
+    value, limit, reason, no_data_at, acknowledged_by, acknowledged_at, acknowledged_comment, resolved_by and
+    resolved_comment (of what was resolved by hand), silenced_by, escalated_at, transitions (how many); of the window
+    that it rests on window_end, normal, statistic, expected_rate and excess, which says how many times its limit the
+    value lies away from normal; and of the last message about it advice, notified_at and deliveries [{channel, kind,
+    state, attempts, last_error, next_attempt_at, delivered_at}]. Raises
     NotFoundError on an unknown model.
     """
     with read(engine) as connection:
