@@ -161,6 +161,16 @@ class Settings:
         return cls(**values)
 
 
+def sources(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where each setting comes from, by its name: `environment`, `file PATH`, or `default`."""
+    found = {}
+    for spec in fields(Settings):
+        name = PREFIX + spec.name.upper()
+        file, given = environment.get(name + "_FILE"), environment.get(name)
+        found[spec.name] = f"file {file}" if file else "environment" if given else "default"
+    return found
+
+
 def is_loopback(host: str) -> bool:
     """True for localhost and every loopback address; a name that needs a resolver is none."""
     try:

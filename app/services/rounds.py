@@ -93,9 +93,9 @@ def run_round(
     runs = []
     for job in jobs:
         slot = now if force else slot_of(job, settings, now)
-        if _claim(engine, job, slot, worker, now, force=force):
-            # After a long evaluation the round's beginning is long past, and a claim dated then has run out already.
-            present = now + timedelta(seconds=time.monotonic() - began)
+        # After a long evaluation the round's beginning is long past, and a claim dated then has run out already.
+        present = now + timedelta(seconds=time.monotonic() - began)
+        if _claim(engine, job, slot, worker, present, force=force):
             work = partial(_do, job, engine, settings, present, environment, spaced)
             runs.append(_run(engine, job, slot, present, work))
     return RoundSummary(tuple(runs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -59,6 +59,28 @@ def store_report(connection: Connection, report: ClientReport, now: datetime) ->
         _forget(connection, now)
         connection.execute(insert(client_report).values(client=report.client, **values))
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClient:
+    """What a client said last, and when it last lost records; None: never."""
+
+    report: ClientReport
+    reported_at: datetime
+    dropped_at: datetime | None
+
+
+def latest(connection: Connection, most: int) -> tuple[int, list[KnownClient]]:
+    """How many clients are known, and the latest of them: those that lost records last come first."""
+    rows = client_report.c
+    order = (rows.dropped_at.is_(None), rows.dropped_at.desc(), rows.reported_at.desc(), rows.client)
+    found = connection.execute(select(client_report).order_by(*order).limit(most)).mappings()
+    names = [one.name for one in fields(ClientReport)]
+    known = [
+        KnownClient(ClientReport(**{name: row[name] for name in names}), row["reported_at"], row["dropped_at"])
+        for row in found
+    ]
+    return connection.scalar(select(func.count()).select_from(client_report)) or 0, known
 
 
 def _forget(connection: Connection, now: datetime) -> None:

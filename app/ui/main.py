@@ -50,6 +50,9 @@ def _pages() -> dict[str, list[st.Page]]:
             _page("retraining", "Retraining", "model_training"),
             _page("versions", "Versions", "deployed_code_history"),
         ],
+        "Set up": [
+            _page("health", "Settings and health", "settings_heart"),
+        ],
     }
 
 

@@ -24,6 +24,14 @@ def join(*children: str | None) -> Html:
     return Html("".join(child if isinstance(child, Html) else escape(child) for child in children if child is not None))
 
 
+def code_text(text: str) -> Html:
+    """A text in which `commands in backticks` stand as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # an odd tick means no code
+        return join(text)
+    return join(*(element("code", part, class_="wk-code") if i % 2 else part for i, part in enumerate(parts)))
+
+
 def title(text: str, note: str = "") -> Html:
     """The title of a section, with a line below it where there is more to say."""
     return join(element("h2", text, class_="wk-section"), element("p", note, class_="wk-question") if note else None)

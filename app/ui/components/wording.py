@@ -224,6 +224,6 @@ def duration(span: timedelta) -> str:
     return "less than a minute"
 
 
-def plural(n: int, noun: str) -> str:
-    """`1 feature`, `2 features`."""
-    return f"{count(n)} {noun}" + ("" if n == 1 else "s")
+def plural(n: int, noun: str, several: str = "") -> str:
+    """`1 feature`, `2 features`; `several` where it does not end in s alone."""
+    return f"{count(n)} {noun}" if n == 1 else f"{count(n)} {several or noun + 's'}"

@@ -1,12 +1,27 @@
 """The pages' only door to the services; answers are kept for some seconds."""
 
-from app.ui.data import alerts, checks, connection, fleet, models, reports, retraining, scorecards, timeline, versions
+from app.ui.data import (
+    alerts,
+    checks,
+    connection,
+    fleet,
+    health,
+    keys,
+    models,
+    reports,
+    retraining,
+    scorecards,
+    timeline,
+    versions,
+)
 
 __all__ = [
     "alerts",
     "checks",
     "connection",
     "fleet",
+    "health",
+    "keys",
     "models",
     "reports",
     "retraining",

@@ -1,0 +1,150 @@
+"""Settings and health: what doctor says, the jobs, what waits, keys that are made and revoked, and no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine
+
+from app.core.self_watch import Diagnosis, Level
+from app.services.keys import create_key, digest, list_keys
+from app.services.schedule import Job
+from app.settings import PREFIX, Settings, sources
+from app.storage.engine import engine_for
+from app.storage.jobs import RunState, finish_run, start_run
+from app.ui import run
+from app.ui.components.health import findings, page, store, work
+from app.ui.components.html import code_text
+from tests.ui.test_pages import html, opened
+
+Use = Callable[[Path | None], None]
+
+
+@pytest.fixture
+def database(use_database: Use, sqlite_template: Path, tmp_path: Path) -> Engine:
+    """An empty database that the pages read."""
+    use_database(sqlite_template)
+    return engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+
+
+def test_what_doctor_says_stands_with_its_remedy(database: Engine) -> None:
+    shown = html(opened("health"))
+
+    assert "no worker runs, and no job has run" in shown
+    assert "What to do: " in shown
+    assert '<code class="wk-code">watchkeeper work</code>' in shown
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ([Level.OK], "Nothing is wrong."),
+        ([Level.OK, Level.NOTE], "Nothing is wrong. 1 thing to know."),
+        ([Level.BAD, Level.BAD, Level.NOTE], "2 things are wrong. 1 thing to know."),
+    ],
+)
+def test_the_headline_counts_what_is_wrong(levels: list[Level], said: str) -> None:
+    assert findings.headline([Diagnosis("worker", level, "x") for level in levels]) == said
+
+
+def test_what_is_found_is_escaped_and_what_is_wrong_stands_first() -> None:
+    shown = findings.section([Diagnosis("jobs", Level.OK, "<b>"), Diagnosis("keys", Level.BAD, "`<i>`")])
+
+    assert "<b>:" not in shown.replace("<b>Jobs</b>", "")
+    assert shown.index("Wrong") < shown.index("1 look found all well")
+    assert "&lt;i&gt;" in shown
+
+
+def test_an_odd_tick_is_no_code() -> None:
+    assert code_text("it`s <x>") == "it`s &lt;x&gt;"
+
+
+def test_every_job_is_there_with_what_it_does_and_a_failure_with_its_message(database: Engine) -> None:
+    assert set(work.DOES) == set(Job)
+    now = datetime.now(UTC)
+    with database.begin() as connection:
+        start_run(connection, "deliver", now, "here:1", now)
+        finish_run(connection, "deliver", now, RunState.FAILED, "OSError: <no room>", now)
+
+    shown = html(opened("health", part="jobs"))
+
+    assert "OSError: &lt;no room&gt;" in shown
+    assert "◆ failed" in shown
+    assert "1 job not well: deliver" in shown
+
+
+@pytest.mark.parametrize("part", list(page.PARTS))
+def test_each_part_stands_on_an_empty_database(database: Engine, part: str) -> None:
+    assert "Settings and health" in html(opened("health", part=part))
+
+
+def test_a_key_is_made_shown_once_and_revoked(database: Engine) -> None:
+    app = opened("health", part="keys")
+    app.text_input[0].input("payments")
+    app.button[0].click().run()
+
+    secret = app.code[0].value
+    [key] = list_keys(database)
+    assert (key.name, key.scope) == ("payments", "ingest")
+    with database.connect() as connection:
+        assert connection.exec_driver_sql("SELECT digest FROM api_key").scalar() == digest(secret)
+
+    app.run()
+    assert not app.code
+
+    revoke = next(button for button in app.button if button.label == "Revoke it")
+    revoke.click().run()
+    assert "say that you are sure" in app.error[0].value
+    assert list_keys(database)[0].revoked_at is None
+
+    app.checkbox[0].check()
+    next(button for button in app.button if button.label == "Revoke it").click().run()
+    assert list_keys(database)[0].revoked_at is not None
+    assert "is revoked" in html(app)
+    assert "○ revoked" in html(app)
+
+
+def test_a_key_without_a_name_is_refused_with_the_reason(database: Engine) -> None:
+    app = opened("health", part="keys")
+    app.button[0].click().run()
+
+    assert "name" in app.error[0].value
+    assert list_keys(database) == []
+
+
+def test_settings_are_shown_with_their_source_and_secrets_never(
+    database: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    create_key(database, "x", "admin", datetime.now(UTC))
+    secret = tmp_path / "heartbeat"
+    secret.write_text("https://hc.example.org/very-secret")
+    monkeypatch.setenv("WATCHKEEPER_HEARTBEAT_URL_FILE", str(secret))
+    monkeypatch.setenv("WATCHKEEPER_PUBLIC_URL", "https://watch.example.org")
+
+    shown = html(opened("health", part="settings"))
+
+    assert "very-secret" not in shown
+    assert "<td>set</td>" in shown
+    assert f"file {secret}" in shown
+    assert "https://watch.example.org" in shown
+
+
+def test_the_source_of_a_setting_is_where_it_was_said() -> None:
+    said = sources({PREFIX + "PORT": "1", PREFIX + "HEARTBEAT_URL_FILE": "/run/secret"})
+
+    assert (said["port"], said["heartbeat_url"], said["host"]) == ("environment", "file /run/secret", "default")
+
+
+def test_an_option_of_the_command_is_named_as_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_sources", run._said_by(Settings(dashboard_port=8700), {}))
+
+    assert run.sources()["dashboard_port"] == "option of the command"
+    assert run.sources()["port"] == "default"
+
+
+@pytest.mark.parametrize(("number", "said"), [(512, "512 bytes"), (174_063_616, "166 MiB"), (5 << 30, "5 GiB")])
+def test_sizes_are_said_in_their_largest_unit(number: int, said: str) -> None:
+    assert store.size(number) == said
