@@ -36,10 +36,12 @@ def shots(model: str) -> list[Shot]:
         Shot("overview-wide-light", "/", height=None),
         Shot("overview-wide-dark", "/", height=None, scheme="dark"),
         Shot("overview-narrow-light", "/", width=375, height=812),
-        Shot("model-wide-light", page, height=1750, charts=6),
-        Shot("model-wide-dark", page, height=1750, charts=6, scheme="dark"),
-        Shot("model-narrow-dark", page, width=375, height=812, charts=6, scheme="dark"),
-        Shot("features-wide-light", page, height=1000, charts=6, section="Features"),
+        Shot("model-wide-light", page, height=1750, charts=2),
+        Shot("model-wide-dark", page, height=1750, charts=2, scheme="dark"),
+        Shot("model-narrow-dark", page, width=375, height=812, charts=2, scheme="dark"),
+        Shot(
+            "features-wide-light", f"/model?model={model}&days=365&tab=drift", height=1000, charts=1, section="Features"
+        ),
     ]
 
 

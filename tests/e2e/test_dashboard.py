@@ -22,45 +22,30 @@ def test_a_click_on_the_worst_model_leads_to_why(watched: Watched) -> None:
     page.get_by_role("link", name="arrival-delay").click()
 
     expect(page.get_by_role("heading", name="arrival-delay", level=1)).to_be_visible(timeout=PATIENCE_MS)
-    settled(page, charts=6)
+    settled(page)
     expect(page.get_by_text("Accuracy fell from")).to_be_visible()
     expect(page.get_by_text("What to do:").first).to_be_visible()
     assert parse_qs(urlsplit(page.url).query)["model"] == ["arrival-delay"]
 
 
 def test_a_link_restores_what_somebody_saw(watched: Watched) -> None:
-    page = watched.open("/model?model=arrival-delay&check=correction_rate&feature=hour&days=30", charts=3)
+    page = watched.open("/model?model=arrival-delay&check=correction_rate&days=30", charts=2)
 
     expect(page.get_by_text("Corrections: within limits")).to_be_visible()
-    expect(page.get_by_text("hour: mean")).to_be_visible()
     expect(page.get_by_test_id("stButtonGroup").get_by_role("radio", name="30 days")).to_be_checked()
 
 
-def test_choosing_another_feature_and_check_changes_picture_and_address(watched: Watched) -> None:
-    page = watched.open("/model?model=arrival-delay", charts=6)
-
-    page.get_by_text("Estimated quality").click()
-    expect(page.get_by_text("Estimated quality: within limits")).to_be_visible(timeout=PATIENCE_MS)
-    settled(page)
-    page.get_by_role("combobox", name="Feature").press_sequentially("humid")
-    page.get_by_role("option", name="humidity").click()
-    expect(page.get_by_text("humidity: mean")).to_be_visible(timeout=PATIENCE_MS)
-
-    query = parse_qs(urlsplit(page.url).query)
-    assert (query["check"], query["feature"]) == (["estimated_performance"], ["humidity"])
-
-
 def test_two_people_do_not_see_each_others_choices(browser: Browser, address: str, watched: Watched) -> None:
-    mine = watched.open("/model?model=arrival-delay", charts=6)
+    mine = watched.open("/model?model=arrival-delay&tab=traffic", charts=1)
     context = browser.new_context()
     other = context.new_page()
     other.goto(f"{address}/model?model=churn")
-    settled(other, charts=6)
+    settled(other)
     context.close()
 
     mine.get_by_text("1 year").click()
 
-    settled(mine, charts=6)
+    settled(mine, charts=1)
     expect(mine.get_by_role("heading", name="arrival-delay", level=1)).to_be_visible()
 
 

@@ -35,6 +35,7 @@ _CHECKS = {
     "confident_share": "Confident share",
     "correction_rate": "Corrections",
     "staleness": "Staleness",
+    "rollback_ready": "Way back to an earlier version",
 }
 _SUBJECTS = {
     "auc": "AUC",
@@ -60,6 +61,9 @@ _SUBJECTS = {
     "score_constant": "All scores or predicted values equal",
     "input_non_finite": "NaN or infinite values of the worst feature",
     "(features together)": "Reconstruction error",
+    "previous_version": "Earlier versions that are ready",
+    "drill_age": "Age of the last drill that passed",
+    "failed_drills": "Failed drills since",
     "replay": "Repeated inputs that got different scores",
 }
 _STATES = {

@@ -1,0 +1,179 @@
+"""What the page of a model says, part by part, on a fleet in every state."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import pytest
+
+from app.core.model import Outcome
+from app.services.checks import all_checks
+from app.services.read_models.standings import CheckStanding, stand
+from app.ui.components.model.tabs import table
+from tests.ui.conftest import NOW
+from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
+from tests.ui.test_pages import Use, code, html, opened
+
+
+class TestModel:
+    def test_the_headline_says_what_happened_since_when_and_what_to_do(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay"))
+
+        assert "Accuracy fell from 0.7" in shown
+        assert "4 features look different from training since" in shown
+        assert shown.count("What to do: ") == 8
+        assert "beyond the limit in 3 of the last 3 windows" in shown
+
+    def test_the_likely_causes_are_those_that_the_model_depends_on(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        """Of the four features that moved, wind and hour alone make the score; and the truth moved too."""
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay"))
+
+        assert "Likely causes</b> (quality, window of" in shown
+        causes = shown.partition("Likely causes")[2].partition("</ol>")[0]
+        assert causes.count("<li>") == 3
+        assert f"{escape(HOSTILE_FEATURE)}: " in causes
+        assert "hour: " in causes
+        assert "the truth no longer follows the score" in causes
+        assert "carrier" not in causes
+
+    def test_a_healthy_model_has_no_causes(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        assert "Likely causes" not in html(opened("model", model="churn"))
+
+    def test_the_measured_label_delay_stands_beside_the_declared_one(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="churn", tab="staleness"))
+
+        assert "Declared: none; fits what was measured." in shown
+        assert "Labels that came: 50% within 1 h, 90% within 1 h, 95% within 1 h, 99% within 1 h" in shown
+        assert "Label delay" not in html(
+            opened("model", model="house-price", tab="staleness")
+        )  # when its labels came is not known
+
+    def test_a_message_that_did_not_arrive_is_told_with_its_error(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay"))
+
+        assert "Not delivered to on-call after 1 attempt: smtp://127.0.0.1:9" in shown
+        assert "Retraining</h2>" in shown
+        assert "cannot connect" in shown
+
+    def test_a_link_chooses_version_check_feature_and_range(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="arrival-delay", version="2", check="missing_values", feature="hour", days="30")
+
+        assert app.selectbox(key="model").value == "arrival-delay"
+        assert app.button_group(key="feature check").value == "missing_values"
+        assert [box.value for box in app.selectbox] == ["arrival-delay", "2", "hour"]
+        assert "Missing values: 1 of 9 features out of range" in html(app)
+
+    def test_the_address_follows_the_choices(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+        app = opened("model", model="arrival-delay")
+
+        app.selectbox(key="model").select("churn").run()
+
+        assert app.query_params["model"] == "churn"
+        assert app.query_params["version"] == "2026.10"
+        assert "Nothing is out of its normal range." in html(app)
+
+    def test_what_cannot_be_told_is_not_called_healthy(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="house-price", tab="drift")
+
+        assert "Cannot tell yet" in html(app)
+        assert "Within limits" not in html(app)
+        assert "watchkeeper import reference" in code(app)
+
+    def test_a_model_without_data_says_how_to_send_it(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model=HOSTILE)
+
+        assert "No predictions have been counted yet." in html(app)
+        assert "client.log(" in code(app)
+
+    def test_an_unknown_model_is_named_and_the_known_ones_offered(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="<b>gone</b>")
+
+        assert "There is no model “&lt;b&gt;gone&lt;/b&gt;”" in html(app)
+        assert app.selectbox(key="model").value == "arrival-delay"
+
+    @pytest.mark.parametrize(
+        "query", [{"days": "x"}, {"version": "9"}, {"check": "x"}, {"feature": "x"}, {"days": "-1"}]
+    )
+    def test_nonsense_in_a_link_falls_back(
+        self, use_database: Use, fleet_template: Path, query: dict[str, str]
+    ) -> None:
+        use_database(fleet_template)
+
+        assert "Accuracy fell" in html(opened("model", model="arrival-delay", **query))
+
+
+class TestTabs:
+    def test_every_check_that_is_installed_belongs_to_one_part(self) -> None:
+        shown = [check for tab in table.TABS for check in tab.checks]
+
+        assert sorted(shown) == sorted(all_checks())
+
+    def test_a_check_that_no_part_knows_is_shown_among_the_others(self) -> None:
+        checks = [_standing("fairness", Outcome.BREACH), _standing("latency", Outcome.OK)]
+
+        found = table.tabs_of(checks)
+
+        assert found["other"].checks == ("fairness",)
+        assert table.tab_of("fairness", found) == "other"
+        assert table.label(found["other"], checks) == "◆ Other"
+        assert table.label(found["speed"], checks) == "● Speed"
+
+    def test_without_such_a_check_there_are_no_others(self) -> None:
+        assert "other" not in table.tabs_of([_standing("latency", Outcome.OK)])
+
+    def test_what_was_never_measured_is_not_called_healthy(self) -> None:
+        found = table.tabs_of([])
+
+        assert table.label(found["speed"], []) == "▫ Speed"
+        assert table.label(found["speed"], [_standing("latency", Outcome.NOT_EVALUATED)]) == "◌ Speed"
+
+    @pytest.mark.parametrize("tab", [tab.name for tab in table.TABS])
+    def test_every_part_is_shown_by_its_link(self, use_database: Use, fleet_template: Path, tab: str) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="arrival-delay", tab=tab)
+
+        assert app.button_group(key="tab").value == tab
+        assert app.query_params["tab"] == tab
+
+    def test_a_link_to_a_check_opens_its_part(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="arrival-delay", check="latency")
+
+        assert app.button_group(key="tab").value == "speed"
+        assert "Latency: within limits" in html(app)
+
+
+def _standing(check: str, outcome: Outcome) -> CheckStanding:
+    return stand(check, {NOW: {outcome: 1}})
