@@ -30,16 +30,13 @@ from app.services.report_runs import make_reports
 from app.services.retraining import act
 from app.services.review_fill import fill_queues
 from app.services.rollup import roll_up
-from app.services.schedule import ALL, FREQUENT, Job, slot_of
+from app.services.schedule import ALL, FREQUENT, KEEP_DONE_FREQUENT, KEEP_RUNS, Job, slot_of
 from app.services.watch import watch
 from app.settings import Settings
 from app.storage.engine import read, write
 from app.storage.jobs import RunState, finish_run, has_run, prune_runs, start_run
 from app.storage.unfolded import batches_waiting
 
-KEEP_RUNS = timedelta(days=30)
-KEEP_DONE_FREQUENT = timedelta(days=1)
-"""There is one every few seconds, and after a day nobody asks for those that went well."""
 LONGEST_DETAIL = 500
 
 

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from app.settings import Settings
 
+KEEP_RUNS = timedelta(days=30)
+KEEP_DONE_FREQUENT = timedelta(days=1)
+"""There is one every few seconds, and after a day nobody asks for those that went well."""
 SELF_WATCH_SECONDS = 60
 """Services that wait for a heartbeat count minutes, and so does what is looked at."""
 

@@ -13,8 +13,7 @@ from app.core.review import KEPT as REVIEWS_KEPT
 from app.core.self_watch import Backlog, Database, Disk, Facts, Outbox
 from app.services.report_runs import KEPT_REPORTS
 from app.services.rollup import KEEP_HOURS
-from app.services.rounds import KEEP_DONE_FREQUENT, KEEP_RUNS
-from app.services.schedule import FREQUENT, Job, interval, slot_of
+from app.services.schedule import FREQUENT, KEEP_DONE_FREQUENT, KEEP_RUNS, Job, interval, slot_of
 from app.services.self_watch import read_work
 from app.settings import Settings
 from app.storage import client_reports, migrate, refusals, self_watch
