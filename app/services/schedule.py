@@ -1,4 +1,4 @@
-"""The jobs of the worker, and how often each is to run."""
+"""The jobs of the worker, how often each is to run, and for how long its runs are remembered."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ KEEP_DONE_FREQUENT = timedelta(days=1)
 """There is one every few seconds, and after a day nobody asks for those that went well."""
 SELF_WATCH_SECONDS = 60
 """Services that wait for a heartbeat count minutes, and so does what is looked at."""
+
+KEEP_RUNS = timedelta(days=30)
+KEEP_DONE_FREQUENT = timedelta(days=1)
+"""There is one every few seconds, and after a day nobody asks for those that went well."""
 
 
 class Job(StrEnum):

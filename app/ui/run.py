@@ -42,6 +42,7 @@ def options(settings: Settings) -> Mapping[str, Any]:
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "logger.hideWelcomeMessage": True,
+        "runner.magicEnabled": False,  # or it would show the texts below constants of main.py
     }
 
 
