@@ -29,6 +29,7 @@ class ModelBody(BaseModel):
     task: Task
     window: WindowLength = WindowLength.DAY
     owner: str = ""
+    tags: list[str] = []
     positive_label: str = "1"
     confident_threshold: float = 0.9
     label_delay_seconds: int = 0
@@ -40,7 +41,7 @@ class ModelBody(BaseModel):
 
     def to_model(self) -> Model:
         values = self.model_dump(
-            exclude={"label_delay_seconds", "max_staleness_seconds", "max_drill_age_seconds", "segment_by"}
+            exclude={"label_delay_seconds", "max_staleness_seconds", "max_drill_age_seconds", "segment_by", "tags"}
         )
         return Model(
             **values,
@@ -48,6 +49,7 @@ class ModelBody(BaseModel):
             max_drill_age=_seconds(self.max_drill_age_seconds),
             max_staleness=None if self.max_staleness_seconds is None else _seconds(self.max_staleness_seconds),
             segment_by=tuple(self.segment_by),
+            tags=tuple(self.tags),
         )
 
 
@@ -116,6 +118,7 @@ class ModelChanges(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     owner: str = ""
+    tags: list[str] = []
     label_delay_seconds: int = 0
     max_staleness_seconds: int | None = None
     max_drill_age_seconds: int = _NINETY_DAYS
@@ -124,6 +127,8 @@ class ModelChanges(BaseModel):
 
     def given(self) -> dict[str, Any]:
         values = self.model_dump(exclude_unset=True)
+        if "tags" in values:
+            values["tags"] = tuple(values["tags"])
         for name in ("label_delay", "max_staleness", "max_drill_age"):
             if f"{name}_seconds" in values:
                 seconds = values.pop(f"{name}_seconds")

@@ -30,7 +30,8 @@ def model() -> None:
 Examples:
   watchkeeper model add fraud --task binary
   watchkeeper model add prices --task regression --window hour --label-delay 7d --max-staleness 90d
-  watchkeeper model add churn --task binary --segment-by country --segment-by device""",
+  watchkeeper model add churn --task binary --segment-by country --segment-by device
+  watchkeeper model add eta --task regression --owner logistics --tag europe --tag pricing""",
 )
 @click.argument("name")
 @click.option("--task", type=click.Choice([t.value for t in Task]), required=True, help="What the model predicts.")
@@ -42,6 +43,7 @@ Examples:
     help="Event time that one measurement covers.",
 )
 @click.option("--owner", default="", help="Who answers for it.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="A word to find it by; may be given up to 20 times.")
 @click.option("--positive-label", default="1", show_default=True, help="Binary: the class that the score is for.")
 @click.option(
     "--confident-threshold",
@@ -78,6 +80,7 @@ def model_add(
     task: str,
     window: str,
     owner: str,
+    tags: tuple[str, ...],
     positive_label: str,
     confident_threshold: float,
     label_delay: timedelta,
@@ -95,6 +98,7 @@ def model_add(
         task=Task(task),
         window=WindowLength(window),
         owner=owner,
+        tags=tags,
         positive_label=positive_label,
         confident_threshold=confident_threshold,
         label_delay=label_delay,
@@ -141,10 +145,19 @@ def model_segment_by(name: str, attributes: tuple[str, ...]) -> None:
 Examples:
   watchkeeper model set fraud --label-delay 10d
   watchkeeper model set fraud --false-alarms 0.5 --owner payments
-  watchkeeper model set fraud --fire-after 2 --fire-after volume=1""",
+  watchkeeper model set fraud --fire-after 2 --fire-after volume=1
+  watchkeeper model set fraud --tag payments --tag europe""",
 )
 @click.argument("name")
 @click.option("--owner", help="Who answers for it.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG",
+    help="A word to find it by; all of them, in place of those of before.",
+)
+@click.option("--no-tags", is_flag=True, help="Take all its tags away.")
 @click.option("--label-delay", type=DURATION, help="How long after a prediction its truth is known.")
 @click.option("--max-staleness", type=DURATION, help="Oldest that its training data may be, such as 90d.")
 @click.option("--max-drill-age", type=DURATION, help="Oldest that its last passed rollback drill may be; 90d at first.")
@@ -160,7 +173,15 @@ Examples:
     "times, in place of what was declared before.",
 )
 @format_option
-def model_set(name: str, no_max_staleness: bool, fire_after: tuple[str, ...], format_: str, **given: Any) -> None:
+def model_set(
+    name: str,
+    tags: tuple[str, ...],
+    no_tags: bool,
+    no_max_staleness: bool,
+    fire_after: tuple[str, ...],
+    format_: str,
+    **given: Any,
+) -> None:
     """Change what the owner of model NAME declares.
 
     Windows that are judged from now on, or again, are judged by the new values; what has been judged stays as it is.
@@ -172,6 +193,10 @@ def model_set(name: str, no_max_staleness: bool, fire_after: tuple[str, ...], fo
         if "max_staleness" in changes:
             raise click.UsageError("--max-staleness and --no-max-staleness say opposite things; give one of them")
         changes["max_staleness"] = None
+    if tags and no_tags:
+        raise click.UsageError("--tag and --no-tags say opposite things; give one of them")
+    if tags or no_tags:
+        changes["tags"] = tags
     if fire_after:
         changes["fire_after"] = dict(_windows_to_fire(text) for text in fire_after)
     if not changes:
@@ -204,6 +229,7 @@ def _model_row(found: Model) -> dict[str, Any]:
         "task": found.task,
         "window": found.window,
         "owner": found.owner,
+        "tags": list(found.tags),
         "confident_threshold": found.confident_threshold,
         "label_delay": found.label_delay,
         "max_staleness": found.max_staleness,

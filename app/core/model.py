@@ -80,6 +80,7 @@ class Model:
     """A named model and the limits its owner declared.
 
     `fire_after`: windows in breach until an alert fires, by check ("*": of any other check); at once where not given.
+    `tags`: words to find it by among others, in order.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Model:
     segment_by: tuple[str, ...] = ()
     false_alarms_per_month: float = 1.0
     fire_after: Mapping[str, int] = field(default_factory=dict, hash=False)
+    tags: tuple[str, ...] = ()
     project: str = "default"
     id: int = 0
 

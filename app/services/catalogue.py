@@ -28,6 +28,7 @@ NAME_LENGTH = 200
 MOST_DEPENDENCIES = 5_000
 MOST_WINDOWS_TO_FIRE = 100
 LONGEST = timedelta(days=36_500)
+MOST_TAGS, LONGEST_TAG = 20, 50
 _PATH_CHARACTERS = '/?#%"\\'  # names stand in paths and URLs
 
 
@@ -109,7 +110,7 @@ def models_with_versions(engine: Engine) -> list[tuple[Model, list[Version]]]:
 
 
 def change_model(engine: Engine, name: str, **changes: Any) -> Model:
-    """Change a model's `owner`, delays, `false_alarms_per_month` or `fire_after`; returns it as it is then.
+    """Change a model's `owner`, `tags`, delays, `false_alarms_per_month` or `fire_after`; returns it as it is then.
 
     What has been judged stays as it is; windows that are judged from now on, or again, are judged by the new values.
     What somebody else changes at the same time stays changed. Raises NotFoundError without the model, InvalidError for
@@ -163,6 +164,7 @@ def _as_stored(new: Model) -> Model:
     """The model as the database can hold it: its positive label spelled as predictions spell it, times in seconds."""
     return replace(
         new,
+        tags=tuple(sorted(set(new.tags))),
         positive_label=class_name(new.positive_label) or "",
         label_delay=timedelta(seconds=int(new.label_delay.total_seconds())),
         max_drill_age=timedelta(seconds=int(new.max_drill_age.total_seconds())),
@@ -202,6 +204,7 @@ def check_model(new: Model) -> None:
     """Raise InvalidError for the first field whose value is not allowed."""
     _check_name("name", new.name)
     _check_texts(owner=new.owner, positive_label=new.positive_label)
+    _check_tags(new.tags)
     if not 0 < new.confident_threshold <= 1 and new.task is not Task.REGRESSION:
         raise InvalidError("confident_threshold", new.confident_threshold, "allowed is a probability above 0, up to 1")
     if not math.isfinite(new.confident_threshold):
@@ -220,6 +223,15 @@ def check_model(new: Model) -> None:
         allowed = f"allowed is a number above 0, up to {MOST_PER_MONTH:g}"
         raise InvalidError("false_alarms_per_month", new.false_alarms_per_month, allowed)
     _check_fire_after(new.fire_after)
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    if len(tags) > MOST_TAGS:
+        raise InvalidError("tags", len(tags), f"allowed are at most {MOST_TAGS}")
+    for tag in tags:
+        if not 0 < len(tag) <= LONGEST_TAG or not tag.isprintable() or tag != tag.strip():
+            allowed = f"allowed are 1 to {LONGEST_TAG} printable characters without a space at an end"
+            raise InvalidError("tags", tag[:LONGEST_TAG], allowed)
 
 
 def _check_fire_after(fire_after: Mapping[str, int]) -> None:

@@ -22,6 +22,7 @@ def add_model(connection: Connection, new: Model, now: datetime) -> Model:
         "task": new.task.value,
         "window": new.window.value,
         "owner": new.owner,
+        "tags": list(new.tags),
         "positive_label": new.positive_label,
         "confident_threshold": new.confident_threshold,
         "label_delay_seconds": int(new.label_delay.total_seconds()),
@@ -67,9 +68,10 @@ def lock_model(connection: Connection, name: str) -> Model:
 
 
 def change_model(connection: Connection, changed: Model) -> None:
-    """Record what may change about a registered model: its owner, its declared delays, its budget and `fire_after`."""
+    """Record what may change about a model: its owner and tags, its declared delays, its budget and `fire_after`."""
     values = {
         "owner": changed.owner,
+        "tags": list(changed.tags),
         "label_delay_seconds": int(changed.label_delay.total_seconds()),
         "max_drill_age_seconds": int(changed.max_drill_age.total_seconds()),
         "max_staleness_seconds": int(changed.max_staleness.total_seconds()) if changed.max_staleness else None,
@@ -154,6 +156,7 @@ def _model(found: Row[Any]) -> Model:
         task=Task(row["task"]),
         window=WindowLength(row["window"]),
         owner=row["owner"],
+        tags=tuple(row["tags"]),
         positive_label=row["positive_label"],
         confident_threshold=row["confident_threshold"],
         label_delay=timedelta(seconds=row["label_delay_seconds"]),

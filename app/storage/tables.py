@@ -63,6 +63,7 @@ model = Table(
     Column("task", String(20), nullable=False),
     Column("window", String(10), nullable=False),
     Column("owner", String(200), nullable=False, server_default=""),
+    Column("tags", Json, nullable=False, server_default="[]"),
     Column("positive_label", String(200), nullable=False, server_default="1"),
     Column("confident_threshold", Double, nullable=False),
     Column("label_delay_seconds", BigInteger, nullable=False, server_default="0"),

@@ -52,6 +52,17 @@ def test_segments_are_declared_with_the_model_and_later(client: TestClient) -> N
     assert "segment_by: 'a=b'" in wrong.json()["error"]
 
 
+def test_tags_come_with_the_model_and_change_later(client: TestClient) -> None:
+    model = {"name": "fraud", "task": "binary", "tags": ["pricing", "europe"]}
+    assert client.post("/v1/models", json=model).json()["tags"] == ["europe", "pricing"]
+    assert client.patch("/v1/models/fraud", json={"owner": "ann"}).json()["tags"] == ["europe", "pricing"]
+    assert client.patch("/v1/models/fraud", json={"tags": ["asia"]}).status_code == 200
+    assert client.get("/v1/models").json()[0]["tags"] == ["asia"]
+    wrong = client.patch("/v1/models/fraud", json={"tags": [""]})
+    assert wrong.status_code == 422
+    assert "tags: '' is not allowed" in wrong.json()["error"]
+
+
 def test_what_an_owner_declares_may_change_and_the_rest_stays(client: TestClient) -> None:
     model = {"name": "fraud", "task": "binary", "owner": "ann", "max_staleness_seconds": 60}
     client.post("/v1/models", json=model)

@@ -148,6 +148,17 @@ def test_what_an_owner_declares_is_changed_by_a_command(run: Run) -> None:
     assert listed["stage"] == "retired"
 
 
+def test_tags_are_given_replaced_and_taken_away(run: Run) -> None:
+    [added] = json.loads(run("model", "add", "m", "--task", "binary", "--tag", "b", "--tag", "a", "--json").stdout)
+    assert added["tags"] == ["a", "b"]
+    [changed] = json.loads(run("model", "set", "m", "--tag", "c", "--json").stdout)
+    assert changed["tags"] == ["c"]
+    assert "opposite" in run("model", "set", "m", "--tag", "c", "--no-tags", code=2).output
+    run("model", "set", "m", "--no-tags")
+    [listed] = json.loads(run("model", "list", "--json").stdout)
+    assert listed["tags"] == []
+
+
 def test_a_model_that_exists_with_another_label_delay_says_both(run: Run) -> None:
     run("model", "add", "m", "--task", "binary", "--label-delay", "2d")
     with pytest.raises(ConflictError, match=r"its label_delay is 2 d, not 0\.5 d"):
