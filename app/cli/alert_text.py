@@ -75,8 +75,8 @@ def _change(one: Mapping[str, Any]) -> str:
 
 def _told(told: Told) -> Iterator[str]:
     yield f"{text(told.at)}  {told.title}"
-    if not told.deliveries:
-        yield "  nobody: it waits for the digest, or there was no channel"
+    if told.nobody:
+        yield f"  {told.nobody}"
     for one in told.deliveries:
         error = f": {one['last_error']}" if one["last_error"] else ""
         yield f"  {one['channel']}: {one['state']}{error}"

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, func, select
 from app.core.alerting import State
 from app.core.causes import Cause, cause_text
 from app.core.errors import NotFoundError
+from app.core.messages import Kind
 from app.core.model import Model, Outcome, Window, WindowLength
 from app.core.timeline import Event
 from app.services.causes import explain_window
@@ -28,18 +29,33 @@ BEFORE = {WindowLength.DAY: timedelta(days=7), WindowLength.HOUR: timedelta(days
 AFTER = {WindowLength.DAY: timedelta(days=3), WindowLength.HOUR: timedelta(days=1)}
 """How far around its beginning the timeline of an alert looks."""
 CHART_WINDOWS = 40
+_NEED_A_BEGINNING = {Kind.RESOLVED.value, Kind.ACKNOWLEDGED.value}
+"""Messages that go to those alone that heard that it fires."""
 
 _measurement = tables.measurement.c
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One message, and what became of it on each channel (as in `read_models.alerts`)."""
+    """One message, and what became of it on each channel (as in `read_models.alerts`).
+
+    `in_digest`: a channel is told of it in its digest.
+    """
 
     at: datetime
     kind: str
     title: str
     deliveries: tuple[Mapping[str, Any], ...]
+    in_digest: bool = False
+
+    @property
+    def nobody(self) -> str:
+        """Why nobody is told of it at once; "" where somebody is."""
+        if self.deliveries:
+            return ""
+        if self.kind in _NEED_A_BEGINNING:
+            return "nobody: no channel had got the alarm"
+        return "it is told in the digest" if self.in_digest else "nobody: there was no channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +180,10 @@ def _told(connection: Connection, version_id: int | None, check: str) -> list[To
     """The newest messages about the check, the last one first."""
     n = tables.notification.c
     of_version = n.version_id.is_(None) if version_id is None else n.version_id == version_id
-    query = select(n.id, n.created_at, n.kind, n.message).where(of_version, n.check == check)
+    query = select(n.id, n.created_at, n.kind, n.message, n.in_digest).where(of_version, n.check == check)
     rows = connection.execute(query.order_by(n.id.desc()).limit(MOST_MESSAGES)).all()
     deliveries = deliveries_of(connection, [row.id for row in rows])
     return [
-        Told(row.created_at, row.kind, row.message.get("title", ""), tuple(deliveries.get(row.id, ()))) for row in rows
+        Told(row.created_at, row.kind, row.message.get("title", ""), tuple(deliveries.get(row.id, ())), row.in_digest)
+        for row in rows
     ]

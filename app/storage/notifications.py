@@ -8,8 +8,13 @@ from app.core.messages import Message, to_json
 from app.storage.tables import notification
 
 
-def add_notification(connection: Connection, message: Message, version_id: int | None) -> int:
-    """Store what is to be told; its id. `version_id` is that of the version that the message is about, if any."""
+def add_notification(
+    connection: Connection, message: Message, version_id: int | None, *, in_digest: bool = False
+) -> int:
+    """Store what is to be told; its id. `version_id` is that of the version that the message is about, if any.
+
+    `in_digest`: a channel is told of it in its digest.
+    """
     values = {
         "version_id": version_id,
         "check": message.check,
@@ -17,6 +22,7 @@ def add_notification(connection: Connection, message: Message, version_id: int |
         "thread": message.thread,
         "message": to_json(message),
         "created_at": message.at,
+        "in_digest": in_digest,
     }
     identity: int = connection.execute(insert(notification).values(values).returning(notification.c.id)).scalar_one()
     return identity

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from app.storage import acting_tables as acting
@@ -253,6 +254,7 @@ notification = Table(
     Column("thread", String(64), nullable=False, server_default="", index=True),  # messages of one are sent in order
     Column("message", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("in_digest", Boolean, nullable=False, server_default=false()),  # it is told in the digest of some channel
 )
 
 alert_transition = Table(

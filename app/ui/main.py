@@ -12,8 +12,8 @@ from app.ui.components import empty
 
 HERE = Path(__file__).parent
 ICON = str(HERE / "static" / "icon.png")
+# Its width in pixels; on a narrow screen it is hidden until one asks for it. No docstring: Streamlit would show it.
 SIDE_BAR = 232
-"""Its width in pixels; on a narrow screen it is hidden until one asks for it."""
 
 
 @cache

@@ -12,6 +12,7 @@ from app.core.digest_schedule import Schedule
 from app.core.errors import InvalidError
 from app.core.routing import Route, RouteMatch
 from app.core.silences import Matcher, Silence
+from app.services.alert_page import alert_page
 from app.services.alerting import alert
 from app.services.channels import add_channel
 from app.services.digests import DigestSummary, preview, write_digests
@@ -108,6 +109,8 @@ def test_what_a_route_keeps_for_the_digest_is_told_there_alone(engine: Engine, v
         ("mail", "Daily digest: 1 check over"),
     ]
     assert kinds(engine) == [("digest", "mail")] * 2
+    (began, _) = reversed(alert_page(engine, 1, MORNING).told)
+    assert began.nobody == "it is told in the digest"
 
 
 def test_an_improvement_is_told_in_the_digest(engine: Engine, version_id: int) -> None:

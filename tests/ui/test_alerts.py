@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, insert, select, update
+from sqlalchemy import URL, Engine, delete, insert, select, update
 from streamlit.testing.v1 import AppTest
 
 from app.core.model import Model, Task
@@ -16,6 +16,7 @@ from app.services.runbooks import set_runbook
 from app.services.silences import list_silences
 from app.storage import tables
 from app.storage.engine import engine_for, write
+from app.ui import data
 from tests.ui.fleet import HOSTILE_FEATURE
 from tests.ui.test_pages import Use, code, html, opened
 
@@ -59,6 +60,54 @@ class TestList:
 
         assert app.query_params["of"] == "churn"
         assert "No alert fits these filters." in app.text[0].value
+
+    def test_words_are_looked_for_in_names_and_reasons(self, fleet: Engine) -> None:
+        app = opened("alerts", q="skew CARRIER")
+
+        assert "1 alert of 1 check; 1 of these checks" in html(app)
+        assert "carrier 32.2 %" in html(opened("alerts", check="schema"))
+
+    def test_a_group_is_taken_in_hand_from_the_list(self, fleet: Engine) -> None:
+        app = opened("alerts", check=SKEW)
+        button(app, "Take in hand").click().run()
+        assert "4 alerts: arrival-delay 2: carrier" in html(app)
+        said(app, "Your name").input("ann")
+        said(app, "Comment").input("looking at the join")
+        button(app, "I have them in hand").click().run()
+
+        rows = [alert_of(fleet, SKEW, subject) for subject in ("carrier", "hour", HOSTILE_FEATURE)]
+        assert {(row["state"], row["acknowledged_by"]) for row in rows} == {("acknowledged", "ann")}
+        assert "in the hands of ann" in html(app)
+        assert "none of these checks nobody has in hand yet" in html(app)
+        assert not app.exception
+
+    def test_all_that_is_shown_is_resolved_from_the_list(self, fleet: Engine) -> None:
+        app = opened("alerts", severity="critical")
+        next(one for one in app.button if one.label.startswith("Take in hand or resolve all")).click().run()
+        said(app, "Your name").input("ann")
+        said(app, "Comment").input("a test")
+        button(app, "They are over: resolve").click().run()
+
+        assert "No alert fits these filters." in app.text[0].value
+        assert alert_of(fleet, "schema", "carrier")["resolved_comment"] == "a test"
+
+    def test_a_storm_is_shown_page_by_page(self, fleet: Engine) -> None:
+        some = alert_of(fleet, "schema", "carrier")
+        del some["id"]
+        with write(fleet) as connection:
+            rows = [
+                {**some, "check": f"check_{n}", "subject": f"{m}", "fingerprint": f"{n} {m}"}
+                for n in range(50)
+                for m in range(10)
+            ]
+            connection.execute(insert(tables.alert), rows)
+
+        app = opened("alerts")
+        assert len(titles(app)) == 25
+        app.selectbox(key="page").select("3").run()
+
+        assert 0 < len(titles(app)) <= 25
+        assert app.query_params["page"] == "3"
 
     def test_without_a_model_it_says_how_to_begin(self, use_database: Use, sqlite_template: Path) -> None:
         use_database(sqlite_template)
@@ -132,14 +181,40 @@ class TestAlert:
 
     def test_somebody_silences_it(self, fleet: Engine) -> None:
         app = opened("alert", id=str(alert_of(fleet, SKEW, "carrier")["id"]))
-        app.text_input[2].input("ann")
-        app.text_input[3].input("a planned migration")
+        app.text_input[4].input("ann")
+        app.text_input[5].input("a planned migration")
         button(app, "Silence").click().run()
 
         (silence,) = list_silences(fleet, datetime.now(UTC))
         assert (silence["model"], silence["check"], silence["subject"]) == ("arrival-delay", SKEW, "carrier")
         assert silence["expires"] - silence["starts"] == timedelta(hours=4)
         assert "Nobody is told: silenced by ann: a planned migration." in html(app)
+
+    def test_somebody_resolves_it_and_the_page_says_who_and_why(self, fleet: Engine) -> None:
+        app = opened("alert", id=str(alert_of(fleet, SKEW, "carrier")["id"]))
+        app.text_input[2].input("ann")
+        button(app, "It is over").click().run()
+        assert "comment" in app.error[0].value
+
+        app.text_input[2].input("ann")
+        app.text_input[3].input("the join is mended")
+        button(app, "It is over").click().run()
+
+        assert "ann resolved it on" in html(app)
+        assert ": the join is mended." in html(app)
+        assert alert_of(fleet, SKEW, "carrier")["state"] == "resolved"
+        assert alert_of(fleet, SKEW, "hour")["state"] == "firing"
+
+    def test_a_message_that_waits_for_the_digest_is_told_apart_from_one_without_a_channel(self, fleet: Engine) -> None:
+        with write(fleet) as connection:
+            connection.execute(delete(tables.delivery))
+        identity = str(alert_of(fleet, SKEW, "carrier")["id"])
+        assert "nobody: there was no channel" in html(opened("alert", id=identity))
+        with write(fleet) as connection:
+            connection.execute(update(tables.notification).values(in_digest=True))
+        data.alerts.alert_page.clear()
+
+        assert "it is told in the digest" in html(opened("alert", id=identity))
 
     def test_what_was_given_up_is_sent_again(self, fleet: Engine) -> None:
         d = tables.delivery.c
@@ -165,6 +240,49 @@ class TestAlert:
         assert f'href="alert?id={schema["id"]}"' in html(opened("model", model="arrival-delay"))
 
 
+class TestSilences:
+    def test_one_is_made_with_a_look_at_what_it_means_and_ended_again(self, fleet: Engine) -> None:
+        app = opened("alerts", part="silences")
+        assert "Nothing is silenced: every alert is told." in html(app)
+        assert button(app, "Make it").disabled
+        app.selectbox(key="silence Check").select(SKEW).run()
+        assert "It would silence 4 alerts now:" in html(app)
+        said(app, "Your name").input("ann")
+        said(app, "Comment").input("a planned migration")
+        button(app, "Make it").click().run()
+
+        (silence,) = list_silences(fleet, datetime.now(UTC))
+        assert (silence["check"], silence["model"], silence["author"]) == (SKEW, None, "ann")
+        assert "1 silence holds now." in html(app)
+        assert "4 open alerts fit it at this moment." in html(app)
+
+        button(app, f"End silence {silence['id']} now").click().run()
+
+        assert list_silences(fleet, datetime.now(UTC)) == []
+        assert f"Silence {silence['id']} has ended." in app.success[0].value
+        assert "ended by ann" in html(app)
+
+    def test_a_maintenance_window_recurs(self, fleet: Engine) -> None:
+        app = opened("alerts", part="silences")
+        app.selectbox(key="silence Model").select("churn").run()
+        app.segmented_control[1].select("Every week (maintenance)").run()
+        said(app, "Your name").input("ann")
+        said(app, "Comment").input("backups")
+        button(app, "Make it").click().run()
+
+        (silence,) = list_silences(fleet, datetime.now(UTC))
+        assert silence["weekly"] == {"days": "sun", "at": "22:00", "minutes": 120, "zone": "UTC"}
+        assert "Every sun at 22:00 UTC for 2 hours, until somebody ends it" in html(app)
+
+    def test_what_is_wrong_is_said(self, fleet: Engine) -> None:
+        app = opened("alerts", part="silences")
+        app.selectbox(key="silence Model").select("churn").run()
+        button(app, "Make it").click().run()
+
+        assert "author" in app.error[0].value
+        assert list_silences(fleet, datetime.now(UTC)) == []
+
+
 class TestRunbook:
     def test_the_checks_own(self, fleet: Engine) -> None:
         app = opened("runbook", check="volume", model="churn")
@@ -186,6 +304,11 @@ class TestRunbook:
         use_database(sqlite_template)
 
         assert "Quality" in html(opened("runbook", model="nobody"))
+
+
+def said(app: AppTest, label: str) -> Any:
+    """The text to type of that label."""
+    return next(one for one in app.text_input if one.label == label)
 
 
 def button(app: AppTest, label: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.services.alert_page import alert_page as read_alert_page
 from app.services.channels import list_channels, retry_dead
 from app.services.read_models import activity
 from app.services.read_models.activity import Undelivered
+from app.services.read_models.alert_rows import open_alerts_that_fit
 from app.services.runbooks import Guidance, find_guidance
 from app.ui.data.connection import FRESH, MOST_ANSWERS, attempt, engine
 from app.ui.data.fleet import overview
@@ -63,17 +64,24 @@ def guidance(model: str, check: str) -> Guidance:
         return find_guidance(engine(), "", check)
 
 
-def acknowledge(identity: int, author: str, comment: str, *, group: bool) -> str:
-    """Take the alert in hand; what is wrong with that, or ""."""
+def acknowledge(identities: Sequence[int], author: str, comment: str, *, group: bool = False) -> str:
+    """Take the alerts in hand; what is wrong with that, or ""."""
     return _attempt(
-        lambda: acknowledging.acknowledge(engine(), datetime.now(UTC), [identity], **_said(author, comment, group))
+        lambda: acknowledging.acknowledge(engine(), datetime.now(UTC), identities, **_said(author, comment, group))
     )
 
 
-def unacknowledge(identity: int, author: str, comment: str, *, group: bool) -> str:
-    """Give the alert back; what is wrong with that, or ""."""
+def unacknowledge(identities: Sequence[int], author: str, comment: str, *, group: bool = False) -> str:
+    """Give the alerts back; what is wrong with that, or ""."""
     return _attempt(
-        lambda: acknowledging.unacknowledge(engine(), datetime.now(UTC), [identity], **_said(author, comment, group))
+        lambda: acknowledging.unacknowledge(engine(), datetime.now(UTC), identities, **_said(author, comment, group))
+    )
+
+
+def resolve(identities: Sequence[int], author: str, comment: str, *, group: bool = False) -> str:
+    """Say that the alerts are over; what is wrong with that, or ""."""
+    return _attempt(
+        lambda: acknowledging.resolve(engine(), datetime.now(UTC), identities, **_said(author, comment, group))
     )
 
 
@@ -87,6 +95,29 @@ def silence(matcher: Matcher, duration: timedelta, author: str, comment: str) ->
     return _attempt(lambda: silences.add_silence(engine(), now, Silence(matcher, now, now + duration, author, comment)))
 
 
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def all_silences() -> list[dict[str, Any]]:
+    """Every silence that there ever was, the oldest first."""
+    return silences.list_silences(engine(), datetime.now(UTC), ended=True)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def meant_by(matcher: Matcher) -> list[dict[str, Any]]:
+    """The open alerts that a silence would mean, the worst first."""
+    ids = set(open_alerts_that_fit(engine(), matcher))
+    return [row for row in alerts(ended=False) if row["id"] in ids]
+
+
+def add_silence(new: Silence) -> str:
+    """Tell nobody of what fits; what is wrong with that, or ""."""
+    return _attempt(lambda: silences.add_silence(engine(), datetime.now(UTC), new))
+
+
+def end_silence(identity: int, author: str) -> str:
+    """Let the silence hold no longer; what is wrong with that, or ""."""
+    return _attempt(lambda: silences.end_silence(engine(), datetime.now(UTC), identity, author))
+
+
 def retry_channel(channel: str) -> str:
     """Let what was given up on the channel be sent again; what is wrong with that, or ""."""
     return _attempt(lambda: retry_dead(engine(), datetime.now(UTC), channel))
@@ -94,4 +125,4 @@ def retry_channel(channel: str) -> str:
 
 def _attempt(act: Callable[[], object]) -> str:
     """Do it and forget what pages knew of alerts; what is wrong with it, or ""."""
-    return attempt(act, alerts, alert_page, open_alerts, overview, undelivered)
+    return attempt(act, alerts, alert_page, open_alerts, all_silences, meant_by, overview, undelivered)

@@ -1,9 +1,8 @@
-"""Who has an alert, and the ways to take it in hand, give it back, or silence it."""
+"""Who has an alert, and the ways to take it in hand, give it back, resolve or silence it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import streamlit as st
 
@@ -11,15 +10,9 @@ from app.core.silences import Matcher
 from app.services.alert_page import AlertPage
 from app.ui import data
 from app.ui.components import author, wording
+from app.ui.components.alert.silence_form import DURATIONS
 from app.ui.components.html import element
 
-DURATIONS = {
-    "1 hour": timedelta(hours=1),
-    "4 hours": timedelta(hours=4),
-    "1 day": timedelta(days=1),
-    "1 week": timedelta(days=7),
-    "4 weeks": timedelta(days=28),
-}
 SUBJECT, CHECK, MODEL = "This alert alone", "All of this check and model", "All of this model"
 
 
@@ -32,6 +25,8 @@ def section(page: AlertPage) -> None:
         held = page.alert["state"] == "acknowledged"
         with st.popover("Give it back" if held else "Acknowledge", type="secondary" if held else "primary"):
             _hold(page, held=held)
+        with st.popover("Resolve"):
+            _resolve(page)
         # Once it is silenced it is another popover, which is closed.
         with st.popover("Silence", key=f"silence {page.alert['silenced_by']}"):
             _silence(page)
@@ -39,6 +34,9 @@ def section(page: AlertPage) -> None:
 
 def _who_has_it(page: AlertPage) -> str:
     alert = page.alert
+    if alert["resolved_by"]:
+        over = wording.moment(alert["changed_at"])
+        return f"● {alert['resolved_by']} resolved it on {over}: {alert['resolved_comment']}."
     if alert["silenced_by"]:
         return f"Nobody is told: {alert['silenced_by']}."
     if not alert["acknowledged_by"]:
@@ -56,7 +54,18 @@ def _hold(page: AlertPage, *, held: bool) -> None:
         group = others > 0 and st.checkbox(f"And the {others} others of this check", value=True)
         if st.form_submit_button("Give it back" if held else "I have it in hand"):
             act = data.alerts.unacknowledge if held else data.alerts.acknowledge
-            _do(lambda: act(page.alert["id"], who, comment, group=group))
+            _do(lambda: act([page.alert["id"]], who, comment, group=group))
+
+
+def _resolve(page: AlertPage) -> None:
+    """Say that it is over, before a window says so."""
+    with st.form("resolve", border=False):
+        who, comment = author.ask(), st.text_input("Comment", placeholder="Why it is over")
+        others = len(page.group) - 1
+        group = others > 0 and st.checkbox(f"And the {others} others of this check", value=False)
+        st.caption("Those that heard of it hear that. A later window in breach fires it again.")
+        if st.form_submit_button("It is over"):
+            _do(lambda: data.alerts.resolve([page.alert["id"]], who, comment, group=group))
 
 
 def _silence(page: AlertPage) -> None:

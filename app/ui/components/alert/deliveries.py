@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,8 +10,9 @@ import streamlit as st
 from app.services.alert_page import AlertPage, Told
 from app.ui import data
 from app.ui.components import wording
-from app.ui.components.html import Html, element, table, title
+from app.ui.components.html import Html, element, join, table, title
 
+_IN_SIGHT = 4
 _STATES = {"delivered": "● delivered", "pending": "◌ waiting", "dead": "◆ given up"}
 
 
@@ -19,16 +20,27 @@ def section(page: AlertPage) -> None:
     """The newest messages about the check, the last one first."""
     st.html(title("Who was told", "" if page.told else _nobody(page)))
     if page.told:
-        st.html(
-            table(
-                ("When", "Message", "Channel", "What became of it"), [row for told in page.told for row in _rows(told)]
-            )
-        )
+        st.html(join(_table(page.told[:_IN_SIGHT]), _older(page.told[_IN_SIGHT:])))
     given_up = {one["channel"] for told in page.told for one in told.deliveries if one["state"] == "dead"}
     for channel in sorted(given_up):
         if st.button(f"Send again to {channel}", key=f"again {channel}"):
-            data.alerts.retry_channel(channel)
-            st.rerun()
+            problem = data.alerts.retry_channel(channel)
+            if problem:
+                st.error(problem)
+            else:
+                st.rerun()
+
+
+def _table(messages: Sequence[Told]) -> Html:
+    return table(("When", "Message", "Channel", "What became of it"), [row for one in messages for row in _rows(one)])
+
+
+def _older(messages: Sequence[Told]) -> Html | None:
+    """The messages before those in sight, to unfold."""
+    if not messages:
+        return None
+    head = element("summary", f"The {wording.plural(len(messages), 'message')} before")
+    return element("details", head, _table(messages), class_="wk-fold")
 
 
 def _nobody(page: AlertPage) -> str:
@@ -39,8 +51,8 @@ def _nobody(page: AlertPage) -> str:
 def _rows(told: Told) -> list[tuple[str | Html, ...]]:
     when = wording.moment(told.at)
     kind = told.kind.capitalize()
-    if not told.deliveries:
-        return [(when, kind, wording.NO_VALUE, "it waits for the digest, or there was no channel")]
+    if told.nobody:
+        return [(when, kind, wording.NO_VALUE, told.nobody)]
     return [(when, kind, one["channel"], _became(one)) for one in told.deliveries]
 
 

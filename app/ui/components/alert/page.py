@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from app.core.causes import cause_text, likely
+from app.core.timeline import EventKind
 from app.services.alert_page import AlertPage
 from app.ui import data
-from app.ui.components import charts, empty, timeline, urgency, wording
+from app.ui.components import charts, empty, markers, timeline, urgency, wording
 from app.ui.components.alert import actions, deliveries, runbook
 from app.ui.components.alerts import name_of
 from app.ui.components.html import Html, element, join, markdown_text, table, title
@@ -74,7 +75,12 @@ def _how_bad(page: AlertPage) -> None:
             page.version_id, alert["check"], since, until, (alert["subject"],), alert["segment"] or ""
         ):
             if charts.has_values(series):
-                charts.chart(series)
+                # Alerts are left out: the windows in breach are marked already.
+                kinds = tuple(kind for kind in markers.KINDS if kind != EventKind.ALERT.value)
+                events = data.timeline.events(page.model.name, since, until, kinds) if page.model else []
+                charts.chart(series, events)
+                if legend := markers.legend(events):
+                    st.html(legend)
     if len(page.group) > 1:
         st.html(_beside(page))
 
