@@ -36,8 +36,8 @@ bench: $(VENV)/.dev ## Measure what docs/benchmarks.md claims
 trust: $(VENV)/.dev ## Measure what docs/trust.md claims: false alarms, power, delay (ARGS=--quick takes a minute)
 	$(BIN)/python -m benchmarks.trust $(ARGS)
 
-screenshots: $(VENV)/.dev browser ## Take the pictures of the documentation again
-	$(BIN)/python -m tests.e2e.screenshots
+screenshots: $(VENV)/.dev browser ## Take pictures of every page, and those of the documentation again
+	$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
 docs: $(VENV)/.dev ## Write the parts of the documentation that the program knows: commands, settings, checks, channels
 	$(BIN)/python -m tests.docs.generated

@@ -1,100 +1,101 @@
-"""The pictures of the documentation: `make screenshots`, or of a demo that was run already, `... --data-dir D`."""
+"""Pictures of every page: `make screenshots`; of a demo that was run already with ARGS="--data-dir D".
+
+All of them, wide and narrow, light and dark, go to `build/screenshots` to be looked at; the best (`BEST`) stand in the
+documentation.
+"""
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, FloatRect, Page
+from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import ROOT, chromium, dashboard, settled
+from tests.e2e.browser import PATIENCE_MS, ROOT, chromium, dashboard, settled
+from tests.e2e.pages import PATHS
 
+ALL = ROOT / "build" / "screenshots"
 IMAGES = ROOT / "docs" / "images"
+WIDTHS = {"wide": 1440, "narrow": 375}
+SCHEMES = ("light", "dark")
+TALLEST = 3000
+BEST = {
+    "overview-wide-light",
+    "overview-wide-dark",
+    "overview-narrow-light",
+    "model-wide-light",
+    "model-wide-dark",
+    "model-narrow-dark",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture. `height` None: the whole page; `section`: from that title on."""
+    """One picture of a page in full, down to `TALLEST` pixels."""
 
-    name: str
-    path: str
-    width: int = 1440
-    height: int | None = 1000
-    scheme: str = "light"
-    charts: int = 0
-    section: str = ""
+    page: str
+    width: str
+    scheme: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.page}-{self.width}-{self.scheme}"
 
 
-def shots(model: str) -> list[Shot]:
+def shots() -> Iterator[Shot]:
     """Every page, wide and narrow, light and dark."""
-    page = f"/model?model={model}&days=365&check=performance"
-    return [
-        Shot("overview-wide-light", "/", height=None),
-        Shot("overview-wide-dark", "/", height=None, scheme="dark"),
-        Shot("overview-narrow-light", "/", width=375, height=812),
-        Shot("model-wide-light", page, height=1750, charts=2),
-        Shot("model-wide-dark", page, height=1750, charts=2, scheme="dark"),
-        Shot("model-narrow-dark", page, width=375, height=812, charts=2, scheme="dark"),
-        Shot(
-            "features-wide-light", f"/model?model={model}&days=365&tab=drift", height=1000, charts=1, section="Features"
-        ),
-    ]
+    for page in PATHS:
+        for width in WIDTHS:
+            for scheme in SCHEMES:
+                yield Shot(page, width, scheme)
 
 
-def take(browser: Browser, address: str, shot: Shot, folder: Path) -> None:
+def take(browser: Browser, url: str, shot: Shot, folder: Path) -> Path:
     """Open the page, wait for its charts, and keep the picture."""
     context = browser.new_context(
-        viewport={"width": shot.width, "height": shot.height or 1000},
+        viewport={"width": WIDTHS[shot.width], "height": 1000},
         color_scheme=shot.scheme,  # type: ignore[arg-type]
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.goto(address + shot.path)
-    settled(page, charts=shot.charts)
-    _draw_whole_page(page, shot)
-    if shot.section:
-        page.get_by_role("heading", name=shot.section, exact=True).scroll_into_view_if_needed()
-    page.screenshot(path=folder / f"{shot.name}.png", clip=_clip(page, shot))
-    context.close()
-
-
-def _draw_whole_page(page: Page, shot: Shot) -> None:
-    """Charts are drawn when they come into view; a window as tall as the page shows them all."""
+    page.goto(url)
+    settled(page)
+    # Charts are drawn when they come into view; a window as tall as the page shows them all.
     height = page.get_by_test_id("stMain").evaluate("element => element.scrollHeight")
-    page.set_viewport_size({"width": shot.width, "height": int(height)})
-    page.wait_for_timeout(1500)
-
-
-def _clip(page: Page, shot: Shot) -> FloatRect:
-    top = 0.0
-    if shot.section:
-        box = page.get_by_role("heading", name=shot.section, exact=True).bounding_box()
-        assert box is not None
-        top = box["y"] - 24
-    viewport = page.viewport_size
-    assert viewport is not None
-    content = page.get_by_test_id("stMainBlockContainer").evaluate("element => element.lastElementChild.scrollHeight")
-    bottom = min(viewport["height"], top + shot.height if shot.height else content + 110)
-    return FloatRect(x=0, y=top, width=shot.width, height=bottom - top)
+    page.set_viewport_size({"width": WIDTHS[shot.width], "height": min(int(height), TALLEST)})
+    settled(page)
+    for chart in page.get_by_test_id("stPlotlyChart").all():
+        expect(chart.locator(".main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+    path = folder / f"{shot.name}.png"
+    page.screenshot(path=path)
+    context.close()
+    return path
 
 
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, help="of a demo; without it one is run first")
-    parser.add_argument("--model", default="flight-delays", help="the model whose page is shown")
-    parser.add_argument("--output", type=Path, default=IMAGES)
+    parser.add_argument("--model", default="flight-delays", help="the model whose pages are shown")
+    parser.add_argument("--only", nargs="*", default=list(PATHS), choices=list(PATHS), help="these pages alone")
+    parser.add_argument("--output", type=Path, default=ALL)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = options.data_dir or _demo(Path(scratch) / "demo")
         with dashboard({"WATCHKEEPER_DATA_DIR": str(data_dir)}) as address, chromium() as browser:
-            for shot in shots(options.model):
-                take(browser, address, shot, options.output)
+            for shot in shots():
+                if shot.page not in options.only:
+                    continue
+                taken = take(browser, address + PATHS[shot.page].format(model=options.model), shot, options.output)
+                if shot.name in BEST:
+                    shutil.copy(taken, IMAGES)
 
 
 def _demo(folder: Path) -> Path:

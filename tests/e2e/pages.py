@@ -1,0 +1,36 @@
+"""Every page of the dashboard, and where it is seen with something on it."""
+
+from __future__ import annotations
+
+from tests.e2e.browser import ROOT
+
+PATHS = {
+    "overview": "/",
+    "alerts": "/alerts",
+    "alert": "/alert?id=1",
+    "runbook": "/runbook?check=training_serving_skew",
+    "model": "/model?model={model}",
+    "model.traffic": "/model?model={model}&tab=traffic&days=365",
+    "model.drift": "/model?model={model}&tab=drift&days=365",
+    "model.quality": "/model?model={model}&tab=quality&days=365",
+    "model.concept": "/model?model={model}&tab=concept&days=365",
+    "model.speed": "/model?model={model}&tab=speed&days=365",
+    "model.stability": "/model?model={model}&tab=stability&days=365",
+    "model.staleness": "/model?model={model}&tab=staleness&days=365",
+    "scorecard": "/scorecard?model={model}",
+    "reports": "/reports",
+    "retraining": "/retraining",
+    "versions": "/versions?model={model}",
+    "health": "/health",
+}
+"""By the name of the view, and of the part of it; `{model}` stands for a model that has everything."""
+
+
+def shown() -> set[str]:
+    """The names of the pages that are seen."""
+    return {name.partition(".")[0] for name in PATHS}
+
+
+def views() -> set[str]:
+    """The names of the pages that there are."""
+    return {path.stem for path in (ROOT / "app" / "ui" / "views").glob("*.py")}
