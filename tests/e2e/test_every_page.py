@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import URL
 
 from tests.e2e.browser import PATIENCE_MS, Watched, dashboard, settled
 from tests.e2e.pages import PATHS, shown, views
@@ -26,9 +27,11 @@ def test_no_page_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
-def test_a_page_loads_fits_any_screen_and_is_for_everybody(watched: Watched, path: str) -> None:
+def test_a_page_loads_fits_any_screen_and_is_for_everybody(watched: Watched, fleet_database: URL, path: str) -> None:
     page = watched.open(path.format(model="arrival-delay"))
 
+    if fleet_database.get_backend_name() != "sqlite":
+        return  # what a page looks like does not depend on the database that its numbers come from
     for scheme, background in BACKGROUNDS.items():
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(page.get_by_test_id("stApp")).to_have_css("background-color", background, timeout=PATIENCE_MS)
@@ -74,11 +77,6 @@ def test_a_page_with_nothing_to_show_says_what_to_do_next(empty: Watched, name: 
     page = empty.open("/" if PATHS[name] == "/" else f"/{name}")
 
     expect(page.locator(".wk-title").first).not_to_be_empty()
-    assert page.get_by_test_id("stMainBlockContainer").get_by_test_id("stCode").count() or has_way_on(page)
+    way_on = page.get_by_test_id("stMainBlockContainer").locator("a, button, [data-testid=stCode]")
+    expect(way_on.first).to_be_visible(timeout=PATIENCE_MS)
     empty.assert_well()
-
-
-def has_way_on(page: Page) -> bool:
-    """Whether there is a button or a link to go on with."""
-    main = page.get_by_test_id("stMainBlockContainer")
-    return bool(main.get_by_role("link").count() + main.get_by_role("button").count())
