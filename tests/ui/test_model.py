@@ -9,7 +9,10 @@ import pytest
 
 from app.core.model import Outcome
 from app.services.checks import all_checks
+from app.services.read_models.labels import LabelWindow
 from app.services.read_models.standings import CheckStanding, stand
+from app.ui.components import headline
+from app.ui.components.model import done
 from app.ui.components.model.tabs import table
 from tests.ui.conftest import NOW
 from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
@@ -27,6 +30,7 @@ class TestModel:
         assert "Accuracy fell from 0.7" in shown
         assert "4 features look different from training since" in shown
         assert shown.count("What to do: ") == 8
+        assert "Labels of the last 30 windows are 95 % complete" in shown
         assert "beyond the limit in 3 of the last 3 windows" in shown
 
     def test_the_likely_causes_are_those_that_the_model_depends_on(
@@ -37,7 +41,7 @@ class TestModel:
 
         shown = html(opened("model", model="arrival-delay"))
 
-        assert "Likely causes</b> (quality, window of" in shown
+        assert 'Likely causes</h2><p class="wk-facts">For quality, window of' in shown
         causes = shown.partition("Likely causes")[2].partition("</ol>")[0]
         assert causes.count("<li>") == 3
         assert f"{escape(HOSTILE_FEATURE)}: " in causes
@@ -177,3 +181,82 @@ class TestTabs:
 
 def _standing(check: str, outcome: Outcome) -> CheckStanding:
     return stand(check, {NOW: {outcome: 1}})
+
+
+class TestAnswers:
+    def test_what_was_done_and_what_to_do_stand_below_the_headline(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay", tab="speed"))
+
+        lines = shown.partition("What was done")[2].partition("</ul>")[0]
+        assert 'href="alerts?model=arrival-delay"' in lines
+        assert 'href="alert?id=' in lines
+        assert 'href="retraining?model=arrival-delay"' in lines
+        assert 'href="runbook?check=performance&amp;model=arrival-delay"' in shown
+
+    def test_of_a_healthy_model_it_says_that_there_is_nothing_to_do(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="churn"))
+
+        assert done.NOTHING in shown
+        assert "Nothing: what could be judged is within its limits." in shown
+
+    def test_of_a_model_that_nothing_can_be_told_of_it_does_not(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="house-price"))
+
+        assert "within its limits" not in shown
+        assert "Nothing can be judged yet" in shown
+
+
+class TestLabels:
+    @pytest.mark.parametrize(
+        ("windows", "said"),
+        [
+            ([], ""),
+            ([(0, 0, True)], ""),
+            ([(10, 0, True)] * 2, "No label of the last 2 windows has come."),
+            ([(1000, 999, True)], "Labels of the only window are 99 % complete."),
+            (
+                [(100, 100, True), (100, 84, False)],
+                "Labels of the last 2 windows are 92 % complete, and 1 of them may still get more.",
+            ),
+        ],
+    )
+    def test_how_complete_they_are(self, windows: list[tuple[int, int, bool]], said: str) -> None:
+        found = [LabelWindow(NOW, predictions, labelled, final) for predictions, labelled, final in windows]
+
+        assert headline.labels(found) == said
+
+
+class TestViews:
+    def test_the_newest_answers_stand_beside_the_references(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="arrival-delay", tab="traffic", view="answers")
+
+        assert "Scores of 2\u202f800 predictions against the reference" in html(app)
+        assert "Predicted classes: " in html(app)
+        assert len(app.get("plotly_chart")) == 2
+
+    def test_versions_are_compared_by_their_speed(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay", tab="speed", view="versions"))
+
+        assert "Version 2 answers half of all requests within 12." in shown
+        assert "nobody said" in shown
+
+    def test_at_most_four_charts_are_drawn_at_once(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        app = opened("model", model="arrival-delay", tab="stability")
+
+        assert 0 < len(app.get("plotly_chart")) <= 4

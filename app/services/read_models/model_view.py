@@ -81,8 +81,10 @@ class ModelView:
     false_alarms: FalseAlarms | None = None
 
 
-def model_view(engine: Engine, model: str, version: str | None = None) -> ModelView:
+def model_view(engine: Engine, model: str, version: str | None = None, segment: str = WHOLE) -> ModelView:
     """The version of that name; without one, the newest that has data, else the newest.
+
+    `segment` narrows the state, the checks, the breaches and the alerts to that part of the rows.
 
     Raises NotFoundError on an unknown name, and when the model has no version.
     """
@@ -93,8 +95,9 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
         first, newest, measured = _span(connection, chosen.id)
         last = max((start for start in (newest, measured) if start is not None), default=None)
         since = {} if last is None else {chosen.id: last - (RECENT_WINDOWS - 1) * found.window.delta}
-        open_alerts = _open_alerts(connection, chosen.id)
-        checks = [_with_alerts(check, open_alerts) for check in check_standings(connection, since).get(chosen.id, [])]
+        open_alerts = _open_alerts(connection, chosen.id, segment)
+        standings = check_standings(connection, since, segment).get(chosen.id, [])
+        checks = [_with_alerts(check, open_alerts) for check in standings]
         return ModelView(
             model=found,
             version=chosen,
@@ -105,8 +108,8 @@ def model_view(engine: Engine, model: str, version: str | None = None) -> ModelV
             standing=overall(checks, served=newest is not None, open_alerts=len(open_alerts)),
             open_alerts=len(open_alerts),
             checks=tuple(checks),
-            breaches=_breaches(connection, chosen.id, checks, open_alerts),
-            untold=_untold(connection, since, checks),
+            breaches=_breaches(connection, chosen.id, checks, open_alerts, segment),
+            untold=_untold(connection, since, checks, segment),
             false_alarms=false_alarms(connection, found, chosen.id),
         )
 
@@ -134,12 +137,14 @@ def _reference(connection: Connection, version_id: int, length: WindowLength) ->
     return Reference(row.rows, len(windows), row.has_timestamps, row.out_of_sample, seasonal)
 
 
-def _open_alerts(connection: Connection, version_id: int) -> dict[tuple[str, str, str], datetime | None]:
-    """Since when each open alert fires, by check, subject and segment."""
+def _open_alerts(connection: Connection, version_id: int, segment: str) -> dict[tuple[str, str, str], datetime | None]:
+    """Since when each open alert fires, by check, subject and segment; of all rows and parts, or of the segment."""
     alert = tables.alert.c
     query = select(alert.check, alert.subject, alert.segment, alert.since).where(
         alert.version_id == version_id, is_open()
     )
+    if segment != WHOLE:
+        query = query.where(alert.segment == segment)
     return {(row.check, row.subject, row.segment): row.since for row in connection.execute(query)}
 
 
@@ -154,12 +159,13 @@ def _breaches(
     version_id: int,
     checks: list[CheckStanding],
     alerts: dict[tuple[str, str, str], datetime | None],
+    segment: str,
 ) -> tuple[Judged, ...]:
     """The subjects in breach in each check's newest judged window."""
     breaching = [check for check in checks if check.standing is Standing.BREACH]
     query = select(tables.measurement).where(
         _measurement.version_id == version_id,
-        _measurement.segment == "",
+        _measurement.segment == segment,
         _measurement.outcome == Outcome.BREACH.value,
         _measurement.window_start.in_({check.window_start for check in breaching}),
     )
@@ -169,7 +175,7 @@ def _breaches(
         check = windows.get(row.check)
         if check is None or check.window_start != row.window_start:
             continue
-        since = alerts.get((row.check, row.subject, WHOLE)) or check.since or row.window_start
+        since = alerts.get((row.check, row.subject, segment)) or check.since or row.window_start
         found.append(_judged(row._mapping, since))
     order = list(windows)
     return tuple(sorted(found, key=lambda judged: (order.index(judged.check), judged.since)))
@@ -180,14 +186,16 @@ def _judged(row: Any, since: datetime) -> Judged:
     return Judged(since=since, **{name: row[name] for name in names})
 
 
-def _untold(connection: Connection, since: dict[int, datetime], checks: list[CheckStanding]) -> dict[str, str]:
+def _untold(
+    connection: Connection, since: dict[int, datetime], checks: list[CheckStanding], segment: str
+) -> dict[str, str]:
     """The newest reason of every check without any verdict."""
     silent = [check.check for check in checks if check.standing is Standing.CANNOT_TELL]
     if not silent:
         return {}
     query = (
         select(_measurement.check, _measurement.reason)
-        .where(recent(since), _measurement.check.in_(silent))
+        .where(recent(since, segment), _measurement.check.in_(silent))
         .order_by(_measurement.window_start, _measurement.subject.desc())
     )
     return {row.check: row.reason for row in connection.execute(query)}

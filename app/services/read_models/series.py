@@ -20,6 +20,9 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 _measurement = tables.measurement.c
 
+MOST_SUBJECTS = 25
+"""More rows than that are no picture any more."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
@@ -84,12 +87,25 @@ def series(
 
 
 def heat_map(
-    engine: Engine, version_id: int, check: str, *, since: datetime, until: datetime, most: int = 40
+    engine: Engine,
+    version_id: int,
+    check: str,
+    *,
+    since: datetime,
+    until: datetime,
+    segment: str = WHOLE,
+    search: str = "",
+    most: int = MOST_SUBJECTS,
 ) -> HeatMap:
-    """The check's `most` worst subjects: in breach now, then most often, then nearest to the limit."""
+    """The check's `most` worst subjects: in breach now, then most often, then nearest to the limit.
+
+    `search` narrows them to those whose name has it in it, in capitals or not.
+    """
     query = select(
         _measurement.subject, _measurement.window_start, _measurement.value, _measurement.limit, _measurement.outcome
-    ).where(_of(version_id, check, since, until))
+    ).where(_of(version_id, check, since, until, segment))
+    if search:
+        query = query.where(_measurement.subject.icontains(search, autoescape=True))
     with read(engine) as connection:
         rows = connection.execute(query).all()
     subjects, subject_index = np.unique([row.subject for row in rows], return_inverse=True)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 
+from app.core.fold import WHOLE
 from app.core.model import Outcome
 from app.storage import tables
 
@@ -59,16 +60,18 @@ class CheckStanding:
         return Standing.BREACH if self.breaches else Standing.OK
 
 
-def recent(since: Mapping[int, datetime]) -> ColumnElement[bool]:
-    """Measurements of the whole, of these versions, in windows that start at or after each one's time."""
+def recent(since: Mapping[int, datetime], segment: str = WHOLE) -> ColumnElement[bool]:
+    """Measurements of all rows, or of a segment, of these versions, in windows from each one's time on."""
     chosen = [
         and_(_measurement.version_id == version_id, _measurement.window_start >= start)
         for version_id, start in since.items()
     ]
-    return and_(or_(false(), *chosen), _measurement.segment == "")
+    return and_(or_(false(), *chosen), _measurement.segment == segment)
 
 
-def check_standings(connection: Connection, since: Mapping[int, datetime]) -> dict[int, list[CheckStanding]]:
+def check_standings(
+    connection: Connection, since: Mapping[int, datetime], segment: str = WHOLE
+) -> dict[int, list[CheckStanding]]:
     """The standing of every check of each version, the worst check first, judged on the windows from `since` on."""
     query = (
         select(
@@ -78,7 +81,7 @@ def check_standings(connection: Connection, since: Mapping[int, datetime]) -> di
             _measurement.outcome,
             func.count().label("subjects"),
         )
-        .where(recent(since))
+        .where(recent(since, segment))
         .group_by(_measurement.version_id, _measurement.check, _measurement.window_start, _measurement.outcome)
     )
     found: dict[int, dict[str, dict[datetime, dict[Outcome, int]]]] = {}

@@ -24,6 +24,11 @@ _STATES = {
 }
 
 
+def state_text(run: StoredRun) -> str:
+    """Shape and word of where a run stands."""
+    return _STATES[run.state]
+
+
 def runs(found: Sequence[StoredRun], *, with_model: bool = False) -> Html:
     """Runs as a table, newest first."""
     model = ("Model",) if with_model else ()
@@ -36,7 +41,7 @@ def _row(run: StoredRun, with_model: bool) -> list[str]:
     attempts = f" ({wording.plural(run.attempts, 'attempt')})" if run.last_error else ""
     error = (run.last_error or run.poll_error) + attempts
     named = [run.model] if with_model else []
-    return [requested, *named, run.version, _STATES[run.state], since, run.reason, run.new_version, error]
+    return [requested, *named, run.version, state_text(run), since, run.reason, run.new_version, error]
 
 
 def troubles(found: Sequence[Undelivered]) -> Html:

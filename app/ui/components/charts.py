@@ -34,16 +34,23 @@ def chart(series: Series, events: Sequence[Event] = ()) -> None:
 
 def learnt_limit(view: ModelView, shown: Sequence[Series]) -> None:
     """How the limits came about, and how often they are wrong."""
+    said = limit_text(view, shown)
+    if said:
+        st.html(element("p", said, class_="wk-facts"))
+
+
+def limit_text(view: ModelView, shown: Sequence[Series]) -> str:
+    """The same in words, for the series of one check; "" where no limit was learnt."""
     rates = [series.expected_rate for series in shown if series.expected_rate is not None]
     if not rates:
-        return
+        return ""
     expected = f"A new false alert is expected in {wording.rate(max(rates))} of windows."
     if shown[0].check not in figures.LOGARITHMIC:  # those accumulate evidence, against a limit that is not learnt
         expected = (
             f"Limits lie at least 25 % beyond anything seen in {normal_windows(view, shown[0].check)}, "
             "and a breach takes two of the last three windows. " + expected
         )
-    st.html(element("p", " ".join([expected, *map(_beside_limit, shown)]).strip(), class_="wk-facts"))
+    return " ".join([expected, *map(_beside_limit, shown)]).strip()
 
 
 def normal_windows(view: ModelView, check: str) -> str:

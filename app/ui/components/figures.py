@@ -22,6 +22,10 @@ BEYOND = 2.0
 """Ratio of value to limit from which the heat map's colour grows no darker."""
 MOST_MARKED = 100
 """Windows up to which a cell of the heat map has room for a gap and a mark; the colour says it too."""
+FEW_MARKS = 12
+"""Breaches up to which each is a mark of its own; more are a row of small ones, or they would hide the line."""
+FROM_ZERO = {"staleness", "rollback_ready", "volume", "latency"}
+"""Checks of amounts, which are read from zero."""
 LOGARITHMIC = {"concept_drift": 0.1}
 """Checks whose value grows by factors, with the smallest value that is drawn."""
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
@@ -32,7 +36,8 @@ def show(figure: go.Figure, *, key: str, alt: str) -> None:
     st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
 
 
-def _layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
+def layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
+    """What all figures have in common: the theme, no margins, no grid along time."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
@@ -73,11 +78,12 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
         customdata=_hover(series),
         hovertemplate="%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
     )
-    for outcome, symbol, colour, size in (
-        (Outcome.NOT_EVALUATED, "circle-open", palette.unknown, 6),
-        (Outcome.BREACH, "diamond", palette.breach, 9),
+    for outcome, symbol, colour in (
+        (Outcome.NOT_EVALUATED, "circle-open", palette.unknown),
+        (Outcome.BREACH, "diamond", palette.breach),
     ):
         chosen = [i for i, found in enumerate(series.outcomes) if found is outcome and np.isfinite(series.values[i])]
+        size = 9 if len(chosen) <= FEW_MARKS else 5
         figure.add_scatter(
             x=[times[i] for i in chosen],
             y=values[chosen],
@@ -85,11 +91,14 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
             marker={"symbol": symbol, "color": colour, "size": size},
             hoverinfo="skip",
         )
-    _layout(figure, palette, height)
+    layout(figure, palette, height)
     if wording.is_share(series.check, series.subject):
         figure.update_yaxes(tickformat=".1%")
-    if series.check == "staleness":
+    if series.check in FROM_ZERO:
         figure.update_yaxes(rangemode="tozero")
+    flat = _flat(values, low, high, series.lower, series.upper)
+    if flat is not None:
+        figure.update_yaxes(range=[min(0.0, 1.25 * flat), max(1.25 * flat, 1.0 if flat == 0 else 0.0)])
     if floor is not None:
         figure.update_yaxes(type="log", dtick=1)
     if len(times) > 1:  # the same span in every chart: markers would widen it in some
@@ -97,6 +106,12 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
     figure.update_traces(cliponaxis=False)
     figure.update_layout(hovermode="x")
     return figure
+
+
+def _flat(*arrays: FloatArray) -> float | None:
+    """The one value that all of them have: Plotly would draw an axis from one less to one more around it."""
+    known = np.concatenate([array[np.isfinite(array)] for array in arrays])
+    return float(known[0]) if known.size and np.ptp(known) == 0 else None
 
 
 def _normal_range(series: Series) -> tuple[FloatArray, FloatArray]:
@@ -175,7 +190,7 @@ def delay_curve(curve: DelayCurve, declared: timedelta, palette: Palette, *, hei
         )
     )
     figure.add_vline(x=max(declared.total_seconds(), DELAY_EDGES[0]), line={"color": palette.muted, "dash": "dot"})
-    _layout(figure, palette, height)
+    layout(figure, palette, height)
     marks = {60: "1 min", 3_600: "1 h", 86_400: "1 d", 604_800: "7 d", 2_592_000: "30 d", 31_536_000: "1 y"}
     figure.update_xaxes(type="log", tickvals=list(marks), ticktext=list(marks.values()))
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
@@ -219,7 +234,7 @@ def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
         },
         hoverinfo="skip",
     )
-    _layout(figure, palette, 60 + 26 * len(names))
+    layout(figure, palette, 60 + 26 * len(names))
     if len(times) > 1:  # whole cells at both ends
         half = (found.starts[1] - found.starts[0]) / 2
         figure.update_xaxes(range=texts([found.starts[0] - half, found.starts[-1] + half]))
@@ -247,7 +262,7 @@ def histogram(found: Comparison, palette: Palette) -> go.Figure:
         _categories(figure, found, palette)
     else:
         _bars(figure, found, palette)
-    _layout(figure, palette, 320)
+    layout(figure, palette, 320)
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from app.core.model import Outcome
 from app.services.read_models.fleet import ModelCard
+from app.services.read_models.labels import LabelWindow
 from app.services.read_models.model_view import Judged, ModelView
 from app.services.read_models.series import Series
-from app.services.read_models.standings import CheckStanding, Standing
+from app.services.read_models.standings import RECENT_WINDOWS, CheckStanding, Standing
 from app.ui.components import wording
 
 _FEATURES = {
@@ -50,6 +51,21 @@ def model(view: ModelView) -> str:
     if silent:
         said.append(f"{wording.plural(silent, 'check')} cannot tell yet.")
     return " ".join(said)
+
+
+def labels(windows: Sequence[LabelWindow]) -> str:
+    """How complete the labels of the newest windows are; "" without any window."""
+    newest = windows[-RECENT_WINDOWS:]
+    predictions = sum(window.predictions for window in newest)
+    if not predictions:
+        return ""
+    span = f"the last {wording.plural(len(newest), 'window')}" if len(newest) > 1 else "the only window"
+    share = sum(window.labelled for window in newest) / predictions
+    if not share:
+        return f"No label of {span} has come."
+    waiting = sum(not window.final for window in newest)
+    more = f", and {waiting} of them may still get more" if waiting else ""
+    return f"Labels of {span} are {wording.whole_share(share)} complete{more}."
 
 
 def check(standing: CheckStanding, *, features: bool) -> str:
@@ -105,7 +121,7 @@ def _clauses(view: ModelView) -> Iterator[str]:
             yield f"{wording.plural(len(found), 'feature')} {_agree(what, len(found))}{_since(found)}"
     if "multivariate_drift" in by_check:
         yield f"the features no longer go together as they did{_since(by_check.pop('multivariate_drift'))}"
-    for check_name, found in by_check.items():
+    for check_name, found in sorted(by_check.items(), key=lambda item: wording.check_order(item[0])):
         yield _moved(check_name, found[0])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -33,6 +34,12 @@ def asked_day(name: str) -> date | None:
         except ValueError:
             continue
     return None
+
+
+def page(name: str, **values: str) -> str:
+    """The address of another page with what it is to show; what is "" is left out."""
+    query = urlencode({key: value for key, value in values.items() if value})
+    return f"{name}?{query}" if query else name
 
 
 def remember(**values: str) -> None:

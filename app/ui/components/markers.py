@@ -49,7 +49,12 @@ def draw(figure: go.Figure, events: Sequence[Event], palette: Palette) -> None:
             y=[1] * len(times),
             yaxis="y2",
             mode="markers",
-            marker={"symbol": symbol, "size": 9, "color": colour, "line": {"width": 1, "color": palette.background}},
+            marker={
+                "symbol": symbol,
+                "size": 9 if len(by_time) <= MOST_LINES else 6,
+                "color": colour,
+                "line": {"width": 1, "color": palette.background},
+            },
             customdata=[_said(found) for found in by_time.values()],
             hovertemplate="%{customdata}<extra></extra>",
             cliponaxis=False,

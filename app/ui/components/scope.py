@@ -21,7 +21,10 @@ _ALL_ROWS = "All rows"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A version as it stands, and the windows [since, until) of it to look at; the segment "" is all rows."""
+    """A version, or a segment of its rows, as it stands, and the windows [since, until) of it to look at.
+
+    The segment "" is all rows.
+    """
 
     view: ModelView
     since: datetime
@@ -67,7 +70,7 @@ def choose(*, span: bool = True, segment: bool = False) -> Scope | None:
         return None
     row = st.container(horizontal=True, vertical_alignment="bottom", key="choices")
     with row:
-        name = choice.select("model", "Model", names, names[0], width=280)
+        name = choice.select("model", "Model", names, names[0], width=220)
     newest = data.models.model(name, None)
     if newest is None:
         st.html(element("h1", name, class_="wk-title"))
@@ -75,12 +78,14 @@ def choose(*, span: bool = True, segment: bool = False) -> Scope | None:
         return None
     with row:
         version = choice.select(
-            "version", "Version", newest.versions, newest.version.name, width=180, key=f"version of {name}"
+            "version", "Version", newest.versions, newest.version.name, width=130, key=f"version of {name}"
         )
         view = newest if version == newest.version.name else data.models.model(name, version)
         if view is None:  # it was removed while somebody looked
             st.rerun()
         part = _segment(view) if segment else WHOLE
+        if part != WHOLE:
+            view = data.models.model(name, version, part) or view
         since, until = _span(view) if span else _windows(view, int(USUAL_DAYS[view.model.window]), None)
     return Scope(view, since, until, part)
 
@@ -92,7 +97,7 @@ def _segment(view: ModelView) -> str:
     found = data.models.segments(view.model.name, view.version.name)
     names = ["", *sorted(one.segment for one in found.segments)] if found else [""]
     key = f"segment of {view.version.id}"
-    return choice.select("segment", "Rows", names, "", words=lambda name: name or _ALL_ROWS, width=220, key=key)
+    return choice.select("segment", "Rows", names, "", words=lambda name: name or _ALL_ROWS, width=180, key=key)
 
 
 def _span(view: ModelView) -> tuple[datetime, datetime]:

@@ -163,7 +163,7 @@ def number(check: str, subject: str, value: float | None) -> str:
         return f"{short(value)} per second, per day"
     if check == "volume":
         return count(value)
-    if check == "staleness":
+    if check == "staleness" or subject == "drill_age":
         return f"{value:.1f} days" if value < 10 else f"{value:.0f} days"
     if _is_quality(check, subject) or check in _DISTANCES:
         return f"{value:.3f}"
@@ -187,6 +187,12 @@ def _is_quality(check: str, subject: str) -> bool:
 def share(value: float) -> str:
     """A share of the whole, in percent."""
     return f"{100 * value:.1f} %"
+
+
+def whole_share(value: float) -> str:
+    """A share in whole percent; never 0 or 100 % unless it is."""
+    percent = round(100 * value)
+    return f"{min(max(percent, 1), 99) if 0 < value < 1 else percent} %"
 
 
 def rate(value: float) -> str:

@@ -11,21 +11,25 @@ from app.core.errors import NotFoundError
 from app.core.fold import WHOLE
 from app.services.causes import Explanation, explain
 from app.services.read_models import histogram, model_view, series
+from app.services.read_models.answers import Answers
+from app.services.read_models.answers import answers as read_answers
 from app.services.read_models.histogram import Comparison
 from app.services.read_models.labels import ModelLabels, model_labels
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.segments import ModelSegments, model_segments
 from app.services.read_models.series import HeatMap, Series
+from app.services.read_models.speeds import VersionSpeed
+from app.services.read_models.speeds import version_speeds as read_version_speeds
 from app.services.read_models.version_records import VersionRecord
 from app.services.read_models.version_records import version_records as read_version_records
 from app.ui.data.connection import FRESH, MOST_ANSWERS, engine
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
-def model(name: str, version: str | None) -> ModelView | None:
-    """The model's page in short; None when there is no such model or version."""
+def model(name: str, version: str | None, segment: str = WHOLE) -> ModelView | None:
+    """The version in short, or a segment of its rows; None when there is no such model or version."""
     try:
-        return model_view.model_view(engine(), name, version)
+        return model_view.model_view(engine(), name, version, segment)
     except NotFoundError:
         return None
 
@@ -44,9 +48,11 @@ def check_series(
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
-def heat_map(version_id: int, check: str, since: datetime, until: datetime) -> HeatMap:
-    """The check's worst subjects, window by window."""
-    return series.heat_map(engine(), version_id, check, since=since, until=until)
+def heat_map(
+    version_id: int, check: str, since: datetime, until: datetime, *, segment: str = WHOLE, search: str = ""
+) -> HeatMap:
+    """The check's worst subjects, window by window; of those alone whose name has the text that is searched for."""
+    return series.heat_map(engine(), version_id, check, since=since, until=until, segment=segment, search=search)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
@@ -68,6 +74,18 @@ def comparison(version_id: int, feature: str, since: datetime, until: datetime) 
 def version_records(model: str, since: datetime, until: datetime) -> list[VersionRecord]:
     """What each version of the model did in these windows."""
     return read_version_records(engine(), model, since, until)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def answers(version_id: int, since: datetime, until: datetime, segment: str = WHOLE) -> Answers | None:
+    """The version's scores and classes in [since, until) beside its reference's; None without a reference."""
+    return read_answers(engine(), version_id, since=since, until=until, segment=segment)
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def version_speeds(model: str, since: datetime, until: datetime, segment: str = WHOLE) -> list[VersionSpeed]:
+    """How fast each version of the model answered in these windows."""
+    return read_version_speeds(engine(), model, since, until, segment)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

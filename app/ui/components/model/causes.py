@@ -22,7 +22,8 @@ def section(found: Explanation | None) -> Html:
         said = element("p", _none(found))
     return element(
         "div",
-        element("p", element("b", "Likely causes"), f" ({where})"),
+        element("h2", "Likely causes", class_="wk-answer"),
+        element("p", f"For {where}", class_="wk-facts"),
         said,
         element("p", f"{found.note[:1].upper()}{found.note[1:]}.", class_="wk-quiet") if found.note else None,
         class_="wk-why",

@@ -11,11 +11,13 @@ from app.services.read_models.series import Series
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui import data
 from app.ui.components import charts, choice, headline, link, markers, wording
-from app.ui.components.html import element, join
+from app.ui.components.html import Html, element, join
 from app.ui.components.scope import Scope
 
 MOST_CHARTS = 4
 """Drawn at once: each costs the browser about a tenth of a second."""
+WIDTH = 440
+"""Pixels that a chart needs to be read; on a wider screen more of them stand beside each other."""
 UNIT = "In the unit of what the model predicts."
 MARKS = "Shaded: what is normal for this model. ◆ breach, ○ a value without a verdict."
 
@@ -24,7 +26,7 @@ def show(scope: Scope, checks: Sequence[str]) -> None:
     """A choice among those of the checks that were measured, the worst first, and its charts."""
     standings = {one.check: one for one in scope.view.checks if one.check in checks}
     if not standings:
-        st.html(element("p", "No check of this part has been measured yet.", class_="wk-quiet"))
+        st.html(element("p", _nothing(scope, checks), class_="wk-quiet"))
         return
     names = sorted(standings, key=wording.check_order)
     chosen = link.asked("check", names, _most_telling(names, standings))
@@ -41,6 +43,37 @@ def show(scope: Scope, checks: Sequence[str]) -> None:
     check(scope, standings[chosen])
 
 
+def together(scope: Scope, checks: Sequence[str]) -> None:
+    """All of the checks at once, in this order."""
+    known = {one.check for one in scope.view.checks}
+    names = [name for name in checks if name in known]
+    if not names:
+        st.html(element("p", _nothing(scope, checks), class_="wk-quiet"))
+        return
+    found = {name: _series(scope, name) for name in names}
+    untold = [
+        element("p", f"Cannot tell: {wording.check_title(name)}, {scope.view.untold[name]}", class_="wk-quiet")
+        for name in names
+        if name in scope.view.untold and not any(map(charts.has_values, found[name]))
+    ]
+    if untold:
+        st.html(join(*untold))
+    grid(scope, [series for name in names for series in found[name]])
+
+
+def _series(scope: Scope, check: str) -> list[Series]:
+    found = data.models.check_series(scope.view.version.id, check, scope.since, scope.until, segment=scope.segment)
+    return sorted(found, key=lambda series: wording.subject_order(series.subject))
+
+
+def _nothing(scope: Scope, checks: Sequence[str]) -> str:
+    """What it means that none of the checks was measured."""
+    if not scope.segment:
+        return "No check of this part has been measured yet."
+    names = ", ".join(wording.check_title(name) for name in checks)
+    return f"Not measured in {scope.segment}: {names}. Choose all rows to see what is measured of the whole."
+
+
 def check(scope: Scope, standing: CheckStanding) -> None:
     """What one check found, in words and in charts."""
     reason = scope.view.untold.get(standing.check)
@@ -53,10 +86,7 @@ def check(scope: Scope, standing: CheckStanding) -> None:
             element("p", UNIT, class_="wk-quiet") if _has_unit(scope, standing) else None,
         )
     )
-    found = data.models.check_series(
-        scope.view.version.id, standing.check, scope.since, scope.until, segment=scope.segment
-    )
-    grid(scope, sorted(found, key=lambda series: wording.subject_order(series.subject)))
+    grid(scope, _series(scope, standing.check))
 
 
 def grid(scope: Scope, found: Sequence[Series]) -> None:
@@ -67,15 +97,27 @@ def grid(scope: Scope, found: Sequence[Series]) -> None:
         return
     shown = _page(drawn)
     events = data.timeline.events(scope.model, scope.since, scope.until, markers.KINDS)
-    with st.grid(columns=min(len(shown), 2), min_column_width=320, gap="medium") as cells:
+    with st.grid(columns=len(shown), min_column_width=WIDTH, gap="medium") as cells:
         for series in shown:
             with cells.cell():
                 charts.chart(series, events)
-    charts.learnt_limit(scope.view, shown)
-    st.html(join(element("p", MARKS, class_="wk-facts"), markers.legend(events)))
+    st.html(join(element("p", MARKS, class_="wk-facts"), markers.legend(events), _limits(scope, shown)))
     silent = [wording.subject_title(one.check, one.subject) for one in found if not charts.has_values(one)]
     if silent:
         st.html(element("p", f"No value in this range: {', '.join(silent)}.", class_="wk-quiet"))
+
+
+def _limits(scope: Scope, shown: Sequence[Series]) -> Html | None:
+    """How the limits of the checks came about, and how often they are wrong; to unfold where there are several."""
+    by_check: dict[str, list[Series]] = {}
+    for series in shown:
+        by_check.setdefault(series.check, []).append(series)
+    said = {name: charts.limit_text(scope.view, found) for name, found in by_check.items()}
+    told = {name: text for name, text in said.items() if text}
+    if len(told) < 2:
+        return element("p", *told.values(), class_="wk-facts") if told else None
+    lines = [element("p", f"{wording.check_title(name)}: {text}", class_="wk-facts") for name, text in told.items()]
+    return element("details", element("summary", "How the limits came about, and how often they are wrong"), *lines)
 
 
 def _page(drawn: Sequence[Series]) -> Sequence[Series]:
@@ -86,8 +128,10 @@ def _page(drawn: Sequence[Series]) -> Sequence[Series]:
     names = {
         page: ", ".join(wording.subject_title(one.check, one.subject) for one in part) for page, part in pages.items()
     }
+    asked = st.query_params.get("check")
+    first = next((page for page, part in pages.items() if any(one.check == asked for one in part)), "1")
     chosen = choice.select(
-        "part", "Shown", list(pages), "1", words=names.__getitem__, width=480, key=f"part of {drawn[0].check}"
+        "part", "Shown", list(pages), first, words=names.__getitem__, width=480, key=f"part of {drawn[0].check}"
     )
     return pages[chosen]
 

@@ -125,7 +125,7 @@ def _comparison(view: ModelView, feature: str, until: datetime) -> None:
         return
     span = f"{wording.start_of_window(since)} to {wording.start_of_window(until)}"
     said = comparison_text(found)
-    st.html(join(element("p", said, class_="wk-chart-title"), _legend(span)))
+    st.html(join(element("p", said, class_="wk-chart-title"), legend(span)))
     figures.show(figures.histogram(found, theme.current()), key=f"histogram {view.version.id}", alt=said)
     st.html(_sides(found))
 
@@ -138,7 +138,8 @@ def comparison_text(found: Comparison) -> str:
     return f"{found.feature}: reference against now"
 
 
-def _legend(span: str) -> Html:
+def legend(span: str) -> Html:
+    """What stands for the reference, and what for now."""
     return element(
         "p",
         element("span", "■", class_="wk-key-reference", aria_hidden="true"),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.ui import data
 from app.ui.components import choice, empty, scope
-from app.ui.components.model import causes, header
+from app.ui.components.model import header
 from app.ui.components.model.tabs import table
 from app.ui.components.scope import Scope
 
@@ -40,10 +40,7 @@ def show() -> None:
 
 @st.fragment(run_every=data.connection.REFRESH)
 def _head(chosen: Scope) -> None:
-    view = _now(chosen).view
-    st.html(header.header(view, datetime.now(UTC)))
-    if view.breaches:
-        st.html(causes.section(data.models.causes(view.model.name, view.version.name)))
+    st.html(header.header(_now(chosen), datetime.now(UTC)))
 
 
 @st.fragment(run_every=data.connection.REFRESH)
@@ -57,7 +54,7 @@ def _part(chosen: Scope, tab: str) -> None:
 
 def _now(chosen: Scope) -> Scope:
     """The same, as it stands now: a fragment runs again with what it was called with at first."""
-    view = data.models.model(chosen.model, chosen.version)
+    view = data.models.model(chosen.model, chosen.version, chosen.segment)
     if view is None:  # it was removed while somebody looked
         st.rerun()
     return replace(chosen, view=view)
