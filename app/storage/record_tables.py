@@ -71,6 +71,7 @@ prediction = Table(
     Column("audited", Boolean, nullable=False, server_default=text("false")),
     Column("labelled_at", UtcDateTime),  # when ground truth or an audit first gave a label
     UniqueConstraint("version_id", "prediction_id"),
+    Index("ix_prediction_version_id_event_time_id", "version_id", "event_time", "id"),
 )
 
 # What an offline pipeline computes for a prediction; it may come before the prediction, and never changes.
