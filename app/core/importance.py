@@ -43,7 +43,7 @@ class Importance(msgspec.Struct, frozen=True):
 
 def importance_of(sample: Sample, task: Task, derived: Iterable[DerivedFeature] = ()) -> dict[str, Importance]:
     """The importance of every feature of the sample; a derived one has that of its most important column."""
-    said, error = _said(sample, task), _error(sample, task)
+    said, error = _said(sample, task), errors_of(sample, task)
     found = {}
     for name, values in sample.features.items():
         codes = binned(values)
@@ -104,7 +104,7 @@ def _said(sample: Sample, task: Task) -> Values:
     return sample.predicted
 
 
-def _error(sample: Sample, task: Task) -> Values:
+def errors_of(sample: Sample, task: Task) -> Values:
     """Regression: |predicted - true|; otherwise whether it was wrong. None where the truth is not known."""
     pairs = zip(sample.predicted, sample.label, strict=True)
     if task is Task.REGRESSION:

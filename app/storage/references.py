@@ -57,6 +57,12 @@ def find_reference(connection: Connection, version_id: int) -> Reference | None:
     )
 
 
+def find_layout(connection: Connection, version_id: int) -> Layout | None:
+    """How the version's values are binned; None while it has no reference."""
+    text = connection.scalar(select(reference.c.layout).where(reference.c.version_id == version_id))
+    return None if text is None else decode_layout(text)
+
+
 def with_reference(connection: Connection, version_ids: Sequence[int]) -> set[int]:
     """Those of the versions that have a reference."""
     query = select(reference.c.version_id).where(reference.c.version_id.in_(version_ids))

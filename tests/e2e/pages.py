@@ -14,6 +14,8 @@ PATHS = {
     "model.drift": "/model?model={model}&tab=drift&days=365",
     "model.quality": "/model?model={model}&tab=quality&days=365",
     "model.concept": "/model?model={model}&tab=concept&days=365",
+    "feature": "/feature?model={model}&days=365",
+    "feature.category": "/feature?model={model}&days=365&feature=carrier&check=missing_values",
     "model.speed": "/model?model={model}&tab=speed&days=365",
     "model.stability": "/model?model={model}&tab=stability&days=365",
     "model.staleness": "/model?model={model}&tab=staleness&days=365",

@@ -385,10 +385,9 @@ def findings(engine: Engine) -> dict[tuple[Any, ...], tuple[Any, ...]]:
 
 def test_the_histogram_counts_the_days_that_a_span_touches(engine: Engine, served: Served) -> None:
     id_ = served.version_ids[0]
-    span = {"since": SINCE, "until": UNTIL + DAY}
-    before = histogram.compare(engine, id_, "x", **span)
+    before = histogram.compare(engine, id_, "x", since=SINCE, until=UNTIL + DAY)
     roll_up(engine, NOW)
-    after = histogram.compare(engine, id_, "x", **span)
+    after = histogram.compare(engine, id_, "x", since=SINCE, until=UNTIL + DAY)
     assert after.now.values == before.now.values == 8 * 24 // EVERY
     assert after.now.shares.tolist() == before.now.shares.tolist()
 

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Select, select
 
-from app.core.codec import decode_counts, decode_layout
+from app.core.codec import decode_counts
 from app.core.columns import State
 from app.core.errors import NotFoundError
+from app.core.fold import WHOLE
 from app.core.layout import BINS, OTHER, Layout, NumericFeature
 from app.core.profile import FeatureCounts
 from app.storage import tables
 from app.storage.engine import read
+from app.storage.references import find_layout
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -45,7 +47,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """A feature's reference and its served values over the same K bars.
+    """A feature's reference (or an earlier span, where one was asked for) and its served values over the same K bars.
 
     Numeric: `edges` [K+1] of equally wide bars, or `labels` [K] where the feature takes few values. Categories:
     `labels`. `beyond` is the share of the served values outside the edges, counted in the outermost bars.
@@ -63,56 +65,76 @@ class Comparison:
 def features_of(engine: Engine, version_id: int) -> tuple[str, ...]:
     """The columns that can be compared, numeric ones first; none without a reference."""
     with read(engine) as connection:
-        layout = _layout(connection, version_id)
+        layout = find_layout(connection, version_id)
     return tuple(layout.column_names) if layout else ()
 
 
-def compare(engine: Engine, version_id: int, feature: str, *, since: datetime, until: datetime) -> Comparison:
+def compare(
+    engine: Engine,
+    version_id: int,
+    feature: str,
+    *,
+    since: datetime,
+    until: datetime,
+    segment: str = WHOLE,
+    earlier: tuple[datetime, datetime] | None = None,
+    by_change: bool = False,
+) -> Comparison:
     """A column in the reference against the windows that start in [since, until); rolled-up hours come as whole days.
 
-    A feature that has several columns of its own, such as a text, is shown by the first of them.
+    A feature that has several columns of its own, such as a text, is shown by the first of them. `earlier`: compared
+    with those windows in place of the reference. `by_change`: categories come in the order of how much their share
+    changed, and those that changed most are shown; otherwise the most frequent ones, in the reference's order.
 
     Raises NotFoundError when the version's reference has no such feature.
     """
-    references, profiles = tables.reference_profile.c, tables.profile.c
     with read(engine) as connection:
-        layout = _layout(connection, version_id)
+        layout = find_layout(connection, version_id)
         names = layout.column_names if layout else []
         if layout and feature in layout.column_of:
             feature = names[layout.column_of[feature]]
         if layout is None or feature not in names:
             raise NotFoundError("feature", feature, names)
-        trained = select(references.features).where(references.version_id == version_id, references.segment == "")
-        reference, _ = _total(connection, layout, trained)
-        served = select(profiles.features).where(
-            profiles.version_id == version_id,
-            profiles.segment == "",
-            profiles.window_start >= since,
-            profiles.window_start < until,
-        )
-        now, windows = _total(connection, layout, served)
-        days, whole_days = _total(connection, layout, _rolled_up(version_id, since, until))
-        now, windows = now + days, windows + whole_days
+        if earlier is None:
+            reference = reference_counts(connection, version_id, layout, segment)
+        else:
+            reference, _ = served_counts(connection, version_id, layout, *earlier, segment)
+        now, windows = served_counts(connection, version_id, layout, since, until, segment)
     index, numeric = names.index(feature), len(layout.numeric)
     if index < numeric:
         return _numeric(layout, index, reference, now, windows)
-    return _categorical(layout, index - numeric, reference, now, windows)
+    return _categorical(layout, index - numeric, reference, now, windows, by_change=by_change)
 
 
-def _rolled_up(version_id: int, since: datetime, until: datetime) -> Select[Any]:
+def reference_counts(connection: Connection, version_id: int, layout: Layout, segment: str = WHOLE) -> FeatureCounts:
+    """All windows of the reference, or of a segment of it, added."""
+    c = tables.reference_profile.c
+    trained = select(c.features).where(c.version_id == version_id, c.segment == segment)
+    return _total(connection, layout, trained)[0]
+
+
+def served_counts(
+    connection: Connection, version_id: int, layout: Layout, since: datetime, until: datetime, segment: str = WHOLE
+) -> tuple[FeatureCounts, int]:
+    """The windows that start in [since, until) added, and how many they were; rolled-up hours come as whole days."""
+    c = tables.profile.c
+    served = select(c.features).where(
+        c.version_id == version_id, c.segment == segment, c.window_start >= since, c.window_start < until
+    )
+    now, windows = _total(connection, layout, served)
+    days, whole_days = _total(connection, layout, _rolled_up(version_id, since, until, segment))
+    return now + days, windows + whole_days
+
+
+def _rolled_up(version_id: int, since: datetime, until: datetime, segment: str) -> Select[Any]:
     """The days that overlap [since, until) and whose hours are kept no longer."""
     days = tables.daily_profile.c
     return select(days.features).where(
         days.version_id == version_id,
-        days.segment == "",
+        days.segment == segment,
         days.window_start > since - timedelta(days=1),
         days.window_start < until,
     )
-
-
-def _layout(connection: Connection, version_id: int) -> Layout | None:
-    text = connection.scalar(select(tables.reference.c.layout).where(tables.reference.c.version_id == version_id))
-    return None if text is None else decode_layout(text)
 
 
 def _total(connection: Connection, layout: Layout, query: Select[Any]) -> tuple[FeatureCounts, int]:
@@ -207,12 +229,17 @@ def _range(feature: NumericFeature, now: _Binned) -> tuple[float, float]:
     return (low, high) if high > low else (low - width / 2, low + width / 2)
 
 
-def _categorical(layout: Layout, g: int, reference: FeatureCounts, now: FeatureCounts, windows: int) -> Comparison:
+def _categorical(
+    layout: Layout, g: int, reference: FeatureCounts, now: FeatureCounts, windows: int, *, by_change: bool
+) -> Comparison:
     feature = layout.categorical[g]
     known = len(feature.categories)
     shown = [_by_category(counts, g, known) for counts in (reference, now)]
     shares = np.array([_shares(counts) for counts in shown])
-    kept = np.sort(np.argsort(-shares.max(axis=0)[:known], kind="stable")[:MOST_CATEGORIES])
+    if by_change:
+        kept = np.argsort(-np.abs(shares[1] - shares[0])[:known], kind="stable")[:MOST_CATEGORIES]
+    else:
+        kept = np.sort(np.argsort(-shares.max(axis=0)[:known], kind="stable")[:MOST_CATEGORIES])
     rest = 1.0 - shares[:, kept].sum(axis=1) if shares.size else np.zeros(2)
     labels = (*(feature.categories[i] for i in kept), OTHER)
     bars = np.column_stack([shares[:, kept], np.clip(rest, 0.0, 1.0) * (shares.sum(axis=1) > 0)])

@@ -68,8 +68,8 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
     if floor is not None:
         low, values = _raised(floor, low, values)
     figure = go.Figure()
-    _band(figure, times, low, high, palette.band, "normal range")
-    _band(figure, times, series.lower, series.upper, _faded(palette.accent), "95 % interval")
+    band(figure, times, low, high, palette.band, "normal range")
+    band(figure, times, series.lower, series.upper, faded(palette.accent), "95 % interval")
     figure.add_scatter(
         x=times,
         y=values,
@@ -126,7 +126,7 @@ def _raised(floor: float, *arrays: FloatArray) -> tuple[FloatArray, ...]:
     return tuple(np.maximum(array, floor) for array in arrays)
 
 
-def _band(figure: go.Figure, times: list[str], low: Any, high: Any, colour: str, name: str) -> None:
+def band(figure: go.Figure, times: list[str], low: Any, high: Any, colour: str, name: str) -> None:
     """A filled band, drawn stretch by stretch so that it does not bridge what is unknown."""
     known = np.isfinite(low) & np.isfinite(high)
     for first, last in _stretches(known):
@@ -255,20 +255,20 @@ def _cells(found: HeatMap) -> list[list[str]]:
     ]
 
 
-def histogram(found: Comparison, palette: Palette) -> go.Figure:
-    """Shares of the reference and of what was served, over the same bars."""
+def histogram(found: Comparison, palette: Palette, names: tuple[str, str] = ("reference", "now")) -> go.Figure:
+    """Shares of both sides, which have these names, over the same bars."""
     figure = go.Figure()
     if found.edges is None:
-        _categories(figure, found, palette)
+        _categories(figure, found, palette, names)
     else:
-        _bars(figure, found, palette)
+        _bars(figure, found, palette, names)
     layout(figure, palette, 320)
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 
 
-def _bars(figure: go.Figure, found: Comparison, palette: Palette) -> None:
-    """The reference as filled bars, now as an outline over them."""
+def _bars(figure: go.Figure, found: Comparison, palette: Palette, names: tuple[str, str]) -> None:
+    """The first side as filled bars, the second as an outline over them."""
     edges = found.edges
     assert edges is not None
     centres, width = (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0])
@@ -278,29 +278,27 @@ def _bars(figure: go.Figure, found: Comparison, palette: Palette) -> None:
         width=width,
         marker={"color": palette.reference, "line": {"width": 0}},
         customdata=[f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)],
-        hovertemplate="%{customdata}<br>reference %{y:.1%}<extra></extra>",
-        name="Reference",
+        hovertemplate=f"%{{customdata}}<br>{names[0]} %{{y:.1%}}<extra></extra>",
     )
     figure.add_scatter(
         x=np.concatenate([edges[:1], edges]),
         y=np.concatenate([[0.0], found.now.shares, [0.0]]),
         mode="lines",
         line={"shape": "hv", "color": palette.accent, "width": 2.2},
-        hovertemplate="now %{y:.1%}<extra></extra>",
-        name="Now",
+        hovertemplate=f"{names[1]} %{{y:.1%}}<extra></extra>",
     )
     figure.update_layout(bargap=0)
 
 
-def _categories(figure: go.Figure, found: Comparison, palette: Palette) -> None:
+def _categories(figure: go.Figure, found: Comparison, palette: Palette, names: tuple[str, str]) -> None:
     labels = [plain(label) for label in found.labels]
-    for side, colour, name in ((found.reference, palette.reference, "reference"), (found.now, palette.accent, "now")):
+    sides, colours = (found.reference, found.now), (palette.reference, palette.accent)
+    for side, colour, name in zip(sides, colours, names, strict=True):
         figure.add_bar(
             x=labels,
             y=side.shares,
             marker={"color": colour, "line": {"width": 0}},
             hovertemplate=f"%{{x}}<br>{name} %{{y:.1%}}<extra></extra>",
-            name=name.capitalize(),
         )
     figure.update_xaxes(type="category")
     figure.update_layout(barmode="group", bargap=0.25)
@@ -311,6 +309,7 @@ def plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _faded(colour: str) -> str:
+def faded(colour: str) -> str:
+    """The colour for areas that others shine through."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.22)"

@@ -1,0 +1,1 @@
+"""How good a model's answers are: charts and tables of the model page's parts about quality and concept drift."""
