@@ -36,8 +36,9 @@ def _link_target(name: str, title: str) -> st.Page:
 def _pages() -> dict[str, list[st.Page]]:
     return {
         "Watch": [
-            _page("overview", "Fleet", "grid_view", default=True),
+            _page("fleet", "Fleet", "grid_view", default=True),
             _page("alerts", "Alerts", "notifications"),
+            _page("timeline", "Timeline", "timeline"),
             _link_target("alert", "Alert"),
             _link_target("runbook", "Runbook"),
         ],

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from app.settings import PREFIX, Settings, is_loopback
 from app.settings import sources as read_sources
 from app.ui import theme
+from app.ui.visits import Visits
 
 MAIN = Path(__file__).with_name("main.py")
 _sources: dict[str, str] = {}
@@ -25,7 +27,8 @@ _sources: dict[str, str] = {}
 def serve(settings: Settings) -> None:
     """Serve the dashboard in this process until it is stopped. `/healthz` says that it lives."""
     _export(settings)
-    st.App(MAIN, routes=[Route("/healthz", _healthz)]).run(config=options(settings))
+    app = st.App(MAIN, routes=[Route("/healthz", _healthz)], middleware=[Middleware(Visits)])
+    app.run(config=options(settings))
 
 
 def options(settings: Settings) -> Mapping[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.e2e.browser import ROOT
 
 PATHS = {
-    "overview": "/",
+    "fleet": "/?layout=cards",
+    "fleet.rows": "/?layout=rows",
     "alerts": "/alerts",
     "alert": "/alert?id=1",
     "runbook": "/runbook?check=training_serving_skew",
@@ -19,6 +20,7 @@ PATHS = {
     "model.speed": "/model?model={model}&tab=speed&days=365",
     "model.stability": "/model?model={model}&tab=stability&days=365",
     "model.staleness": "/model?model={model}&tab=staleness&days=365",
+    "timeline": "/timeline?model={model}&days=365",
     "scorecard": "/scorecard?model={model}",
     "reports": "/reports",
     "retraining": "/retraining",

@@ -26,9 +26,9 @@ WIDTHS = {"wide": 1440, "narrow": 375}
 SCHEMES = ("light", "dark")
 TALLEST = 3000
 BEST = {
-    "overview-wide-light",
-    "overview-wide-dark",
-    "overview-narrow-light",
+    "fleet-wide-light",
+    "fleet-wide-dark",
+    "fleet-narrow-light",
     "model-wide-light",
     "model-wide-dark",
     "model-narrow-dark",

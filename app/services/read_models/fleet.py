@@ -33,6 +33,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "performance": _QUALITY,
     "estimated_performance": _QUALITY,
     "staleness": ("training_data", "deployment", "labels"),
+    "latency": ("p95", "p99", "p50"),
 }
 """The checks whose value stands on a card, with the subjects that may stand for them, the best first."""
 
@@ -53,7 +54,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One model on the overview. `version` is its newest with data, else its newest; None when it has none.
+    """One model of the fleet. `version` is its newest with data, else its newest; None when it has none.
 
     `since` is the start of the present breach, or when the last alert was resolved; None when neither ever was.
     `predictions` are those of `newest_window`, `traffic` those of the windows up to it, oldest first; `counted_at` is

@@ -63,8 +63,11 @@ def model() -> str | None:
     return choice.select("model", "Model", names, names[0], width=280) if names else None
 
 
-def choose(*, span: bool = True, segment: bool = False) -> Scope | None:
-    """The choices in a row. None where there is nothing to choose, which the page then says."""
+def choose(*, span: bool = True, segment: bool = False, versions: bool = True) -> Scope | None:
+    """The choices in a row; without `versions` the newest with data, for pages about all of them.
+
+    None where there is nothing to choose, which the page then says.
+    """
     names = known_models()
     if not names:
         return None
@@ -77,9 +80,9 @@ def choose(*, span: bool = True, segment: bool = False) -> Scope | None:
         empty.no_version(name)
         return None
     with row:
-        version = choice.select(
-            "version", "Version", newest.versions, newest.version.name, width=130, key=f"version of {name}"
-        )
+        version = newest.version.name
+        if versions:
+            version = choice.select("version", "Version", newest.versions, version, width=130, key=f"version of {name}")
         view = newest if version == newest.version.name else data.models.model(name, version)
         if view is None:  # it was removed while somebody looked
             st.rerun()

@@ -8,10 +8,18 @@ import streamlit as st
 
 from app.services import read_models
 from app.services.read_models.fleet import ModelCard
-from app.ui.data.connection import FRESH, engine
+from app.services.read_models.news import News
+from app.services.read_models.news import news as read_news
+from app.ui.data.connection import FRESH, MOST_ANSWERS, engine
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
 def overview() -> list[ModelCard]:
     """One card per model, the worst first."""
     return read_models.overview(engine(), datetime.now(UTC))
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
+def news(since: datetime) -> News:
+    """What changed since then."""
+    return read_news(engine(), since, datetime.now(UTC))

@@ -1,9 +1,10 @@
-"""One model on the overview."""
+"""One model of the fleet, with room for all of its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from textwrap import shorten
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from app.core.model import Outcome, Task
 from app.services.read_models.fleet import ModelCard, Reading
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui.components import state, wording
+from app.ui.components.fleet import destination
 from app.ui.components.html import Html, element, join, markdown_text
 from app.ui.components.sparkline import sparkline
 from app.ui.theme import Palette
@@ -21,18 +23,17 @@ _LABELS = {
     "confident_share": "Confident",
     "correction_rate": "Corrected",
     "staleness": "{}",
+    "latency": "{}",
 }
-MOST_LETTERS = 60
+MOST_LETTERS = 80
 """Of a reason on a tile; the whole of it is on the model's page."""
 
 
 def show(card: ModelCard, palette: Palette, now: datetime) -> None:
     """Draw the card; its name leads to the model's page."""
     with st.container(border=True, key=f"card-{card.model.id}", gap=None):
-        query = {"model": card.model.name}
-        if card.version:
-            query["version"] = card.version.name
-        st.page_link("views/model.py", label=f"**{markdown_text(card.model.name)}**", query_params=query)
+        label = f"**{markdown_text(card.model.name)}**"
+        st.page_link("views/model.py", label=label, query_params=destination.query(card))
         body = element("dl", *_tiles(card, palette), class_="wk-tiles")
         if card.standing is Standing.NO_DATA:
             body = element("p", "No predictions have been counted yet; its page says how to send them.")
@@ -47,6 +48,7 @@ def _status_line(card: ModelCard, now: datetime) -> Html:
         f"version {card.version.name}" if card.version else "no version yet",
         card.model.task.value,
         f"owner {card.model.owner}" if card.model.owner else None,
+        " ".join(f"#{tag}" for tag in card.model.tags) or None,
         f"newest window {wording.start_of_window(card.newest_window)}" if card.newest_window else None,
     ]
     texts = [element("span", fact) for fact in facts if fact]
@@ -63,7 +65,11 @@ def _tiles(card: ModelCard, palette: Palette) -> Iterator[Html]:
         breach=bool(volume and volume.breaches),
         trend=sparkline(card.traffic, palette, label="predictions per window"),
     )
-    usual = {"performance": "rmse" if card.model.task is Task.REGRESSION else "accuracy", "staleness": "training_data"}
+    usual = {
+        "performance": "rmse" if card.model.task is Task.REGRESSION else "accuracy",
+        "staleness": "training_data",
+        "latency": "p95",
+    }
     usual["estimated_performance"] = usual["performance"]
     for check, label in _LABELS.items():
         if check == "confident_share" and card.model.task is Task.REGRESSION:
@@ -90,8 +96,7 @@ def _reading_tile(check: str, title: str, reading: Reading, palette: Palette) ->
 
 
 def _brief(reason: str) -> str:
-    first = reason.partition(";")[0]
-    return first if len(first) <= MOST_LETTERS else first[: MOST_LETTERS - 1] + "…"
+    return shorten(reason.partition(";")[0], MOST_LETTERS, placeholder=" …")
 
 
 def _skew_tile(check: CheckStanding | None, palette: Palette) -> Html:

@@ -1,0 +1,133 @@
+"""What lasted: from when to when each feature lay beyond its limit, and each alert was open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
+
+from app.core.alerting import State
+from app.core.fold import WHOLE
+from app.core.model import Outcome
+from app.storage import tables
+from app.storage.alerts import is_open
+from app.storage.catalogue import find_model
+from app.storage.engine import read
+
+DRIFT = "training_serving_skew"
+"""The check whose subjects are features held against training."""
+
+_alert, _change, _version, _measured = (
+    tables.alert.c,
+    tables.alert_transition.c,
+    tables.version.c,
+    tables.measurement.c,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSpan:
+    """A run of `windows` windows in breach of one feature in [start, end), no other verdict between them."""
+
+    feature: str
+    version: str
+    start: datetime
+    end: datetime
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSpan:
+    """An alert that was open in [start, end); `end` None: it still is. `start` None: since before what was asked."""
+
+    id: int
+    version: str
+    check: str
+    subject: str
+    segment: str
+    start: datetime | None
+    end: datetime | None
+
+
+def drift_spans(engine: Engine, model: str, since: datetime, until: datetime) -> list[DriftSpan]:
+    """The runs of breaches of the model's features, of all its versions, in windows that start in [since, until).
+
+    Oldest first; the runs are made in the database. Raises NotFoundError for the model.
+    """
+    # A window's number among all of its feature, less that among those of its verdict, is the same along a run.
+    series = (_measured.version_id, _measured.subject)
+    among_all = func.row_number().over(partition_by=series, order_by=_measured.window_start)
+    among_alike = func.row_number().over(partition_by=(*series, _measured.outcome), order_by=_measured.window_start)
+    with read(engine) as connection:
+        judged = (
+            select(*series, _measured.window_start, _measured.window_end, _measured.outcome)
+            .add_columns((among_all - among_alike).label("run"))
+            .where(
+                _measured.version_id.in_(
+                    select(_version.id).where(_version.model_id == find_model(connection, model).id)
+                ),
+                _measured.check == DRIFT,
+                _measured.segment == WHOLE,
+                _measured.window_start >= since,
+                _measured.window_start < until,
+            )
+            .subquery()
+        )
+        row, start = judged.c, func.min(judged.c.window_start).label("start")
+        query = (
+            select(row.subject, _version.name, start, func.max(row.window_end), func.count())
+            .join_from(judged, tables.version, _version.id == row.version_id)
+            .where(row.outcome == Outcome.BREACH.value)
+            .group_by(row.version_id, row.subject, row.run, _version.name)
+            .order_by(start, row.subject)
+        )
+        return [DriftSpan(*found) for found in connection.execute(query)]
+
+
+def alert_spans(engine: Engine, model: str, since: datetime, until: datetime) -> list[AlertSpan]:
+    """When the model's alerts were open in [since, until), by alert and time. Raises NotFoundError for the model."""
+    with read(engine) as connection:
+        rows = _changes(connection, find_model(connection, model).id, since)
+    by_alert: dict[int, list[Row[*tuple[Any, ...]]]] = {}
+    for row in rows:
+        by_alert.setdefault(row.id, []).append(row)
+    return [span for found in by_alert.values() for span in _spans(found, until)]
+
+
+def _changes(connection: Connection, model_id: int, since: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Each alert that is open or changed since then, with its changes since then in their order."""
+    query = (
+        select(_alert.id, _version.name.label("version"), _alert.check, _alert.subject, _alert.segment, _alert.state)
+        .add_columns(_change.at, _change.old_state, _change.new_state)
+        .join_from(tables.alert, tables.version, _alert.version_id == _version.id)
+        .outerjoin(tables.alert_transition, and_(_change.alert_id == _alert.id, _change.at >= since))
+        .where(_version.model_id == model_id, or_(is_open(), _change.id.is_not(None)))
+        .order_by(_alert.id, _change.id)
+    )
+    return connection.execute(query).all()
+
+
+def _spans(rows: Sequence[Row[*tuple[Any, ...]]], until: datetime) -> Iterator[AlertSpan]:
+    """The spans of one alert that begin before `until`."""
+    one = rows[0]
+    changes = [row for row in rows if row.at is not None]
+    opened = State(changes[0].old_state if changes else one.state).open
+    start: datetime | None = None
+    for row in changes:
+        if row.at >= until:
+            break
+        opens = State(row.new_state).open
+        if opened and not opens:
+            yield _span(one, start, row.at)
+        if opens and not opened:
+            start = row.at
+        opened = opens
+    if opened:
+        yield _span(one, start, None)
+
+
+def _span(one: Row[*tuple[Any, ...]], start: datetime | None, end: datetime | None) -> AlertSpan:
+    return AlertSpan(one.id, one.version, one.check, one.subject, one.segment, start, end)

@@ -1,0 +1,128 @@
+"""The time line's page: what it claims, what its lanes hold, and where its list leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.core.timeline import Event, EventKind
+from app.services.read_models.spans import AlertSpan, DriftSpan
+from app.ui.components.history import answer, lanes, listing
+from app.ui.theme import LIGHT
+from tests.ui.test_pages import html, opened
+
+Use = Callable[[Path | None], None]
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def live(day: int, version: str) -> Event:
+    return Event(START + day * DAY, EventKind.DEPLOYMENT, f"version {version} went live", version)
+
+
+def drift(feature: str, first: int, end: int) -> DriftSpan:
+    return DriftSpan(feature, "2", START + first * DAY, START + end * DAY, end - first)
+
+
+def fired(number: int, first: int | None, end: int | None, check: str = "performance", subject: str = "") -> AlertSpan:
+    start, over = (None if day is None else START + day * DAY for day in (first, end))
+    return AlertSpan(number, "2", check, subject, "", start, over)
+
+
+@pytest.mark.parametrize(
+    ("events", "drifts", "alerts", "said"),
+    [
+        ([], [], [], "Nothing is written down in this time, and no feature was found beyond its limit."),
+        ([live(1, "2")], [], [], "No feature was found beyond its limit, and no alert was open; 1 event."),
+        (
+            [live(1, "1"), live(5, "2")],
+            [drift("a", 6, 9), drift("b", 7, 9)],
+            [],
+            "2 features left their normal range after version 2 went live, the first in the window of 7 Mar 2026.",
+        ),
+        (  # one that had drifted before did not leave its range after
+            [live(5, "2")],
+            [drift("a", 3, 4), drift("a", 6, 9), drift("b", 7, 9)],
+            [],
+            (
+                "1 feature left its normal range after version 2 went live, the first in the window of 8 Mar 2026; "
+                "1 had left it before."
+            ),
+        ),
+        (
+            [live(5, "2")],
+            [drift("a", 3, 4)],
+            [],
+            "1 feature was beyond its limit, the first window of them 4 Mar 2026.",
+        ),
+        ([], [], [fired(1, 1, 2), fired(1, 3, None), fired(2, 1, 2)], "2 alerts were open, 1 to the end."),
+    ],
+)
+def test_the_title_claims_no_more_than_is_there(
+    events: list[Event], drifts: list[DriftSpan], alerts: list[AlertSpan], said: str
+) -> None:
+    assert answer.sentence(events, drifts, alerts) == said
+
+
+def test_alerts_of_a_check_that_overlap_are_one_bar() -> None:
+    alerts = [
+        fired(1, 1, 4, subject="a"),
+        fired(2, 3, 6, subject="b"),
+        fired(3, 8, None, subject="<i>"),
+        fired(4, None, 2, "volume"),
+    ]
+
+    figure = lanes.figure([], [], alerts, (START, START + 10 * DAY), LIGHT)
+
+    assert figure is not None
+    quality, volume = figure.data
+    assert (quality.y[0], quality.base, quality.x) == (
+        "◆ Quality",
+        ("2026-03-02 00:00:00", "2026-03-09 00:00:00"),
+        (5 * 86_400_000, 2 * 86_400_000),
+    )
+    assert quality.customdata[0] == "2 alerts: a, b<br>from 2 Mar 2026, 00:00 UTC, until 7 Mar 2026, 00:00 UTC"
+    assert quality.customdata[1].endswith("&lt;i&gt;<br>from 9 Mar 2026, 00:00 UTC, still open")
+    assert volume.customdata == ("1 alert<br>open before this time, until 3 Mar 2026, 00:00 UTC",)
+
+
+def test_the_features_that_were_out_longest_have_lanes() -> None:
+    spans = [drift(f"f{n:02}", n, n + 1 + n) for n in range(11)]
+
+    figure = lanes.figure([live(0, "2")], spans, [], (START, START + 30 * DAY), LIGHT)
+
+    assert figure is not None
+    assert [trace.y[0] for trace in figure.data] == ["Deployments", *(f"f{n:02}" for n in range(3, 11))]
+    assert lanes.hidden(spans) == 3
+
+
+def test_each_event_leads_to_what_it_is_about() -> None:
+    events = [live(1, "2"), Event(START + 2 * DAY, EventKind.ALERT, "volume <fired>", "2", "", "too few", 7)]
+
+    shown = listing.listing("a&b", events)
+
+    assert shown.index('href="alert?id=7"') < shown.index('href="versions?model=a%26b"')
+    assert "volume &lt;fired&gt;" in shown
+
+
+def test_a_page_shows_lanes_and_the_list_of_one_kind(use_database: Use, fleet_template: Path) -> None:
+    use_database(fleet_template)
+
+    app = opened("timeline", model="arrival-delay", kind="deployment")
+
+    assert "4 features left their normal range after version 2 went live" in html(app)
+    assert len(app.get("plotly_chart")) == 1
+    assert html(app).count("<li>") == 1
+    assert "version 2 went live" in html(app)
+
+
+def test_a_model_to_which_nothing_happened_says_what_to_do(use_database: Use, fleet_template: Path) -> None:
+    use_database(fleet_template)
+
+    app = opened("timeline", model="house-price", days="7", until="2026-01-02")
+
+    assert "Nothing is written down in this time" in html(app)
+    assert not app.get("plotly_chart")
