@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from app.api.answers import json_answer
 from app.api.context import Shared
 from app.core.review import Kind, Verdict
-from app.services import reviews
-from app.services.reviews import Answer
+from app.services import review_answers, reviews
+from app.services.review_answers import Answer
 
 router = APIRouter(prefix="/v1/models", tags=["training"])
 
@@ -86,7 +86,7 @@ def answer(context: Shared, model: str, body: AnswersBody) -> Response:
     409 where another reviewer has a row, or it was decided before; nothing is taken then.
     """
     answers = [Answer(one.item, one.verdict, one.label) for one in body.answers]
-    corrections = reviews.answer(context.engine, context.clock(), model, answers, author=body.author)
+    corrections = review_answers.answer(context.engine, context.clock(), model, answers, author=body.author)
     return json_answer({"answered": len(answers), "corrections": corrections})
 
 

@@ -11,7 +11,7 @@ from app.cli.parameters import author_option
 from app.cli.session import database, now
 
 if TYPE_CHECKING:
-    from app.services.reviews import Answer
+    from app.services.review_answers import Answer
 
 COLUMNS = ["item", "version", "prediction_id", "event_time", "prediction", "score", "features", "reason"]
 _MODEL = click.option("--model", required=True, help="The model.")
@@ -106,7 +106,7 @@ def review_answer(
 ) -> None:
     """Say what is true of rows of the queue: all of it is taken, or none."""
     from app.core.review import Verdict
-    from app.services.reviews import Answer, answer
+    from app.services.review_answers import Answer, answer
 
     answers = [Answer(item, Verdict.CONFIRM) for item in confirm] + [Answer(item, Verdict.SKIP) for item in skip]
     with database() as engine:
@@ -120,7 +120,7 @@ def review_answer(
 def _corrected(engine: Any, model: str, text: str) -> Answer:
     from app.core.model import Task
     from app.core.review import Verdict
-    from app.services.reviews import Answer
+    from app.services.review_answers import Answer
     from app.storage.catalogue import find_model
     from app.storage.engine import read
 

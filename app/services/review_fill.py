@@ -43,15 +43,15 @@ class FillSummary:
         )
 
 
-def fill_queues(engine: Engine, now: datetime) -> FillSummary:
-    """Look at the predictions that came since the last time, of every model that has a queue."""
+def fill_queues(engine: Engine, now: datetime, model: str | None = None) -> FillSummary:
+    """Look at the predictions that came since the last time, of every model (or that one) that has a queue."""
     with read(engine) as connection:
         chosen = set(review_queue.reviewed_models(connection))
-        models = [model for model in list_models(connection) if model.id in chosen]
+        models = [one for one in list_models(connection) if one.id in chosen and model in (None, one.name)]
     if not models:
         return FillSummary()
     newest = newest_settled(engine, tables.batch)
-    return sum((_fill(engine, model, newest, now) for model in models), FillSummary())
+    return sum((_fill(engine, one, newest, now) for one in models), FillSummary())
 
 
 def _fill(engine: Engine, model: Model, newest: int, now: datetime) -> FillSummary:

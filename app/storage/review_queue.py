@@ -76,6 +76,12 @@ def first_batch(connection: Connection, since: datetime) -> int:
     return (later - 1) if later is not None else (connection.scalar(select(func.max(batch.c.id))) or 0)
 
 
+def newest_came_at(connection: Connection) -> datetime | None:
+    """When the newest batch that holds predictions came; None before any did."""
+    newest = select(func.max(batch.c.id)).where(batch.c.predictions > 0).scalar_subquery()
+    return connection.scalar(select(batch.c.created_at).where(batch.c.id == newest))
+
+
 def next_batches(connection: Connection, after: int, up_to: int, rows: int) -> list[int]:
     """The ids of the batches after `after`, of about so many predictions."""
     query = select(batch.c.id, batch.c.predictions).where(batch.c.id > after, batch.c.id <= up_to).order_by(batch.c.id)
@@ -212,6 +218,13 @@ def claim(connection: Connection, ids: Sequence[int], author: str, until: dateti
     """Keep the rows for the author until then."""
     these = among(connection, _i.id, ids)
     connection.execute(update(review_item).where(these).values(claimed_by=author, claimed_until=until))
+
+
+def unclaim(connection: Connection, model_id: int, ids: Sequence[int], author: str) -> None:
+    """Let others have those of the rows that the author has and did not decide about."""
+    mine = and_(_i.model_id == model_id, _i.claimed_by == author, _i.state == State.WAITING.value)
+    query = update(review_item).where(mine, among(connection, _i.id, ids))
+    connection.execute(query.values(claimed_by="", claimed_until=None))
 
 
 def decide(connection: Connection, states: Mapping[int, State], author: str, now: datetime) -> None:

@@ -49,6 +49,7 @@ def _pages() -> dict[str, list[st.Page]]:
             _page("reports", "Reports", "description"),
         ],
         "Act": [
+            _page("review", "Review", "rate_review"),
             _page("retraining", "Retraining", "model_training"),
             _page("versions", "Versions", "deployed_code_history"),
         ],

@@ -24,6 +24,7 @@ PATHS = {
     "scorecard": "/scorecard?model={model}",
     "reports": "/reports",
     "retraining": "/retraining",
+    "review": "/review?model={model}",
     "versions": "/versions?model={model}",
     "health": "/health",
 }

@@ -16,8 +16,9 @@ from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.model import Source, Task
 from app.core.review import CLAIM, KEPT, Kind, Verdict, lot
 from app.services.fold import fold
+from app.services.review_answers import Answer, answer
 from app.services.review_fill import FillSummary, fill_queues
-from app.services.reviews import Answer, answer, next_rows, review_settings, set_review, undo
+from app.services.reviews import next_rows, review_settings, set_review, undo
 from app.services.training_files import Format
 from app.services.training_sets import Query, export_training_set
 from app.storage import review_queue, tables

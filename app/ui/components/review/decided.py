@@ -1,0 +1,77 @@
+"""Who did what: the last decisions, each of which its author can take back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from app.services.read_models.reviews import Decision
+from app.ui import data
+from app.ui.components import choice, wording
+from app.ui.components.html import Html, element, title
+from app.ui.components.review import answering, features
+from app.ui.components.review.answering import Given
+
+AT_ONCE = 20
+_EVERYBODY, _MINE = "all", "mine"
+_WORDS = {_EVERYBODY: "Everybody", _MINE: "Mine"}
+_PLACE = "review-decided-before"
+
+
+def show(model: str, who: str) -> None:
+    """A page of decisions, newest first."""
+    st.html(title("Who did what", "The decisions of the last 30 days. What is taken back waits for its author again."))
+    answering.say()
+    whose = choice.pills("by", "By", [_EVERYBODY, _MINE], _EVERYBODY, words=_WORDS.__getitem__, hidden_label=True)
+    if whose == _MINE and not who:
+        st.html(element("p", "Give your name above to see what you did.", class_="wk-facts"))
+        return
+    about, trail = st.session_state.get(_PLACE, (None, []))
+    if about != (model, whose, who):
+        trail = []
+    found = data.reviews.decisions(model, who if whose == _MINE else None, trail[-1] if trail else None, AT_ONCE + 1)
+    if not found:
+        st.html(element("p", "Nothing was decided yet." if not trail else "No older ones.", class_="wk-quiet"))
+    for one in found[:AT_ONCE]:
+        _line(model, one, mine=one.author == who)
+    _pages((model, whose, who), trail, found)
+
+
+def _line(model: str, one: Decision, *, mine: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"decision-{one.item}"):
+        st.html(_words(one))
+        if mine:
+            given = Given(model, one.kind, one.author, one.prediction_id)
+            st.button(
+                "Take back",
+                key=f"undo-{one.item}",
+                help="Only what you said: the label counts as never given.",
+                on_click=_take_back,
+                args=(given,),
+            )
+
+
+def _take_back(one: Given) -> None:
+    answering.take_back(one)
+
+
+def _words(one: Decision) -> Html:
+    label = "skipped" if one.label is None else f"is {features.value_text(one.label)}"
+    agrees = one.label is not None and one.label == one.prediction
+    model = features.value_text(one.prediction) if one.prediction is not None else "nothing"
+    said = None if one.label is None else " · as the model said" if agrees else f" · the model said {model}"
+    what = element("span", element("b", one.prediction_id), f" {label}", said, class_="wk-decision")
+    about = f"{one.author} · {wording.moment(one.at)} · {one.kind.value} · version {one.version}"
+    return element("div", what, element("div", about, class_="wk-facts"))
+
+
+def _pages(about: tuple[str, str, str], trail: list[tuple[datetime, int]], found: list[Decision]) -> None:
+    with st.container(horizontal=True):
+        if trail and st.button("Newer", key="decided-newer", icon=":material/chevron_left:"):
+            st.session_state[_PLACE] = (about, trail[:-1])
+            st.rerun()
+        if len(found) > AT_ONCE and st.button("Older", key="decided-older", icon=":material/chevron_right:"):
+            end = found[AT_ONCE - 1]
+            st.session_state[_PLACE] = (about, [*trail, (end.at, end.item)])
+            st.rerun()
