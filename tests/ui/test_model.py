@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import escape
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.core.model import Outcome
 from app.services.checks import all_checks
 from app.services.read_models.labels import LabelWindow
+from app.services.read_models.series import HeatMap, Series
 from app.services.read_models.standings import CheckStanding, stand
-from app.ui.components import headline
+from app.ui.components import figures, headline, heat_map
 from app.ui.components.model import done
 from app.ui.components.model.tabs import table
+from app.ui.theme import LIGHT
 from tests.ui.conftest import NOW
 from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
 from tests.ui.test_pages import Use, code, html, opened
@@ -84,8 +88,8 @@ class TestModel:
         app = opened("model", model="arrival-delay", version="2", check="missing_values", feature="hour", days="30")
 
         assert app.selectbox(key="model").value == "arrival-delay"
-        assert app.button_group(key="feature check").value == "missing_values"
-        assert [box.value for box in app.selectbox] == ["arrival-delay", "2", "hour"]
+        assert app.button_group(key="check of training_serving_skew").value == "missing_values"
+        assert [box.value for box in app.selectbox] == ["arrival-delay", "2"]
         assert "Missing values: 1 of 9 features out of range" in html(app)
 
     def test_the_address_follows_the_choices(self, use_database: Use, fleet_template: Path) -> None:
@@ -260,3 +264,77 @@ class TestViews:
         app = opened("model", model="arrival-delay", tab="stability")
 
         assert 0 < len(app.get("plotly_chart")) <= 4
+
+
+class TestFeatures:
+    def test_each_is_a_link_with_its_state_value_and_how_near_its_limit_it_is(
+        self, use_database: Use, fleet_template: Path
+    ) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay", tab="drift", check="missing_values", days="30"))
+
+        row = shown.partition("feature=visibility&amp;check=missing_values&amp;days=30")[2].partition("</tr>")[0]
+        assert "◆ breach" in row
+        assert " %</td>" in row
+        assert escape(HOSTILE_FEATURE) in shown
+        assert HOSTILE_FEATURE not in shown
+
+    def test_a_model_without_a_reference_says_how_to_get_one(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        assert "watchkeeper import reference" in code(opened("model", model="house-price", tab="drift"))
+
+
+class TestFigures:
+    def test_one_value_alone_stands_above_zero(self) -> None:
+        """Plotly by itself would draw from one less to one more: there are no -1 failed drills."""
+        assert figures.time_series(_series([0.0, 0.0]), LIGHT).layout.yaxis.range == (0.0, 1.0)
+        assert figures.time_series(_series([4.0, 4.0]), LIGHT).layout.yaxis.range == (0.0, 5.0)
+        assert figures.time_series(_series([0.0, 1.0]), LIGHT).layout.yaxis.range is None
+
+    def test_many_breaches_are_small_marks(self) -> None:
+        sizes = [figures.time_series(_series([2.0] * n), LIGHT).data[-1].marker.size for n in (3, 100)]
+
+        assert sizes[0] > sizes[1]
+
+    def test_a_missing_day_and_a_single_window_are_drawn(self) -> None:
+        assert len(figures.time_series(_series([1.0, float("nan"), 2.0]), LIGHT).data) == 3
+        assert len(figures.time_series(_series([1.0]), LIGHT).data) == 3
+
+    def test_each_row_of_the_heat_map_can_be_clicked_however_many_cells_it_has(self) -> None:
+        n, windows = 25, 400
+        found = HeatMap(
+            tuple(f"f{i}" for i in range(n)),
+            tuple(NOW + timedelta(days=day) for day in range(windows)),
+            np.ones((n, windows)),
+            np.ones((n, windows)),
+            np.full((n, windows), "ok"),
+            0,
+        )
+
+        points = heat_map.figure_of(found, LIGHT).data[-1]
+
+        assert len(points.x) <= heat_map.MOST_POINTS
+        assert {row for row, _ in points.customdata} == set(range(n))
+
+
+def _series(values: list[float]) -> Series:
+    unknown = np.full(len(values), np.nan)
+    starts = tuple(NOW + timedelta(days=day) for day in range(len(values)))
+    outcomes = (Outcome.BREACH,) * len(values)
+    return Series(
+        check="rollback_ready",
+        subject="failed_drills",
+        statistic="drills",
+        starts=starts,
+        values=np.array(values),
+        limits=unknown,
+        low=unknown,
+        high=unknown,
+        lower=unknown,
+        upper=unknown,
+        outcomes=outcomes,
+        reasons=("",) * len(values),
+        expected_rate=None,
+    )

@@ -7,7 +7,7 @@ from app.core.model import Outcome
 from app.core.segment_ranking import rank_segments
 from app.services.read_models.segments import Attribute, ModelSegments
 from app.ui.components.alerts import section as notices
-from app.ui.components.model.segments import breaches, ranking
+from app.ui.components.model.segments import ranking
 
 BREACH = Reading("training_serving_skew", "<b>x</b>", Outcome.BREACH, 0.5, 0.1, None, "country=FI")
 
@@ -22,14 +22,9 @@ def test_the_ranking_names_the_breach_the_rest_and_the_overflow() -> None:
     assert "Skew against training &lt;b&gt;x&lt;/b&gt;" in found
     assert "◌ no verdict" in found
     assert ">none<" not in found
+    assert 'href="model?model=m&amp;version=1&amp;segment=country%3DFI"' in found
     assert "3 more segments: see watchkeeper segments." in found
     assert "About 300 other values of country (7 rows) are counted together as country=(other)." in found
-
-
-def test_a_segment_shows_all_that_is_in_breach_in_it() -> None:
-    found = breaches(of(0, Attribute("country", None, 1, 0, 0)).segments[0])
-    assert "0.500" in found
-    assert "0.100" in found
 
 
 def test_a_notice_counts_features_and_lists_their_segments() -> None:

@@ -52,15 +52,23 @@ class Series:
 class HeatMap:
     """Value over limit for S subjects, the worst first, and W windows, oldest first.
 
-    `ratio` [S, W], NaN where there is no value or no limit. `outcomes` [S, W]: the Outcome's text, "" where nothing was
-    measured. `hidden` counts the subjects left out below the last row.
+    `values` and `ratio` [S, W], NaN where there is no value, or no limit. `outcomes` [S, W]: the Outcome's text, ""
+    where nothing was measured. `hidden` counts the subjects left out below the last row.
     """
 
     subjects: tuple[str, ...]
     starts: tuple[datetime, ...]
+    values: FloatArray
     ratio: FloatArray
     outcomes: NDArray[np.str_]
     hidden: int
+
+    def newest(self, subject: int) -> int:
+        """The subject's newest window with a verdict, else its newest with anything; as an index of `starts`."""
+        outcomes = self.outcomes[subject]
+        judged = np.flatnonzero((outcomes == Outcome.OK.value) | (outcomes == Outcome.BREACH.value))
+        known = judged if judged.size else np.flatnonzero(outcomes != "")
+        return int(known[-1])
 
 
 def series(
@@ -112,13 +120,20 @@ def heat_map(
     starts = sorted({row.window_start for row in rows})
     column = {start: i for i, start in enumerate(starts)}
     ratio = np.full((subjects.size, len(starts)), np.nan)
+    values = np.full(ratio.shape, np.nan)
     outcomes = np.full(ratio.shape, "", dtype="U13")
     for i, row in zip(subject_index, rows, strict=True):
         ratio[i, column[row.window_start]] = _ratio(row.value, row.limit)
+        values[i, column[row.window_start]] = np.nan if row.value is None else row.value
         outcomes[i, column[row.window_start]] = row.outcome
     order = _worst_first(ratio, outcomes)[:most]
     return HeatMap(
-        tuple(str(subjects[i]) for i in order), tuple(starts), ratio[order], outcomes[order], subjects.size - order.size
+        tuple(str(subjects[i]) for i in order),
+        tuple(starts),
+        values[order],
+        ratio[order],
+        outcomes[order],
+        subjects.size - order.size,
     )
 
 

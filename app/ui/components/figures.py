@@ -14,16 +14,14 @@ import streamlit as st
 from app.core.label_delay import DELAY_EDGES, DelayCurve, duration
 from app.core.model import Outcome
 from app.services.read_models.histogram import Comparison
-from app.services.read_models.series import FloatArray, HeatMap, Series
+from app.services.read_models.series import FloatArray, Series
 from app.ui.components import wording
 from app.ui.theme import Palette
 
-BEYOND = 2.0
-"""Ratio of value to limit from which the heat map's colour grows no darker."""
 MOST_MARKED = 100
-"""Windows up to which a cell of the heat map has room for a gap and a mark; the colour says it too."""
-FEW_MARKS = 12
-"""Breaches up to which each is a mark of its own; more are a row of small ones, or they would hide the line."""
+"""Windows up to which a line may be thick, and a cell of a heat map has room for a gap and a mark."""
+FEW_WINDOWS = 45
+"""Windows up to which breaches have large marks: side by side in more windows, they would hide the line."""
 FROM_ZERO = {"staleness", "rollback_ready", "volume", "latency"}
 """Checks of amounts, which are read from zero."""
 LOGARITHMIC = {"concept_drift": 0.1}
@@ -34,6 +32,14 @@ _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": "reset"}
 def show(figure: go.Figure, *, key: str, alt: str) -> None:
     """Draw it over the whole width; `alt` says it in words."""
     st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt)
+
+
+def pick(figure: go.Figure, *, key: str, alt: str) -> int | None:
+    """Draw it so that a click chooses; gives the number that the chosen point's trace put first into `customdata`."""
+    event = st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt, on_select="rerun", selection_mode="points")
+    points = event["selection"]["points"]
+    data = points[0].get("customdata") if points else None
+    return int(data[0]) if data else None
 
 
 def layout(figure: go.Figure, palette: Palette, height: int) -> go.Figure:
@@ -83,7 +89,7 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
         (Outcome.BREACH, "diamond", palette.breach),
     ):
         chosen = [i for i, found in enumerate(series.outcomes) if found is outcome and np.isfinite(series.values[i])]
-        size = 9 if len(chosen) <= FEW_MARKS else 5
+        size = 9 if len(times) <= FEW_WINDOWS else 5
         figure.add_scatter(
             x=[times[i] for i in chosen],
             y=values[chosen],
@@ -103,6 +109,7 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
         figure.update_yaxes(type="log", dtick=1)
     if len(times) > 1:  # the same span in every chart: markers would widen it in some
         figure.update_xaxes(range=[times[0], times[-1]])
+    time_ticks(figure, series.starts)
     figure.update_traces(cliponaxis=False)
     figure.update_layout(hovermode="x")
     return figure
@@ -197,62 +204,11 @@ def delay_curve(curve: DelayCurve, declared: timedelta, palette: Palette, *, hei
     return figure
 
 
-def heat_map(found: HeatMap, palette: Palette) -> go.Figure:
-    """Value over limit by subject and window: at 1 the colour turns, and a breach has a diamond."""
-    times = texts(found.starts)
-    names = [plain(name) for name in found.subjects]
-    ratio = np.clip(found.ratio, 0.0, BEYOND)
-    breaches = found.outcomes == Outcome.BREACH.value
-    roomy = len(times) <= MOST_MARKED
-    rows, columns = np.nonzero(breaches if roomy else np.zeros_like(breaches))
-    near, at, beyond = 0.0, 1.0 / BEYOND, 1.0
-    scale = palette.scale
-    figure = go.Figure(
-        go.Heatmap(
-            x=times,
-            y=names,
-            z=ratio,
-            zmin=0.0,
-            zmax=BEYOND,
-            colorscale=[[near, scale[0]], [at - 1e-6, scale[1]], [at, scale[2]], [beyond, scale[3]]],
-            xgap=1 if roomy else 0,
-            ygap=1,
-            customdata=_cells(found),
-            hovertemplate="%{y}<br>%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
-            showscale=False,
-        )
-    )
-    figure.add_scatter(
-        x=[times[i] for i in columns],
-        y=[names[i] for i in rows],
-        mode="markers",
-        marker={
-            "symbol": "diamond",
-            "size": 7,
-            "color": palette.background,
-            "line": {"width": 1, "color": palette.breach},
-        },
-        hoverinfo="skip",
-    )
-    layout(figure, palette, 60 + 26 * len(names))
-    if len(times) > 1:  # whole cells at both ends
-        half = (found.starts[1] - found.starts[0]) / 2
-        figure.update_xaxes(range=texts([found.starts[0] - half, found.starts[-1] + half]))
-    figure.update_yaxes(autorange="reversed", showgrid=False, nticks=len(names) + 1, tickfont={"color": palette.text})
-    return figure
-
-
-def _cells(found: HeatMap) -> list[list[str]]:
-    return [
-        [
-            "not measured"
-            if not outcome
-            else f"{wording.outcome_text(Outcome(outcome))}"
-            + ("" if np.isnan(ratio) else f", {ratio:.2f} of its limit")
-            for ratio, outcome in zip(ratios, outcomes, strict=True)
-        ]
-        for ratios, outcomes in zip(found.ratio, found.outcomes, strict=True)
-    ]
+def time_ticks(figure: go.Figure, starts: Sequence[datetime]) -> None:
+    """Short texts at the time axis, each complete in itself: Plotly's own put the year below the first alone."""
+    days = (starts[-1] - starts[0]).days if starts else 0
+    form = "%H:%M" if days < 1 else "%-d %b %H:%M" if days < 4 else "%-d %b" if days < 270 else "%b %Y"
+    figure.update_xaxes(tickformat=form, nticks=6)
 
 
 def histogram(found: Comparison, palette: Palette, names: tuple[str, str] = ("reference", "now")) -> go.Figure:

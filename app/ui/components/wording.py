@@ -200,6 +200,11 @@ def rate(value: float) -> str:
     return f"{100 * value:.2g} %"
 
 
+def times(ratio: float) -> str:
+    """How many times its limit a value is."""
+    return NO_VALUE if math.isnan(ratio) else "∞" if math.isinf(ratio) else f"{ratio:.2f}"
+
+
 def count(value: float) -> str:
     """A whole number, with its thousands set apart by a narrow space."""
     return f"{value:,.0f}".replace(",", "\u202f")

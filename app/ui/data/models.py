@@ -13,7 +13,6 @@ from app.services.causes import Explanation, explain
 from app.services.read_models import histogram, model_view, series
 from app.services.read_models.answers import Answers
 from app.services.read_models.answers import answers as read_answers
-from app.services.read_models.histogram import Comparison
 from app.services.read_models.labels import ModelLabels, model_labels
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.segments import ModelSegments, model_segments
@@ -59,15 +58,6 @@ def heat_map(
 def features(version_id: int) -> tuple[str, ...]:
     """The features of the version's reference."""
     return histogram.features_of(engine(), version_id)
-
-
-@st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
-def comparison(version_id: int, feature: str, since: datetime, until: datetime) -> Comparison | None:
-    """The feature's reference against what was served; None when the reference does not have it."""
-    try:
-        return histogram.compare(engine(), version_id, feature, since=since, until=until)
-    except NotFoundError:
-        return None
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

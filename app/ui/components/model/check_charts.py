@@ -10,7 +10,7 @@ from app.core.model import Task
 from app.services.read_models.series import Series
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui import data
-from app.ui.components import charts, choice, headline, link, markers, wording
+from app.ui.components import charts, choice, headline, markers, wording
 from app.ui.components.html import Html, element, join
 from app.ui.components.scope import Scope
 
@@ -24,23 +24,30 @@ MARKS = "Shaded: what is normal for this model. ◆ breach, ○ a value without 
 
 def show(scope: Scope, checks: Sequence[str]) -> None:
     """A choice among those of the checks that were measured, the worst first, and its charts."""
+    standing = choose(scope, checks)
+    if standing is not None:
+        check(scope, standing)
+
+
+def choose(scope: Scope, checks: Sequence[str]) -> CheckStanding | None:
+    """One of the checks, a choice where several were measured; None where none was, which is then said."""
     standings = {one.check: one for one in scope.view.checks if one.check in checks}
     if not standings:
         st.html(element("p", _nothing(scope, checks), class_="wk-quiet"))
-        return
+        return None
     names = sorted(standings, key=wording.check_order)
-    chosen = link.asked("check", names, _most_telling(names, standings))
-    if len(names) > 1:
-        chosen = choice.pills(
-            "check",
-            "Check",
-            names,
-            chosen,
-            words=lambda name: f"{wording.state_mark(standings[name].standing)} {wording.check_title(name)}",
-            hidden_label=True,
-            key=f"check of {names[0]}",
-        )
-    check(scope, standings[chosen])
+    if len(names) == 1:
+        return standings[names[0]]
+    chosen = choice.pills(
+        "check",
+        "Check",
+        names,
+        _most_telling(names, standings),
+        words=lambda name: f"{wording.state_mark(standings[name].standing)} {wording.check_title(name)}",
+        hidden_label=True,
+        key=f"check of {checks[0]}",
+    )
+    return standings[chosen]
 
 
 def together(scope: Scope, checks: Sequence[str]) -> None:

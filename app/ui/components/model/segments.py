@@ -1,4 +1,4 @@
-"""The worst segments of a model, and what was found in the one that is looked at."""
+"""The worst segments of a model; each leads to what was measured of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.core.segment_ranking import RankedSegment
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.segments import ModelSegments
 from app.ui import data
-from app.ui.components import wording
+from app.ui.components import link, wording
 from app.ui.components.html import Html, element, join, table, title
 
 MOST = 10
@@ -17,31 +17,11 @@ _HEAD = ("Segment", "Rows", "Share", "Stands", "Worst breach", "Times its limit"
 
 
 def section(view: ModelView) -> None:
-    """The worst segments, and a choice of one to look at; nothing where none are declared."""
+    """The worst segments; nothing where none are declared."""
     found = data.models.segments(view.model.name, view.version.name)
     if found is None or not found.attributes:
         return
     st.html(ranking(found))
-    breached = {one.segment: one for one in found.segments if one.breaches}
-    if breached:
-        chosen = st.selectbox("What is in breach in", list(breached), key="segment", width=420)
-        if chosen in breached:
-            st.html(breaches(breached[chosen]))
-
-
-def breaches(one: RankedSegment) -> Html:
-    """What is in breach in a segment, furthest beyond its own limit first."""
-    rows = [
-        (
-            wording.check_title(found.check),
-            found.subject or "all",
-            wording.number(found.check, found.subject, found.value),
-            wording.number(found.check, found.subject, found.normal or 0.0),
-            wording.number(found.check, found.subject, found.limit),
-        )
-        for found in one.breaches
-    ]
-    return table(("Check", "Subject", "Value", "Normal", "Limit"), rows, numbers={2, 3, 4})
 
 
 def ranking(found: ModelSegments) -> Html:
@@ -49,7 +29,7 @@ def ranking(found: ModelSegments) -> Html:
     names = ", ".join(one.attribute for one in found.attributes)
     note = f"By {names}: furthest beyond their own limits first, then worst beside the whole."
     shown = found.segments[:MOST]
-    body = table(_HEAD, [_row(one) for one in shown], numbers={1, 2, 5, 6, 7}) if shown else None
+    body = table(_HEAD, [_row(found, one) for one in shown], numbers={1, 2, 5, 6, 7}) if shown else None
     said = [one.overflow() for one in found.attributes if one.overflow()]
     if len(found.segments) > MOST:
         said.insert(0, f"{wording.plural(len(found.segments) - MOST, 'more segment')}: see watchkeeper segments")
@@ -58,13 +38,15 @@ def ranking(found: ModelSegments) -> Html:
     return join(title("Worst segments", note), body, empty, *notes)
 
 
-def _row(one: RankedSegment) -> tuple[str, ...]:
+def _row(found: ModelSegments, one: RankedSegment) -> tuple[str, ...]:
     worst, quality = next(iter(one.breaches), None), one.quality
     breach = "none" if one.outcome is Outcome.OK else ""
     if worst:
         breach = f"{wording.check_title(worst.check)} {worst.subject}".strip()
+    asked = {name: st.query_params.get(name, "") for name in ("days", "until", "tab")}
+    there = link.page("model", model=found.model, version=found.version, segment=one.segment, **asked)
     return (
-        one.segment,
+        element("a", one.segment, href=there, target="_self"),
         f"{one.rows:,}",
         f"{one.share:.1%}",
         wording.outcome_text(one.outcome),

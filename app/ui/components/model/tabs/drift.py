@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from app.ui.components import wording
+from app.ui.components import empty, wording
 from app.ui.components.model import check_charts, features
 from app.ui.components.scope import Scope
 
-OF_THE_WHOLE = ("multivariate_drift", "feature_parity")
-CHECKS = (*wording.FEATURE_CHECKS, *OF_THE_WHOLE)
+BY_FEATURE = (*wording.FEATURE_CHECKS, "feature_parity")
+OF_THE_WHOLE = ("multivariate_drift",)
+CHECKS = (*BY_FEATURE, *OF_THE_WHOLE)
 
 
 def show(scope: Scope) -> None:
-    """The heat map of the features with one of them in detail, and what is measured of all together."""
-    features.section(scope.view, scope.since, scope.until)
-    if any(one.check in OF_THE_WHOLE for one in scope.view.checks):
-        check_charts.show(scope, OF_THE_WHOLE)
+    """One check at a time: all features window by window, or what is measured of all together."""
+    if scope.view.reference is None:
+        empty.no_reference(scope.model, scope.version)
+        return
+    standing = check_charts.choose(scope, CHECKS)
+    if standing is None:
+        return
+    if standing.check in BY_FEATURE:
+        features.section(scope, standing)
+    else:
+        check_charts.check(scope, standing)

@@ -68,4 +68,4 @@ def _table(found: Sequence[VersionSpeed]) -> Html:
 def _row(one: VersionSpeed) -> tuple[str, ...]:
     quantiles = (wording.short(one.quantiles[name]) if one.timed else wording.NO_VALUE for name in QUANTILES)
     counts = (wording.count(one.predictions), wording.count(one.timed), wording.short(one.per_second))
-    return (one.version.name, one.runs_on or "nobody said", *counts, *quantiles)
+    return (one.version.name, element("span", one.runs_on or "nobody said", class_="wk-fixed"), *counts, *quantiles)

@@ -7,11 +7,13 @@ import streamlit as st
 from app.services.read_models.histogram import Comparison
 from app.ui import data, theme
 from app.ui.components import choice, figures, wording
-from app.ui.components.html import element, join
-from app.ui.components.model import check_charts, features
+from app.ui.components.html import Html, element, join
+from app.ui.components.model import check_charts
 from app.ui.components.scope import Scope
 
-CHECKS = ("volume", "throughput", "confident_share", "prediction_drift")
+CHECKS = ("volume", "confident_share", "prediction_drift", "throughput")
+NOW_WINDOWS = 7
+"""How many of the newest windows stand for "now" in the comparison with the reference."""
 PARTS = {"time": "Over time", "answers": "Answers now against the reference"}
 
 
@@ -25,7 +27,7 @@ def show(scope: Scope) -> None:
 
 
 def _answers(scope: Scope) -> None:
-    since = max(scope.since, scope.until - features.NOW_WINDOWS * scope.view.model.window.delta)
+    since = max(scope.since, scope.until - NOW_WINDOWS * scope.view.model.window.delta)
     found = data.models.answers(scope.view.version.id, since, scope.until, scope.segment)
     if found is None:
         st.html(element("p", "Without a reference there is nothing to compare with.", class_="wk-quiet"))
@@ -39,8 +41,19 @@ def _answers(scope: Scope) -> None:
         for one in shown:
             with cells.cell():
                 said = _said(one)
-                st.html(join(element("p", said, class_="wk-chart-title"), features.legend(span)))
+                st.html(join(element("p", said, class_="wk-chart-title"), _legend(span)))
                 figures.show(figures.histogram(one, theme.current()), key=f"answers {one.feature}", alt=said)
+
+
+def _legend(span: str) -> Html:
+    return element(
+        "p",
+        element("span", "■", class_="wk-key-reference", aria_hidden="true"),
+        "reference ",
+        element("span", "■", class_="wk-key-now", aria_hidden="true"),
+        f"now, {span} UTC",
+        class_="wk-facts",
+    )
 
 
 def _said(found: Comparison) -> str:

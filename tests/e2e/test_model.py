@@ -1,0 +1,100 @@
+"""The page of a model in a browser: its parts by click and by link, and the way from the heat map to a feature."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, expect
+from sqlalchemy import URL
+
+from app.storage.engine import engine_for
+from tests.e2e.browser import PATIENCE_MS, chromium, dashboard, settled
+from tests.ui import fleet
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    try:
+        with chromium() as found:
+            yield found
+    except Error as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI needs a Chromium: {error}")
+        pytest.skip("no Chromium: install one, or run `playwright install chromium`")
+
+
+@pytest.fixture(scope="module")
+def address(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = tmp_path_factory.mktemp("model") / "watchkeeper.sqlite3"
+    shutil.copy(sqlite_template, path)
+    engine = engine_for(URL.create("sqlite", database=str(path)))
+    fleet.build(engine, datetime.now(UTC))
+    engine.dispose()
+    with dashboard({"WATCHKEEPER_DATA_DIR": str(path.parent)}) as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
+    yield context.new_page()
+    context.close()
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_a_click_on_a_part_shows_it_and_a_link_restores_it(page: Page, address: str) -> None:
+    page.goto(f"{address}/model?model=arrival-delay&days=30")
+    settled(page)
+    expect(page.get_by_text("Accuracy fell from")).to_be_visible()
+
+    page.get_by_role("radio", name="Speed").click()
+    expect(page.get_by_text("Latency: within limits")).to_be_visible(timeout=PATIENCE_MS)
+    settled(page, charts=2)
+    assert (query(page)["tab"], query(page)["days"]) == (["speed"], ["30"])
+
+    page.goto(page.url)
+    settled(page, charts=2)
+    expect(page.get_by_role("radio", name="Speed")).to_be_checked()
+    expect(page.get_by_role("radio", name="30 days")).to_be_checked()
+
+
+def test_a_click_on_the_heat_map_leads_to_the_feature(page: Page, address: str) -> None:
+    page.goto(f"{address}/model?model=arrival-delay&tab=drift&check=missing_values&days=30")
+    settled(page, charts=1)
+    row = page.get_by_test_id("stPlotlyChart").locator(".ytick").first
+    box, plot = row.bounding_box(), page.locator(".stPlotlyChart .draglayer .nsewdrag").first.bounding_box()
+    assert box
+    assert plot
+
+    page.mouse.click(plot["x"] + plot["width"] / 2, box["y"] + box["height"] / 2)
+
+    page.wait_for_url("**/feature?**", timeout=PATIENCE_MS)
+    found = query(page)
+    assert (found["model"], found["feature"], found["check"], found["days"]) == (
+        ["arrival-delay"],
+        ["visibility"],
+        ["missing_values"],
+        ["30"],
+    )
+
+
+def test_the_list_beside_it_leads_there_by_keyboard(page: Page, address: str) -> None:
+    page.goto(f"{address}/model?model=arrival-delay&tab=drift&check=missing_values&days=30")
+    settled(page, charts=1)
+
+    page.get_by_role("link", name="visibility").focus()
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/feature?**", timeout=PATIENCE_MS)
+    assert query(page)["feature"] == ["visibility"]
