@@ -22,21 +22,23 @@ class Difference:
 
 def differences(before: Version, after: Version) -> list[Difference]:
     """The fields that differ, then the packages by name; names that spell the same package alike count as one."""
+    return [one for one in compared(before, after) if one.before != one.after]
+
+
+def compared(before: Version, after: Version) -> list[Difference]:
+    """Every field and every package of the two, in the same order, also those that are the same."""
     return [*_fields(before, after), *_dependencies(before.dependencies, after.dependencies)]
 
 
 def _fields(before: Version, after: Version) -> Iterator[Difference]:
     for name in FIELDS:
-        was, now = str(getattr(before, name)), str(getattr(after, name))
-        if was != now:
-            yield Difference(name, was, now)
+        yield Difference(name, str(getattr(before, name)), str(getattr(after, name)))
 
 
 def _dependencies(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Difference]:
     was, now = _by_name(before), _by_name(after)
     for name in sorted({*was, *now}):
-        if was.get(name) != now.get(name):
-            yield Difference(f"dependency {name}", was.get(name, ""), now.get(name, ""))
+        yield Difference(f"dependency {name}", was.get(name, ""), now.get(name, ""))
 
 
 def _by_name(dependencies: Mapping[str, str]) -> dict[str, str]:

@@ -69,6 +69,12 @@ def with_reference(connection: Connection, version_ids: Sequence[int]) -> set[in
     return set(connection.scalars(query))
 
 
+def reference_rows(connection: Connection, version_ids: Sequence[int]) -> dict[int, int]:
+    """How many rows the reference of each of the versions was made of; one without a reference is left out."""
+    query = select(reference.c.version_id, reference.c.rows).where(reference.c.version_id.in_(version_ids))
+    return {row.version_id: row.rows for row in connection.execute(query)}
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceWindow:
     """What is known of a window of a reference before it is read; `position` orders and names it."""

@@ -17,6 +17,7 @@ from app.services.deployments import Standing, standing
 from app.services.read_models.deployments import deployments
 from app.storage.engine import read
 from app.storage.evaluations import newest_windows
+from app.storage.references import reference_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class VersionRow:
     """One version. `since`, `author` and `reason` are of its last change; `lacks` says why it could not be live again.
 
     `differs` is what is other than in the live version, `newest_window` the start of the newest with its predictions:
-    that a version answers, and that another one has stopped to, its predictions show.
+    that a version answers, and that another one has stopped to, its predictions show. `reference_rows` None: it has no
+    reference.
     """
 
     name: str
@@ -35,6 +37,8 @@ class VersionRow:
     lacks: str
     differs: tuple[Difference, ...]
     newest_window: datetime | None
+    record: Version
+    reference_rows: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,12 @@ def model_versions(engine: Engine, model: str, *, most: int = 50) -> ModelVersio
     last = {one.version: one for one in found.history}
     live = next((one for one in found.versions if found.live and one.name == found.live[0]), None)
     with read(engine) as connection:
-        newest = newest_windows(connection, [one.id for one in found.versions])
-    rows = [_row(found, one, last.get(one.name), live, newest.get(one.id)) for one in reversed(found.versions)]
+        ids = [one.id for one in found.versions]
+        newest, references = newest_windows(connection, ids), reference_rows(connection, ids)
+    rows = [
+        _row(found, one, last.get(one.name), live, newest.get(one.id), references.get(one.id))
+        for one in reversed(found.versions)
+    ]
     history = deployments(engine, model=model)[::-1][:most]
     return ModelVersions(model, found.change, found.live, fallback, why_not, rows, history)
 
@@ -77,7 +85,12 @@ def version_differences(engine: Engine, model: str, before: str, after: str) -> 
 
 
 def _row(
-    found: Standing, one: Version, last: Deployment | None, live: Version | None, newest: datetime | None
+    found: Standing,
+    one: Version,
+    last: Deployment | None,
+    live: Version | None,
+    newest: datetime | None,
+    referenced: int | None,
 ) -> VersionRow:
     change = last.change if last else None
     return VersionRow(
@@ -89,4 +102,6 @@ def _row(
         lacks=found.candidates[one.name].why_not,
         differs=() if live is None or live.id == one.id else tuple(differences(live, one)),
         newest_window=newest,
+        record=one,
+        reference_rows=referenced,
     )

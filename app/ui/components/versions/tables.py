@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.environments import Difference
+from app.core.environments import FIELDS, Difference
 from app.core.model import Stage
 from app.services.read_models.versions import ModelVersions, VersionRow
 from app.ui.components import wording
@@ -14,14 +14,43 @@ NONE = "-"
 
 def section(found: ModelVersions) -> Html:
     """Where each version stands."""
-    live = f"Live: {', '.join(found.live)}." if found.live else "No version is live."
-    rows = [_row(one) for one in found.versions]
     head = ("Version", "Stage", "Since", "By", "Why", "Last predictions", "Other than the live one")
+    return table(head, [_row(one) for one in found.versions])
+
+
+def records(found: ModelVersions) -> Html:
+    """The deployment record of each, to unfold; that of what is live is open."""
     return join(
-        element("h1", f"Versions of {found.model}", class_="wk-title"),
-        element("p", live, class_="wk-lead"),
-        table(head, rows),
+        title("Deployment records", "What each was registered with."), *(_record(one) for one in found.versions)
     )
+
+
+def _record(one: VersionRow) -> Html:
+    packages = [f"{name} {release}" for name, release in sorted(one.record.dependencies.items())]
+    listed = element("ul", *(element("li", each) for each in packages), class_="wk-packages")
+    facts = [element("div", element("dt", name), element("dd", value or "not said")) for name, value in _facts(one)]
+    return element(
+        "details",
+        element("summary", f"{one.name}, {one.stage}"),
+        element("dl", *facts, class_="wk-record"),
+        element("p", f"{wording.plural(len(packages), 'dependency', 'dependencies')}:") if packages else None,
+        listed if packages else None,
+        class_="wk-fold",
+        open_="" if one.stage is Stage.LIVE else None,
+    )
+
+
+def _facts(one: VersionRow) -> list[tuple[str, str]]:
+    record = one.record
+    said = [(name.replace("_", " ").capitalize(), str(getattr(record, name))) for name in FIELDS]
+    times = {
+        "Newest training row": record.newest_training_row,
+        "Deployed": record.deployed_at,
+        "Registered": record.created_at,
+    }
+    dated = [(name, wording.moment(time) if time else "") for name, time in times.items()]
+    reference = f"{wording.count(one.reference_rows)} rows" if one.reference_rows else "none: skew cannot be judged"
+    return [*said, *dated, ("Training set", record.training_set), ("Reference", reference)]
 
 
 def history(found: ModelVersions) -> Html:
@@ -43,7 +72,7 @@ def history(found: ModelVersions) -> Html:
 def _row(one: VersionRow) -> tuple[str, ...]:
     return (
         one.name,
-        f"● {one.stage}" if one.stage is Stage.LIVE else f"○ {one.stage}",
+        element("span", f"{'●' if one.stage is Stage.LIVE else '○'} {one.stage}", class_="wk-fixed"),
         wording.moment(one.since) if one.since else NONE,
         one.author or NONE,
         "; ".join(text for text in (one.reason, one.lacks) if text) or NONE,
