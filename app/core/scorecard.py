@@ -26,6 +26,15 @@ class Section(StrEnum):
     INFRASTRUCTURE = "infrastructure"
 
 
+class PaperSection(StrEnum):
+    """All four sections of the paper."""
+
+    DATA = "data"
+    MODEL = "model"
+    INFRASTRUCTURE = "infrastructure"
+    MONITORING = "monitoring"
+
+
 class Credit(StrEnum):
     """How far a test is carried out."""
 
@@ -144,6 +153,33 @@ _TESTS = (
     _ByChecks(_I, 3, "The full pipeline is integration tested", ("probe",)),
     _ByChecks(_I, 7, "Serving models can be rolled back", ("rollback_ready",)),
 )
+BEYOND: Mapping[PaperSection, Sequence[tuple[int, str]]] = {
+    PaperSection.DATA: (
+        (1, "Feature expectations are captured in a schema"),
+        (2, "All features are beneficial"),
+        (3, "No feature's cost is too much"),
+        (4, "Features adhere to meta-level requirements"),
+        (5, "The data pipeline has appropriate privacy controls"),
+        (6, "New features can be added quickly"),
+        (7, "All input feature code is tested"),
+    ),
+    PaperSection.MODEL: (
+        (1, "Every model specification is reviewed and checked in"),
+        (2, "Offline metrics correlate with online impact"),
+        (3, "All hyperparameters are tuned"),
+        (4, "The impact of model staleness is known"),
+        (5, "A simpler model is not better"),
+        (6, "Model quality is sufficient on all important data slices"),
+        (7, "The model is tested for considerations of inclusion"),
+    ),
+    PaperSection.INFRASTRUCTURE: (
+        (1, "Training is reproducible"),
+        (2, "Model specifications are unit tested"),
+        (5, "The model can be debugged step by step on a single example"),
+    ),
+}
+"""The tests of the paper that served data cannot answer: (number, test) by section."""
+
 _VALIDATED = "Model quality is validated before serving"
 _CANARY = "Models are tested via a canary process before serving"
 
