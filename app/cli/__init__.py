@@ -46,6 +46,7 @@ COMMANDS = {
     "scorecard": "insights:scorecard",
     "labels": "labels:labels",
     "report": "reports:report",
+    "project-review": "project_review:project_review",
     "channel": "channels:channel",
     "target": "targets:target",
     "policy": "policies:policy",

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from app.core.errors import InvalidError, NotFoundError, WatchkeeperError
+from app.core.errors import ConflictError, InvalidError, NotFoundError, WatchkeeperError
 from app.core.reports import ReportKind, ReportState
 from app.services.read_models.choice import choose_version
 from app.storage import reports as stored
@@ -33,10 +33,12 @@ def request_report(
     until: datetime,
     version: str | None = None,
     kind: str = ReportKind.DRIFT,
+    reason: str = "",
 ) -> dict[str, Any]:
     """Ask for a report on the events of [since, until) against the reference; the worker makes it.
 
-    Raises NotFoundError on an unknown model or version, InvalidError on another kind or an empty span.
+    `reason` says who or what asks. Raises NotFoundError on an unknown model or version, InvalidError on another kind or
+    an empty span.
     """
     if kind not in set(ReportKind):
         raise InvalidError("kind", kind, f"allowed are {', '.join(ReportKind)}")
@@ -45,7 +47,7 @@ def request_report(
     with write(engine) as connection:
         found = find_model(connection, model)
         chosen = choose_version(connection, list_versions(connection, found.id), version)
-        report_id = stored.add_report(connection, chosen.id, ReportKind(kind), since, until, now)
+        report_id = stored.add_report(connection, chosen.id, ReportKind(kind), since, until, now, reason)
         return _find(connection, report_id)
 
 
@@ -71,6 +73,19 @@ def report_contents(engine: Engine, report_id: int) -> Contents:
     if html is None or json is None:
         raise WatchkeeperError(f"report {report_id} {_standing(about)}")
     return Contents(html, json)
+
+
+def call_off_report(engine: Engine, report_id: int, now: datetime, author: str) -> None:
+    """End a report that waits or is being made; what a worker still makes of it is thrown away.
+
+    Raises NotFoundError, InvalidError without an author, ConflictError for one that has ended.
+    """
+    if not author.strip():
+        raise InvalidError("author", author, "a name is needed")
+    with write(engine) as connection:
+        about = _find(connection, report_id)
+        if not stored.call_off(connection, report_id, now, f"called off by {author.strip()}"):
+            raise ConflictError(f"report {report_id} has ended already, it is {about['state']}")
 
 
 def _find(connection: Connection, report_id: int) -> dict[str, Any]:

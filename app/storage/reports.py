@@ -85,7 +85,7 @@ def finish(
     reference_rows: int,
     current_rows: int,
 ) -> None:
-    """Keep a report that was made."""
+    """Keep a report that was made, unless nobody wants it any more."""
     values = {
         "state": ReportState.DONE.value,
         "finished_at": now,
@@ -95,13 +95,21 @@ def finish(
         "reference_rows": reference_rows,
         "current_rows": current_rows,
     }
-    connection.execute(update(report).where(_r.id == report_id).values(values))
+    wanted = (_r.id == report_id) & (_r.state != ReportState.FAILED.value)
+    connection.execute(update(report).where(wanted).values(values))
 
 
 def fail(connection: Connection, report_id: int, now: datetime, error: str) -> None:
     """Record why a report was not made."""
     values = {"state": ReportState.FAILED.value, "finished_at": now, "error": error}
     connection.execute(update(report).where(_r.id == report_id).values(values))
+
+
+def call_off(connection: Connection, report_id: int, now: datetime, why: str) -> bool:
+    """End a report that waits or is being made; False when it had ended before."""
+    going = _r.state.in_([ReportState.REQUESTED.value, ReportState.RUNNING.value])
+    values = {"state": ReportState.FAILED.value, "finished_at": now, "error": why}
+    return connection.execute(update(report).where(_r.id == report_id, going).values(values)).rowcount == 1
 
 
 def abandoned(connection: Connection, before: datetime) -> Sequence[int]:

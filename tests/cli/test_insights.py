@@ -130,3 +130,15 @@ def test_the_timeline_says_what_happened_and_where_to_look_when_nothing_did(judg
     assert "a reference of 4000 rows was stored" in judged("timeline", "--model", "m", *since).output
     nothing = judged("timeline", "--model", "m", *since, "--until", "2026-01-02").output
     assert "nothing happened from 2026-01-01 00:00 to 2026-01-02 00:00 UTC; look further back" in nothing
+
+
+def test_the_review_of_a_project_is_written_to_a_file(judged: Run, tmp_path: Path) -> None:
+    span = ("--since", "2026-04-01", "--until", "2026-04-15")
+    said = judged("project-review", "--model", "m", *span, "--out", str(tmp_path / "review.html"))
+
+    assert "the review is in" in said.output
+    page = (tmp_path / "review.html").read_text()
+    assert "<h1>Review of m</h1>" in page
+    assert "1 Apr 2026 to 15 Apr 2026" in page
+    assert "Accuracy, realised" in page
+    assert page.count("<svg") == 2
