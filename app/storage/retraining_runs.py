@@ -205,6 +205,16 @@ def steps(connection: Connection, run_id: int) -> list[RunStep]:
     return [RunStep(*row) for row in connection.execute(query)]
 
 
+def steps_of(connection: Connection, run_ids: Sequence[int]) -> dict[int, list[RunStep]]:
+    """The same of several runs, by run."""
+    t = retraining_transition.c
+    query = select(t.run_id, t.old_state, t.new_state, t.reason, t.by, t.at).where(t.run_id.in_(run_ids)).order_by(t.id)
+    found: dict[int, list[RunStep]] = {}
+    for run_id, *step in connection.execute(query):
+        found.setdefault(run_id, []).append(RunStep(*step))
+    return found
+
+
 def _runs() -> Select[Any]:
     sending = (action.c.state.label("sending"), action.c.attempts, action.c.last_error, action.c.next_attempt_at)
     names = (model.c.name.label("model"), version.c.name.label("version"), target.c.name.label("target"))
