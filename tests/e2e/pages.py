@@ -22,11 +22,20 @@ PATHS = {
     "model.staleness": "/model?model={model}&tab=staleness&days=365",
     "timeline": "/timeline?model={model}&days=365",
     "scorecard": "/scorecard?model={model}",
+    "scorecard.fleet": "/scorecard?part=fleet",
     "reports": "/reports",
+    "reports.review": "/reports?part=review&of={model}&days=365",
     "retraining": "/retraining",
     "review": "/review?model={model}",
+    "retraining.policies": "/retraining?part=policies",
     "versions": "/versions?model={model}",
+    "versions.compare": "/versions?model={model}&part=compare",
+    "versions.drills": "/versions?model={model}&part=drills",
     "health": "/health",
+    "health.jobs": "/health?part=jobs",
+    "health.storage": "/health?part=storage",
+    "health.keys": "/health?part=keys",
+    "health.settings": "/health?part=settings",
 }
 """By the name of the view, and of the part of it; `{model}` stands for a model that has everything."""
 

@@ -1,0 +1,114 @@
+"""What people do on the pages that act, in a browser; the database shows each of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
+
+from app.core.model import Stage, Version
+from app.core.retraining_run import RunState
+from app.services.catalogue import register_version
+from app.services.deployments import standing
+from app.services.keys import list_keys
+from app.services.reports import list_reports
+from app.services.retraining_runs import begin, list_runs
+from app.storage.engine import write
+from app.storage.policies import list_policies
+from app.storage.retraining_runs import NewRun
+from tests.e2e.browser import PATIENCE_MS, Watched, settled
+
+pytestmark = pytest.mark.browser
+
+
+def fill(page: Page, label: str, text: str) -> None:
+    """Give a text field its text, and let the page hear of it."""
+    field = page.get_by_role("textbox", name=label)
+    field.fill(text)
+    field.press("Tab")
+
+
+def test_a_key_is_made_shown_once_and_revoked(watched: Watched, fleet_engine: Engine) -> None:
+    page = watched.open("/health?part=keys")
+    page.get_by_role("button", name="Make a key").click()
+    fill(page, "Who uses it", "payments")
+    page.get_by_role("button", name="Make it").click()
+
+    expect(page.get_by_test_id("stCode")).to_contain_text("wk_", timeout=PATIENCE_MS)
+    [key] = list_keys(fleet_engine)
+    assert (key.name, key.revoked_at) == ("payments", None)
+
+    page = watched.open("/health?part=keys")
+    assert page.get_by_test_id("stCode").count() == 0
+    page.get_by_role("button", name="Revoke a key").click()
+    page.get_by_text("I am sure: whoever uses it").click()
+    page.get_by_role("button", name="Revoke it").click()
+
+    expect(page.get_by_text("is revoked; collectors refuse it")).to_be_visible(timeout=PATIENCE_MS)
+    assert list_keys(fleet_engine)[0].revoked_at is not None
+
+
+def test_a_version_is_taken_back_and_who_is_told_stands_beside_it(watched: Watched, fleet_engine: Engine) -> None:
+    new = Version(0, "3", Stage.LIVE, framework="scikit-learn")
+    register_version(fleet_engine, "arrival-delay", new, datetime.now(UTC))
+    page = watched.open("/versions?model=arrival-delay")
+    expect(page.get_by_text("Of a rollback people are told, too: on-call.")).to_be_visible(timeout=PATIENCE_MS)
+
+    fill(page, "Who you are", "ann")
+    page.get_by_text("I am sure. It takes the place of 3.").click()
+    page.get_by_role("button", name="Make live").click()
+
+    expect(page.get_by_text("Version 2 is live.")).to_be_visible(timeout=PATIENCE_MS)
+    found = standing(fleet_engine, "arrival-delay")
+    assert found.live == ("2",)
+    assert [(one.change.author, one.change.kind.value) for one in found.history if one.takes_over][-1] == (
+        "ann",
+        "rollback",
+    )
+
+
+def test_a_run_that_waits_is_approved(watched: Watched, fleet_engine: Engine) -> None:
+    now, found = datetime.now(UTC), standing(fleet_engine, "churn")
+    with write(fleet_engine) as connection:
+        target = list_policies(connection)[0].target
+        version, model = found.versions[0].id, found.model.id
+        waiting = NewRun(
+            "msg_waits", model, version, target.id, RunState.WAITING, "", "drift", None, "{}", timedelta(days=1)
+        )
+        begin(connection, waiting, "worker", now, "")
+    page = watched.open("/retraining?run=msg_waits")
+
+    fill(page, "Your name", "ann")
+    page.get_by_role("button", name="Approve").click()
+
+    expect(page.get_by_text("approved by ann.")).to_be_visible(timeout=PATIENCE_MS)
+    [run] = list_runs(fleet_engine, "churn")
+    assert run.state is RunState.REQUESTED
+
+
+def test_a_report_is_asked_for_and_called_off(watched: Watched, fleet_engine: Engine) -> None:
+    page = watched.open("/reports?model=churn")
+    fill(page, "Your name", "ann")
+    page.get_by_role("button", name="Ask for it").click()
+
+    expect(page.locator(".wk-step-now", has_text="Waits for the worker")).to_be_visible(timeout=PATIENCE_MS)
+    [asked] = list_reports(fleet_engine, "churn")
+    assert (asked["state"], asked["reason"]) == ("requested", "ann")
+
+    page.get_by_role("button", name="Call it off").click()
+    expect(page.get_by_text(f"Report {asked['id']} is called off.")).to_be_visible(timeout=PATIENCE_MS)
+    assert list_reports(fleet_engine, "churn")[0]["state"] == "failed"
+
+
+def test_the_review_is_read_in_a_frame_and_taken_along(watched: Watched) -> None:
+    page = watched.open("/reports?part=review&of=arrival-delay")
+    frame = page.get_by_test_id("stIFrame").content_frame.frame_locator("iframe")
+
+    expect(frame.get_by_role("heading", name="Review of arrival-delay")).to_be_visible(timeout=PATIENCE_MS)
+    assert frame.locator("svg.chart").count() == 2
+    settled(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the review").click()
+    assert "<h1>Review of arrival-delay</h1>" in download.value.path().read_text()
