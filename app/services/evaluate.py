@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from app.core.budget import allowed_rate
-from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Series, lookback
+from app.core.case import EARLY_WINDOWS, ENOUGH_WINDOWS, Case, Check, Series, lookback
 from app.core.distances import enough_rows
 from app.core.drills import Recovery
 from app.core.fold import WHOLE
@@ -126,11 +126,14 @@ def replay(
     since: datetime | None = None,
     until: datetime | None = None,
     tried: Sequence[Override] = (),
+    check: str | None = None,
+    segment: str | None = None,
 ) -> Iterator[tuple[int, Sequence[Window], list[Measurement]]]:
     """Measure the closed windows that start in [since, until) again, portion by portion, and write nothing.
 
     Hours that are rolled up to days cannot be measured any more, and are left out.
     `model` may have another budget than the stored one; limits that are `tried` come before those that people set.
+    `check` and `segment`: by this check alone, in this segment alone ("": of all rows); None: by and in all.
     Yields the number of all these windows, those of the portion, and what was found in them.
     """
     closed = model.window.start_of(now)
@@ -146,23 +149,29 @@ def replay(
     limits = (*tried, *stored)
     known = baseline(engine, recipe)
     whole = _Subject(model, version, recipe, first, kept, closed, known, now, overrides=limits, recovery=going_back)
-    parts = _with_segments(engine, whole)
+    parts = [one for one in _with_segments(engine, whole) if segment in (None, one.segment)]
     with read(engine) as connection:
         early = {one.segment: _early(connection, one) for one in parts}
     due = [window for window in _windows(kept, closed, model.window) if _within(window, since, until)]
     for windows in _portions(due, recipe.layout):
-        yield len(due), windows, [found for one in parts for found in _found(engine, one, windows, early[one.segment])]
+        yield (
+            len(due),
+            windows,
+            [found for one in parts for found in _found(engine, one, windows, early[one.segment], check)],
+        )
 
 
-def _found(engine: Engine, subject: _Subject, windows: Sequence[Window], early: Series) -> list[Measurement]:
-    """What the checks say of the version or segment in those of the windows that belong to its life."""
+def _found(
+    engine: Engine, subject: _Subject, windows: Sequence[Window], early: Series, check: str | None = None
+) -> list[Measurement]:
+    """What the checks (or this one) say of the version or segment in those of the windows that belong to its life."""
     mine = [window for window in windows if window.start >= subject.first]
     if not mine:
         return []
     with snapshot(engine) as connection:
         case, _ = _case(connection, subject, mine, early)
     case = _with_seasons(engine, subject, case)
-    return _measure(case) if subject.segment == WHOLE else _measure_segment(case, subject.segment)
+    return _measure(case, check) if subject.segment == WHOLE else _measure_segment(case, subject.segment, check)
 
 
 def _within(window: Window, since: datetime | None, until: datetime | None) -> bool:
@@ -331,13 +340,17 @@ class _Subject:
     recovery: Recovery | None = None
 
 
-def _measure(case: Case) -> list[Measurement]:
-    checks = [check for check in all_checks().values() if case.model.task in check.tasks]
+def _measure(case: Case, only: str | None = None) -> list[Measurement]:
+    checks = [check for check in all_checks().values() if _applies(check, case, only)]
     return [measurement for check in checks for measurement in check.evaluate(case)]
 
 
-def _measure_segment(case: Case, segment: str) -> list[Measurement]:
-    checks = [check for check in segment_checks() if case.model.task in check.tasks]
+def _applies(check: Check, case: Case, only: str | None) -> bool:
+    return case.model.task in check.tasks and only in (None, check.name)
+
+
+def _measure_segment(case: Case, segment: str, only: str | None = None) -> list[Measurement]:
+    checks = [check for check in segment_checks() if _applies(check, case, only)]
     return [_of_segment(one, segment) for check in checks for one in check.evaluate(case)]
 
 

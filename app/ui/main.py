@@ -54,6 +54,8 @@ def _pages() -> dict[str, list[st.Page]]:
             _page("versions", "Versions", "deployed_code_history"),
         ],
         "Set up": [
+            _page("limits", "Limits", "tune"),
+            _page("channels", "Channels", "campaign"),
             _page("health", "Settings and health", "settings_heart"),
         ],
     }

@@ -62,7 +62,7 @@ class TestList:
         assert "No alert fits these filters." in app.text[0].value
 
     def test_words_are_looked_for_in_names_and_reasons(self, fleet: Engine) -> None:
-        app = opened("alerts", q="skew CARRIER")
+        app = opened("alerts", search="skew CARRIER")
 
         assert "1 alert of 1 check; 1 of these checks" in html(app)
         assert "carrier 32.2 %" in html(opened("alerts", check="schema"))

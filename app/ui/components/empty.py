@@ -109,6 +109,18 @@ def no_alerts(*, narrowed: bool, channels: bool) -> None:
         command.show("watchkeeper channel add ops --kind slack --set url=env:SLACK_WEBHOOK_URL")
 
 
+def no_limits() -> None:
+    """Nothing was judged yet, so that no limit is known."""
+    st.text("No window of this version is judged yet, and limits are known with the first one. Where no worker runs:")
+    st.code("watchkeeper run", language="bash")
+
+
+def no_channels() -> None:
+    """Nobody is told of anything."""
+    st.text("Alerts are shown here alone. To be told of them, add a channel below, or from a shell:")
+    st.code("watchkeeper channel add ops --kind slack --set url=env:SLACK_WEBHOOK_URL", language="bash")
+
+
 def no_such_alert(wanted: str) -> None:
     """The address names no alert, or one that is not there."""
     _title("No such alert", f"There is no alert “{wanted}”." if wanted else "The address names no alert.")

@@ -2,12 +2,14 @@
 
 from app.ui.data import (
     alerts,
+    channels,
     checks,
     connection,
     features,
     fleet,
     health,
     keys,
+    limits,
     models,
     quality,
     reports,
@@ -20,12 +22,14 @@ from app.ui.data import (
 
 __all__ = [
     "alerts",
+    "channels",
     "checks",
     "connection",
     "features",
     "fleet",
     "health",
     "keys",
+    "limits",
     "models",
     "quality",
     "reports",

@@ -63,7 +63,11 @@ def _resolve(page: AlertPage) -> None:
         who, comment = author.ask(), st.text_input("Comment", placeholder="Why it is over")
         others = len(page.group) - 1
         group = others > 0 and st.checkbox(f"And the {others} others of this check", value=False)
-        st.caption("Those that heard of it hear that. A later window in breach fires it again.")
+        st.html(
+            element(
+                "p", "Those that heard of it hear that. A later window in breach fires it again.", class_="wk-facts"
+            )
+        )
         if st.form_submit_button("It is over"):
             _do(lambda: data.alerts.resolve([page.alert["id"]], who, comment, group=group))
 

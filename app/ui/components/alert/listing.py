@@ -47,7 +47,7 @@ def show() -> None:
         model = choice.select("of", "Model", list(names), ANY, words=names.__getitem__)
         checks = sorted(data.checks.check_names(), key=wording.check_order)
         check = choice.select("check", "Check", [ANY, *checks], ANY, words=_check_words)
-        text = choice.text("q", "Search", placeholder="Feature, segment, reason, name ...")
+        text = choice.text("search", "Search", placeholder="Feature, segment, reason, name ...")
     _rows(state, severity, model, check, text)
 
 

@@ -64,6 +64,8 @@ def _ways_on(page: AlertPage) -> None:
         if page.model is not None:
             query = {"model": page.model.name, "version": page.alert["version"], "check": page.alert["check"]}
             st.page_link("views/model.py", label=f"Model {markdown_text(page.model.name)}", query_params=query)
+            limit = {**query, "subject": page.alert["subject"], "segment": page.alert["segment"] or ""}
+            st.page_link("views/limits.py", label="Its limit", query_params=limit)
 
 
 def _how_bad(page: AlertPage) -> None:

@@ -62,9 +62,15 @@ def _matcher() -> Matcher:
         check = _name("Check", sorted(data.checks.check_names()))
         subject = _name("Subject", sorted({row["subject"] for row in alerts if row["subject"]}))
         segment = _name("Segment", sorted({row["segment"] for row in alerts if row["segment"]}))
-    st.caption(
-        "Choose a name, or type one of your own, in which * stands for any characters and ? for one. "
-        "What is left empty is any."
+    st.html(
+        element(
+            "p",
+            (
+                "Choose a name, or type one of your own, in which * stands for any characters and ? for one. "
+                "What is left empty is any."
+            ),
+            class_="wk-facts",
+        )
     )
     return Matcher(model=model, check=check, subject=subject, segment=segment)
 

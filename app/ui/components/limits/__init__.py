@@ -1,0 +1,1 @@
+"""The page of limits: those that hold, and another one tried on the past before it is set."""

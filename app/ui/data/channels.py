@@ -1,0 +1,105 @@
+"""The channels that alerts go to, the routes to them, and a message to try one out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from dataclasses import MISSING, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from app.core.errors import WatchkeeperError
+from app.services import channels as services
+from app.services.channels import ChannelStatus
+from app.services.routing import list_routes
+from app.services.trials import Trial, try_channel
+from app.ui.data import alerts
+from app.ui.data.connection import FRESH, attempt, engine, settings
+
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a kind of channel. `default` is None where it must be given."""
+
+    name: str
+    help: str
+    secret: bool
+    default: str | None
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def channels() -> list[ChannelStatus]:
+    """All channels, by name, with how their deliveries stand."""
+    return services.list_channels(engine())
+
+
+@st.cache_data(ttl=FRESH, show_spinner=False)
+def routes() -> list[dict[str, Any]]:
+    """The routes, in order."""
+    return list_routes(engine())
+
+
+def kinds() -> list[str]:
+    """Every kind of channel."""
+    return sorted(services.kinds())
+
+
+def fields(kind: str) -> list[Field]:
+    """What is to be said of a channel of that kind; nothing of a kind that is no more."""
+    plugin: Any = services.kinds().get(kind)
+    if plugin is None:
+        return []
+    return [
+        Field(
+            one.name,
+            one.metadata["help"],
+            bool(one.metadata.get("secret")),
+            None if one.default is MISSING else str(one.default),
+        )
+        for one in dataclasses.fields(plugin)
+    ]
+
+
+def add(name: str, kind: str, config: Mapping[str, str]) -> str:
+    """Add a channel; what is wrong with that, or ""."""
+    return _attempt(lambda: services.add_channel(engine(), datetime.now(UTC), name, kind, config))
+
+
+def change(name: str, config: Mapping[str, str], unset: Collection[str]) -> str:
+    """Give a channel's fields these values, or their defaults; what is wrong with that, or ""."""
+    return _attempt(lambda: services.set_channel(engine(), name, config, unset))
+
+
+def remove(name: str) -> str:
+    """Remove a channel and what waits for it; what is wrong with that, or ""."""
+    return _attempt(lambda: services.remove_channel(engine(), name))
+
+
+def retry(name: str) -> str:
+    """Let what was given up be sent again; what is wrong with that, or ""."""
+    return _attempt(lambda: services.retry_dead(engine(), datetime.now(UTC), name))
+
+
+def try_out(name: str) -> list[Trial] | str:
+    """Send a real message through the channel, in a thread; what was answered, or why there is no answer."""
+    pool = ThreadPoolExecutor(1, "try a channel")
+    sent = pool.submit(try_channel, engine(), datetime.now(UTC), settings(), name, environment=os.environ)
+    try:
+        return sent.result(PATIENCE_SECONDS)
+    except Late:
+        return f"no answer within {PATIENCE_SECONDS:g} seconds"
+    except WatchkeeperError as error:
+        return str(error)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _attempt(act: Callable[[], object]) -> str:
+    return attempt(act, channels, routes, alerts.has_channels, alerts.alerts, alerts.alert_page, alerts.undelivered)

@@ -1,0 +1,123 @@
+"""The page of channels: how they stand, a test of each, their settings, and the routes to them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, delete, select, update
+
+from app.core.routing import Route, RouteMatch
+from app.core.severity import Severity
+from app.services.channels import add_channel, list_channels
+from app.services.routing import add_route
+from app.storage import tables
+from app.storage.engine import engine_for, write
+from tests.receivers import Reply, http_receiver
+from tests.ui.test_alerts import button, said
+from tests.ui.test_pages import Use, code, html, opened
+
+NOW = datetime.now(UTC)
+SECRET = "env:WATCHKEEPER_TEST_HOOK"
+
+
+@pytest.fixture
+def fleet(use_database: Use, fleet_template: Path, tmp_path: Path) -> Engine:
+    """The database that the pages read: one channel that nobody answers at."""
+    use_database(fleet_template)
+    return engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+
+
+def test_a_channel_says_how_it_stands_and_what_went_wrong(fleet: Engine) -> None:
+    shown = html(opened("channels"))
+
+    assert "1 channel; nothing was given up." in shown
+    assert "Tries again" in shown
+    assert "Last error: " in shown
+    assert "Hears of every alert." in shown
+    assert "There is none, so that every alert goes to every channel." in shown
+
+
+def test_what_was_given_up_is_sent_again(fleet: Engine) -> None:
+    d = tables.delivery.c
+    with write(fleet) as connection:
+        connection.execute(update(tables.delivery).values(state="dead", last_error="answered HTTP 404"))
+        given_up = len(connection.scalars(select(d.id)).all())
+    app = opened("channels")
+    assert "Messages given up" in html(app)
+
+    button(app, f"Send {given_up} given up again").click().run()
+
+    with fleet.connect() as connection:
+        assert set(connection.scalars(select(d.state))) == {"pending"}
+    assert "sent again in the worker" in app.success[0].value
+
+
+def test_a_channel_is_added_changed_and_removed_by_references_to_secrets(fleet: Engine) -> None:
+    app = opened("channels")
+    said(app, "Name").input("ops").run()
+    next(one for one in app.selectbox if one.label == "Kind").select("webhook").run()
+    said(app, "url (needed)").input("https://hooks.example.org/x")
+    said(app, "secret (needed)").input("whsec_c2VjcmV0")
+    button(app, "Add").click().run()
+    assert "a secret is given as env:NAME or file:PATH, never itself" in app.error[0].value
+    assert "whsec" not in app.error[0].value
+
+    said(app, "secret (needed)").input(SECRET)
+    button(app, "Add").click().run()
+
+    (_, added) = list_channels(fleet)
+    assert (added.name, added.kind, added.config["secret"]) == ("ops", "webhook", SECRET)
+    assert "ops is there." in app.success[0].value
+
+    changed = next(one for one in app.text_input if one.value == "https://hooks.example.org/x")
+    changed.input("https://hooks.example.org/y")
+    [one for one in app.button if one.label == "Save"][-1].click().run()
+    assert list_channels(fleet)[1].config["url"] == "https://hooks.example.org/y"
+
+    button(app, "Remove ops").click().run()
+    assert [one.name for one in list_channels(fleet)] == ["on-call"]
+
+
+def test_a_test_message_is_sent_and_the_answer_shown(fleet: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHKEEPER_TEST_HOOK", "whsec_" + "c2VjcmV0" * 4)
+    with http_receiver() as receiver:
+        add_channel(fleet, NOW, "ops", "webhook", {"url": f"http://127.0.0.1:{receiver.port}/", "secret": SECRET})
+
+        app = opened("channels")
+        app.button(key="test ops").click().run()
+        assert "was not taken: " in html(app)
+        assert receiver.received == []  # a private address is refused unless it is allowed
+
+        monkeypatch.setenv("WATCHKEEPER_ALLOW_PRIVATE_TARGETS", "true")
+        app.button(key="test ops").click().run()
+        assert "● The test message (news) was taken. It answered HTTP 200: ok." in html(app)
+        assert "a test of the channel ops" in receiver.received[0].json["data"]["title"]
+
+        receiver.reply = lambda _: Reply(status=410, body=b"gone")
+        app.button(key="test ops").click().run()
+        assert "✕ The test message (news) was not taken" in html(app)
+        assert "It answered HTTP 410: gone." in html(app)
+
+
+def test_routes_say_what_goes_where_and_which_channel_is_not_there(fleet: Engine) -> None:
+    add_channel(fleet, NOW, "pager", "slack", {"url": "env:PAGER"})
+    add_route(fleet, NOW, Route(RouteMatch(severity=Severity.CRITICAL), ("pager", "on-call")), author="ann")
+    with write(fleet) as connection:
+        connection.execute(delete(tables.channel).where(tables.channel.c.name == "pager"))
+
+    shown = html(opened("channels"))
+
+    assert "1 route to a channel that is not there" in shown
+    assert "✕ not there: pager" in shown
+    assert "Hears of severity&gt;=critical (route 1)." in shown
+
+
+def test_without_a_channel_it_says_how_to_begin(use_database: Use, sqlite_template: Path) -> None:
+    use_database(sqlite_template)
+
+    app = opened("channels")
+
+    assert "Nobody is told of alerts: there is no channel." in html(app)
+    assert "watchkeeper channel add ops" in code(app)

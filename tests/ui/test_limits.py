@@ -1,0 +1,106 @@
+"""The page of limits: what holds, another one tried before it is set, and who set what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, Engine
+from streamlit.testing.v1 import AppTest
+
+from app.services.overrides import list_overrides
+from app.storage.catalogue import find_model
+from app.storage.engine import engine_for, read
+from tests.ui.fleet import HOSTILE
+from tests.ui.test_alerts import button, said
+from tests.ui.test_pages import Use, html, opened
+
+SKEW = "training_serving_skew"
+
+
+@pytest.fixture
+def fleet(use_database: Use, fleet_template: Path, tmp_path: Path) -> Engine:
+    """The database that the pages read."""
+    use_database(fleet_template)
+    return engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+
+
+def page(**query: str) -> AppTest:
+    return opened("limits", **{"model": "arrival-delay", "check": SKEW, "subject": "carrier", **query})
+
+
+def test_a_link_leads_to_one_limit(fleet: Engine) -> None:
+    app = page()
+
+    shown = html(app)
+    assert "false alerts a month are expected, of a budget of 1; all limits are learnt." in shown
+    assert app.selectbox(key=f"subject of {SKEW}").value == "carrier"
+    assert "Learnt limits are those of the reference" in shown
+    assert " would have raised 1 alert in 75 windows, the present one 1; 1 did fire" in shown
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_another_limit_is_tried_then_set_then_removed(fleet: Engine) -> None:
+    app = page()
+    app.number_input[0].set_value(5.0).run()
+
+    assert "A limit of 5 would have raised 0 alerts in 75 windows, the present one 1; 1 did fire" in html(app)
+    assert "no longer" in html(app)
+    assert list_overrides(fleet, "arrival-delay") == []
+
+    button(app, "Set it to 5").click().run()
+    assert "author" in app.error[0].value
+
+    said(app, "Your name").input("ann")
+    said(app, "Reason").input("carriers merge")
+    button(app, "Set it to 5").click().run()
+
+    (row,) = list_overrides(fleet, "arrival-delay")
+    assert (row["check"], row["subject"], row["limit"], row["author"]) == (SKEW, "carrier", 5.0, "ann")
+    assert "The limit is 5 for windows that end from now on." in app.success[0].value
+    assert "set by ann: carriers merge" in html(app)
+
+    reasons = [one for one in app.text_input if one.label == "Reason"]
+    reasons[-1].input("they did not")
+    [one for one in app.text_input if one.label == "Your name"][-1].input("bob")
+    button(app, "Remove this limit").click().run()
+
+    assert list_overrides(fleet, "arrival-delay") == []
+    assert "by bob: they did not" in html(app)
+
+
+def test_a_limit_for_every_subject(fleet: Engine) -> None:
+    app = page(subject="(every subject)")
+    app.number_input[0].set_value(9.0).run()
+
+    assert "Nothing is set before you have seen what it would have told, of every subject." in html(app)
+    assert "A limit of 9 would have raised 0 alerts" in html(app)
+
+
+def test_limits_that_nobody_can_set_say_so(fleet: Engine) -> None:
+    app = page(check="staleness", subject="training_data")
+
+    assert "This limit cannot be set: allowed are the checks with a learnt limit" in html(app)
+    assert not app.get("plotly_chart")
+
+
+def test_budget_and_patience_are_changed(fleet: Engine) -> None:
+    app = page()
+    inputs: list[Any] = list(app.number_input)
+    next(one for one in inputs if one.label.startswith("False alerts")).set_value(2.0)
+    next(one for one in inputs if one.label.startswith("Windows in breach")).set_value(3)
+    button(app, "Save").click().run()
+
+    with read(fleet) as connection:
+        changed = find_model(connection, "arrival-delay")
+    assert (changed.false_alarms_per_month, changed.fire_after) == (2.0, {SKEW: 3})
+    assert "fires after 3 windows in breach" in html(app)
+
+
+@pytest.mark.parametrize("model", ["house-price", HOSTILE])
+def test_without_limits_it_says_what_brings_them(fleet: Engine, model: str) -> None:
+    app = opened("limits", model=model)
+
+    assert not app.exception
+    assert "Limits" in html(app)
