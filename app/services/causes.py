@@ -24,7 +24,7 @@ from app.storage.engine import snapshot
 from app.storage.profiles import load_profile
 from app.storage.recipes import load_recipes
 from app.storage.samples import find_importance
-from app.storage.tables import measurement, profile
+from app.storage.tables import measurement, profile, verdict_count
 
 NO_BREACH = "no check whose causes could be ranked is in breach"
 NOTHING_JUDGED = "cannot tell: no window has been judged yet; run `watchkeeper run`"
@@ -34,7 +34,7 @@ NO_IMPORTANCE = (
     "labels; import it again"
 )
 
-_m = measurement.c
+_m, _count = measurement.c, verdict_count.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +126,14 @@ def _breach(
     connection: Connection, model: Model, version: Version, check: str | None, window: datetime | None
 ) -> tuple[str, datetime] | None:
     """The check and the start of the window to explain."""
-    query = select(_m.check, func.max(_m.window_start).label("start")).where(
-        _m.version_id == version.id, _m.segment == "", _m.outcome == Outcome.BREACH.value, _m.check.in_(EXPLAINED)
+    query = select(_count.check, func.max(_count.window_start).label("start")).where(
+        _count.version_id == version.id, _count.breach > 0, _count.check.in_(EXPLAINED)
     )
     if check is not None:
-        query = query.where(_m.check == check)
+        query = query.where(_count.check == check)
     if window is not None:
-        query = query.where(_m.window_start == model.window.start_of(window))
-    breaches = {row.check: row.start for row in connection.execute(query.group_by(_m.check))}
+        query = query.where(_count.window_start == model.window.start_of(window))
+    breaches = {row.check: row.start for row in connection.execute(query.group_by(_count.check))}
     if not breaches:
         return None
     # What is in breach still comes before what is over, and what was in breach long ago explains nothing about now.
@@ -146,13 +146,10 @@ def _breach(
 
 def _lasting(connection: Connection, version: Version, breaches: dict[str, datetime]) -> dict[str, datetime]:
     """Those of the breaches after which the check has judged no window yet; all of them when it has after each."""
-    judged = select(_m.check, func.max(_m.window_start).label("start")).where(
-        _m.version_id == version.id,
-        _m.segment == "",
-        _m.outcome != Outcome.NOT_EVALUATED.value,
-        _m.check.in_(breaches),
+    judged = select(_count.check, func.max(_count.window_start).label("start")).where(
+        _count.version_id == version.id, _count.ok + _count.breach > 0, _count.check.in_(breaches)
     )
-    newest = {row.check: row.start for row in connection.execute(judged.group_by(_m.check))}
+    newest = {row.check: row.start for row in connection.execute(judged.group_by(_count.check))}
     return {check: start for check, start in breaches.items() if newest[check] == start} or breaches
 
 

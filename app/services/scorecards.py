@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from app.core.model import Outcome, Stage, Version
 from app.core.scorecard import CheckRecord, Facts, Item, Scorecard, scorecard
@@ -18,7 +18,7 @@ from app.storage.engine import read
 from app.storage.references import find_reference
 from app.storage.samples import has_labels
 
-_m = tables.measurement.c
+_m, _count = tables.measurement.c, tables.verdict_count.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,17 @@ def _item(item: Item) -> dict[str, Any]:
 
 def _records(connection: Connection, version_id: int) -> dict[str, CheckRecord]:
     """What each check did on the whole of the version's traffic; one look at its measurements."""
-    mine = and_(_m.version_id == version_id, _m.segment == "")
-    judged = _m.outcome != Outcome.NOT_EVALUATED.value
+    judged = _count.ok + _count.breach > 0
     spans = (
         select(
-            _m.check,
-            func.count(_m.window_start.distinct()).filter(judged).label("windows"),
-            func.min(_m.window_start).filter(judged).label("first"),
-            func.max(_m.window_start).filter(judged).label("last"),
-            func.max(_m.window_start).label("newest"),
+            _count.check,
+            func.count().filter(judged).label("windows"),
+            func.min(_count.window_start).filter(judged).label("first"),
+            func.max(_count.window_start).filter(judged).label("last"),
+            func.max(_count.window_start).label("newest"),
         )
-        .where(mine)
-        .group_by(_m.check)
+        .where(_count.version_id == version_id)
+        .group_by(_count.check)
     )
     rows = connection.execute(spans).all()
     return {

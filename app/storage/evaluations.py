@@ -14,6 +14,7 @@ from app.core.fold import WHOLE
 from app.core.model import Measurement, Outcome, Window
 from app.core.profile import FeatureCounts, OutcomeCounts
 from app.storage.tables import daily_profile, measurement, profile
+from app.storage.verdict_counts import count_verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ def replace_measurements(
     connection.execute(delete(measurement).where(measurement.c.version_id == version_id, inside))
     if found:
         connection.execute(insert(measurement), [_row(version_id, one, now) for one in found])
+    if WHOLE in segments:
+        count_verdicts(connection, version_id, start, end)
 
 
 def mark_judged(connection: Connection, version_id: int, revisions: Mapping[datetime, int]) -> None:

@@ -8,6 +8,7 @@ from app.storage.profiles import delete_profiles
 from app.storage.segments import segment_all
 from app.storage.set_aside import take_all_back
 from app.storage.tables import batch, measurement, prediction, uploaded_profile, version
+from app.storage.verdict_counts import forget_verdicts
 
 
 def request_rebuild(connection: Connection, version_id: int) -> None:
@@ -24,6 +25,7 @@ def request_rebuild(connection: Connection, version_id: int) -> None:
         update(uploaded_profile).where(uploaded_profile.c.version_id == version_id).values(counted_at=None)
     )
     connection.execute(delete(measurement).where(measurement.c.version_id == version_id))
+    forget_verdicts(connection, version_id)
 
 
 def rebuilding(connection: Connection) -> list[int]:

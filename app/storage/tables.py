@@ -177,8 +177,21 @@ measurement = Table(
     Column("statistic", String(100), nullable=False),
     Column("expected_rate", Double),
     Column("evaluated_at", UtcDateTime, nullable=False),
-    UniqueConstraint("version_id", "check", "subject", "segment", "window_start", name="uq_measurement_subject_window"),
+    # In the order in which pages read: all subjects of a check, window by window.
+    UniqueConstraint("version_id", "check", "segment", "window_start", "subject", name="uq_measurement_subject_window"),
     Index("ix_measurement_version_id_window_start", "version_id", "window_start"),
+)
+
+# How many subjects had which verdict, of all rows: counted from `measurement` when it is written.
+verdict_count = Table(
+    "verdict_count",
+    metadata,
+    _version_id(primary_key=True),
+    Column("window_start", UtcDateTime, primary_key=True),
+    Column("check", String(50), primary_key=True),
+    Column("ok", Integer, nullable=False),
+    Column("breach", Integer, nullable=False),
+    Column("not_evaluated", Integer, nullable=False),
 )
 
 # Of no version: an alert about Watchkeeper itself.

@@ -11,6 +11,7 @@ from app.core.model import Model, Outcome, Task, Version
 from app.services.channels import add_channel
 from app.storage import catalogue, tables
 from app.storage.engine import read, write
+from app.storage.verdict_counts import count_verdicts
 
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -65,6 +66,7 @@ def measure(
     with write(engine) as connection:
         connection.execute(delete(tables.measurement).where(same, m.window_start.in_(days)))
         connection.execute(insert(tables.measurement), rows)
+        count_verdicts(connection, version_id, START + first_day * DAY, START + (first_day + len(outcomes)) * DAY)
 
 
 def add_channels(engine: Engine, urls: Iterable[tuple[str, str]]) -> None:

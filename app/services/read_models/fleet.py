@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
+from sqlalchemy import Connection, Engine, Row, and_, column, func, or_, select, values
 
 from app.core.alerting import State
+from app.core.fold import WHOLE
 from app.core.model import Model, Outcome, Version
 from app.services.read_models.standings import (
     RECENT_WINDOWS,
@@ -17,12 +18,12 @@ from app.services.read_models.standings import (
     Standing,
     check_standings,
     overall,
-    recent,
 )
 from app.storage import tables
 from app.storage.alerts import is_open
 from app.storage.catalogue import list_models, list_versions
 from app.storage.engine import read
+from app.storage.types import UtcDateTime
 
 _measurement, _profile, _alert = tables.measurement.c, tables.profile.c, tables.alert.c
 
@@ -147,10 +148,24 @@ def _traffic(connection: Connection, since: Mapping[int, datetime]) -> dict[int,
 
 def _readings(connection: Connection, since: Mapping[int, datetime]) -> dict[int, dict[str, Reading]]:
     """The reading of each check that stands on a card, by version and check."""
-    subjects = [
-        and_(_measurement.check == check, _measurement.subject.in_(subjects)) for check, subjects in SHOWN.items()
+    if not since:
+        return {}
+    # Each series is a range of the unique index: windows with all their subjects are never read.
+    series = [
+        (version_id, check, subject, start)
+        for version_id, start in since.items()
+        for check, subjects in SHOWN.items()
+        for subject in subjects
     ]
-    query = select(tables.measurement).where(recent(since), or_(*subjects)).order_by(_measurement.window_start)
+    keys = (_measurement.version_id, _measurement.check, _measurement.subject)
+    shown = values(*keys, column("since", UtcDateTime), name="shown").data(series).cte()
+    same = and_(*(key == shown.c[key.key] for key in keys), _measurement.segment == WHOLE)
+    names = ("version_id", "check", "subject", "statistic", "outcome", "value", "limit", "reason", "window_start")
+    query = (
+        select(*(_measurement[name] for name in names))
+        .join_from(shown, tables.measurement, and_(same, _measurement.window_start >= shown.c.since))
+        .order_by(_measurement.window_start)
+    )
     rows: dict[tuple[int, str], dict[str, list[Row[*tuple[Any, ...]]]]] = {}
     for row in connection.execute(query):
         rows.setdefault((row.version_id, row.check), {}).setdefault(row.subject, []).append(row)

@@ -109,31 +109,29 @@ def heat_map(
 
     `search` narrows them to those whose name has it in it, in capitals or not.
     """
-    query = select(
-        _measurement.subject, _measurement.window_start, _measurement.value, _measurement.limit, _measurement.outcome
-    ).where(_of(version_id, check, since, until, segment))
+    names = ("subject", "window_start", "value", "limit", "outcome")
+    query = select(*(_measurement[name] for name in names)).where(_of(version_id, check, since, until, segment))
     if search:
         query = query.where(_measurement.subject.icontains(search, autoescape=True))
     with read(engine) as connection:
-        rows = connection.execute(query).all()
-    subjects, subject_index = np.unique([row.subject for row in rows], return_inverse=True)
-    starts = sorted({row.window_start for row in rows})
-    column = {start: i for i, start in enumerate(starts)}
-    ratio = np.full((subjects.size, len(starts)), np.nan)
-    values = np.full(ratio.shape, np.nan)
-    outcomes = np.full(ratio.shape, "", dtype="U13")
-    for i, row in zip(subject_index, rows, strict=True):
-        ratio[i, column[row.window_start]] = _ratio(row.value, row.limit)
-        values[i, column[row.window_start]] = np.nan if row.value is None else row.value
-        outcomes[i, column[row.window_start]] = row.outcome
+        # Plain tuples in columns: these are the most rows that any page reads.
+        columns = list(zip(*connection.execute(query).all(), strict=True)) or [()] * len(names)
+    subjects, row = _numbered(columns[0])
+    starts, column = _numbered(columns[1])
+    value, limit = (np.array(one, dtype=np.float64) for one in columns[2:4])
+    values = np.full((len(subjects), len(starts)), np.nan)
+    ratio, outcomes = values.copy(), np.full(values.shape, "", dtype="U13")
+    values[row, column] = value
+    ratio[row, column] = _ratio(value, limit)
+    outcomes[row, column] = columns[4]
     order = _worst_first(ratio, outcomes)[:most]
     return HeatMap(
-        tuple(str(subjects[i]) for i in order),
+        tuple(subjects[i] for i in order),
         tuple(starts),
         values[order],
         ratio[order],
         outcomes[order],
-        subjects.size - order.size,
+        len(subjects) - order.size,
     )
 
 
@@ -172,10 +170,18 @@ def _series(check: str, subject: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
     )
 
 
-def _ratio(value: float | None, limit: float | None) -> float:
-    if value is None or limit is None:
-        return np.nan
-    return abs(value / limit) if limit else (np.inf if value else 0.0)
+def _numbered(names: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """The different names in order, and for each of `names` its place among them."""
+    known = sorted(set(names))
+    place = {name: i for i, name in enumerate(known)}
+    return known, np.array([place[name] for name in names], dtype=np.intp)
+
+
+def _ratio(value: FloatArray, limit: FloatArray) -> FloatArray:
+    """NaN without a value or a limit; any value is infinitely far beyond a limit of 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.abs(value / limit)
+    return np.where((value == 0) & (limit == 0), 0.0, ratio)
 
 
 def _worst_first(ratio: FloatArray, outcomes: NDArray[np.str_]) -> NDArray[np.intp]:

@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select
 
 from app.core.fold import WHOLE
 from app.core.model import Outcome
 from app.storage import tables
+from app.storage.verdict_counts import COUNTED, counting
 
 RECENT_WINDOWS = 30
 
 Counts: TypeAlias = Mapping[Outcome, int]
 """How many subjects had which outcome in one window."""
 
-_measurement = tables.measurement.c
+_measurement, _count = tables.measurement.c, tables.verdict_count.c
 
 
 class Standing(StrEnum):
@@ -73,20 +74,10 @@ def check_standings(
     connection: Connection, since: Mapping[int, datetime], segment: str = WHOLE
 ) -> dict[int, list[CheckStanding]]:
     """The standing of every check of each version, the worst check first, judged on the windows from `since` on."""
-    query = (
-        select(
-            _measurement.version_id,
-            _measurement.check,
-            _measurement.window_start,
-            _measurement.outcome,
-            func.count().label("subjects"),
-        )
-        .where(recent(since, segment))
-        .group_by(_measurement.version_id, _measurement.check, _measurement.window_start, _measurement.outcome)
-    )
-    found: dict[int, dict[str, dict[datetime, dict[Outcome, int]]]] = {}
-    for version_id, check, start, outcome, subjects in connection.execute(query):
-        found.setdefault(version_id, {}).setdefault(check, {}).setdefault(start, {})[Outcome(outcome)] = subjects
+    found: dict[int, dict[str, dict[datetime, Counts]]] = {}
+    query = _counted(since) if segment == WHOLE else counting(recent(since, segment))
+    for version_id, start, check, *counts in connection.execute(query):
+        found.setdefault(version_id, {}).setdefault(check, {})[start] = dict(zip(COUNTED, counts, strict=True))
     return {
         version_id: sorted(
             (stand(check, by_window) for check, by_window in by_check.items()),
@@ -94,6 +85,15 @@ def check_standings(
         )
         for version_id, by_check in found.items()
     }
+
+
+def _counted(since: Mapping[int, datetime]) -> Select[Any]:
+    """The counts that were kept of all rows, of these versions, in windows from each one's time on."""
+    chosen = [
+        and_(_count.version_id == version_id, _count.window_start >= start) for version_id, start in since.items()
+    ]
+    columns = (_count.version_id, _count.window_start, _count.check, *(_count[name] for name in COUNTED.values()))
+    return select(*columns).where(or_(false(), *chosen))
 
 
 def stand(check: str, by_window: Mapping[datetime, Counts]) -> CheckStanding:

@@ -1,0 +1,92 @@
+"""How long a person waits for a page: seconds in a headless Chromium until what was asked for stands.
+
+A page stands once its script has ended, nothing on it is left from before or still a placeholder, and every chart has
+drawn its axes. That is looked at in every animation frame, so a figure is exact to a sixtieth of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PATIENCE_MS = 120_000
+
+STREAMLIT_STANDS = """() => {
+    const app = document.querySelector('[data-testid=stApp]');
+    if (!app || app.dataset.testScriptState !== 'notRunning') return false;
+    const unfinished = '[data-stale=true], [data-testid=stSkeleton], [data-testid=stAppSkeleton]';
+    if (document.querySelector(unfinished)) return false;
+    const main = document.querySelector('[data-testid=stMain]');
+    if (!main || !main.innerText.trim() && !main.querySelector('[data-testid=stPlotlyChart]')) return false;
+    return [...document.querySelectorAll('[data-testid=stPlotlyChart]')].every(one => one.querySelector('.main-svg'));
+}"""
+"""What is true of a Streamlit page that stands."""
+
+PLOTLY_STANDS = """() => {
+    const charts = [...document.querySelectorAll('.js-plotly-plot')];
+    return charts.length > 0 && charts.every(one => one.querySelector('.main-svg .plot, .main-svg .gridlayer'))
+        && !document.querySelector('.MuiSkeleton-root, [role=progressbar]');
+}"""
+"""What is true of a page of Evidently's with its charts drawn."""
+
+# Armed before the click: a page that has not noticed it yet still stands.
+_ARM = """(stands) => {
+    window.__stands = new Promise(resolve => {
+        const app = document.querySelector('[data-testid=stApp]'), test = eval(stands);
+        let ran = false, began = null;
+        const seen = new MutationObserver(() => { ran ||= app.dataset.testScriptState !== 'notRunning'; });
+        seen.observe(app, { attributes: true, attributeFilter: ['data-test-script-state'] });
+        const start = () => { began ??= performance.now(); };
+        const once = { capture: true, once: true };
+        for (const kind of ['pointerdown', 'keydown']) window.addEventListener(kind, start, once);
+        const look = () => {
+            if (ran && test()) { seen.disconnect(); resolve((performance.now() - began) / 1000); }
+            else requestAnimationFrame(look);
+        };
+        look();
+    });
+}"""
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A headless Chromium: the machine's own, else Playwright's. Raises its Error where there is none."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        started = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield started
+        started.close()
+
+
+@contextmanager
+def visitor(started: Browser) -> Iterator[Page]:
+    """A page of somebody who was never here: no cache, no cookies."""
+    context = started.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+def first_paint(address: str, stands: str = STREAMLIT_STANDS) -> float:
+    """Seconds from asking for the address in a browser that was just started until the page stands."""
+    with browser() as started, visitor(started) as page:
+        return open_page(page, address, stands)
+
+
+def open_page(page: Page, address: str, stands: str = STREAMLIT_STANDS) -> float:
+    """Seconds until the page of that address stands, by the browser's own clock."""
+    page.goto(address, wait_until="commit")
+    page.wait_for_function(stands, polling="raf", timeout=PATIENCE_MS)
+    return float(page.evaluate("performance.now()")) / 1000
+
+
+def after(page: Page, act: Callable[[], object]) -> float:
+    """Seconds from the press that `act` makes until the page stands again, on a Streamlit page that stands."""
+    page.evaluate(_ARM, STREAMLIT_STANDS)
+    act()
+    return float(page.evaluate("window.__stands"))
