@@ -29,6 +29,7 @@ COMMANDS = {
     "exclude": "training:exclude",
     "review": "review:review",
     "measurements": "findings:measurements",
+    "predictions": "predictions:predictions",
     "check": "gate:check",
     "profile": "profiles:profile",
     "compare": "profiles:compare",

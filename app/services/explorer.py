@@ -6,6 +6,7 @@ and the next one goes on from there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -145,6 +146,16 @@ def count(
         except TimeIsUpError:
             return Count(found, complete=False)
     return Count(found, complete=True)
+
+
+def portable(page: Page) -> list[dict[str, Any]]:
+    """The rows without what only the database knows them by; features and attributes are objects."""
+    hidden = ("id", "version_id")
+    rows = [{name: value for name, value in row.items() if name not in hidden} for row in page.rows]
+    for row in rows:
+        for name in ("features", "attributes"):
+            row[name] = None if row[name] is None else json.loads(row[name])
+    return rows
 
 
 # --- What is looked for ----------------------------------------------------------------------------------------------

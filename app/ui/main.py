@@ -45,6 +45,7 @@ def _pages() -> dict[str, list[st.Page]]:
         "Look closer": [
             _page("model", "Model", "monitoring"),
             _page("feature", "Feature", "ssid_chart"),
+            _page("explorer", "Explorer", "manage_search"),
             _page("scorecard", "Scorecard", "checklist"),
             _page("reports", "Reports", "description"),
         ],

@@ -24,6 +24,7 @@ PATHS = {
     "model.stability": "/model?model={model}&tab=stability&days=365",
     "model.staleness": "/model?model={model}&tab=staleness&days=365",
     "timeline": "/timeline?model={model}&days=365",
+    "explorer": "/explorer?model={model}",
     "scorecard": "/scorecard?model={model}",
     "scorecard.fleet": "/scorecard?part=fleet",
     "reports": "/reports",

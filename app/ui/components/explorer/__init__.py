@@ -1,0 +1,1 @@
+"""The page of single predictions: looking for them, and looking at one."""

@@ -1,0 +1,173 @@
+"""The explorer: what the address asks for is found, a row is opened, corrected, and the correction taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, select
+from streamlit.testing.v1 import AppTest
+
+from app.storage.catalogue import find_model, list_versions
+from app.storage.engine import engine_for, read, write
+from app.storage.ingest import PredictionRow, Rows, insert_rows
+from app.storage.tables import correction
+from app.ui.components.explorer import table
+from tests.ui.fleet import HOSTILE_FEATURE
+from tests.ui.test_pages import html, opened
+
+Use = Callable[[Path | None], None]
+ROWS = 130
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def served(use_database: Use, fleet_template: Path, tmp_path: Path) -> Engine:
+    """The fleet with single predictions of `arrival-delay`, one a minute, the newest a minute old."""
+    use_database(fleet_template)
+    engine = engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+    with write(engine) as connection:
+        version = list_versions(connection, find_model(connection, "arrival-delay").id)[0].id
+        insert_rows(connection, [Rows([_row(version, i) for i in range(ROWS)])], NOW)
+    return engine
+
+
+def _row(version: int, i: int) -> PredictionRow:
+    features = {"temperature": 12.0, HOSTILE_FEATURE: 500.0 if i == 7 else 9.0, "carrier": "UA" if i % 2 else "XX"}
+    at = NOW - timedelta(minutes=i + 1)
+    answer = ("1" if i % 3 else "0", None, (i % 10) / 10, None, 12.5)
+    return (version, f"flight-{i}", at, json.dumps(features), *answer, f"request {i // 2}", None, None)
+
+
+def shown(app: AppTest) -> list[str]:
+    return list(app.dataframe[0].value["Id"]) if app.dataframe else []
+
+
+def explorer(**query: str) -> AppTest:
+    return opened("explorer", model="arrival-delay", days="7", **query)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(one for one in app.button if one.label == label).click()
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_predictions_are_paged_in_both_directions(served: Engine) -> None:
+    app = explorer(size="50")
+    assert f"{ROWS} predictions" in html(app)
+    assert shown(app) == [f"flight-{i}" for i in range(50)]
+    press(app, "Older")
+    assert shown(app) == [f"flight-{i}" for i in range(50, 100)]
+    press(app, "Older")
+    assert shown(app) == [f"flight-{i}" for i in range(100, ROWS)]
+    press(app, "Newer")
+    assert shown(app) == [f"flight-{i}" for i in range(50, 100)]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"find": "flight-12"}, ["flight-12"]),
+        ({"find": "flight-12*"}, ["flight-12", *(f"flight-{i}" for i in range(120, 130))]),
+        ({"request": "request 4"}, ["flight-8", "flight-9"]),
+        ({"low": "0.9", "features": "carrier = UA\ntemperature is missing"}, []),
+        ({"features": f'"{HOSTILE_FEATURE}" > 100'}, ["flight-7"]),
+        ({"predicted": "0", "high": "0", "find": "flight-*"}, [f"flight-{i}" for i in range(0, ROWS, 30)]),
+    ],
+)
+def test_a_link_restores_a_search(served: Engine, query: dict[str, str], expected: list[str]) -> None:
+    assert shown(explorer(**query)) == expected
+
+
+def test_what_cannot_be_searched_is_said_and_can_be_cleared(served: Engine) -> None:
+    app = explorer(low="much")
+    assert "low: &#x27;much&#x27; is not allowed; a score is a number" in html(app)
+    press(app, "Clear the filters")
+    assert len(shown(app)) == 50
+
+
+def test_a_filter_that_nothing_fits_says_what_to_do(served: Engine) -> None:
+    app = explorer(find="nobody")
+    assert "No prediction fits; widen the range or take a filter away." in html(app)
+    assert "Filtered by: id nobody" in html(app)
+
+
+def test_a_condition_on_a_feature_is_added_and_taken_away(served: Engine) -> None:
+    app = explorer()
+    next(one for one in app.selectbox if one.label == "Feature").set_value("carrier")
+    next(one for one in app.text_input if one.label == "Value").set_value("XX")
+    press(app, "Add the filter")
+    assert app.query_params["features"] in ("carrier = XX", ["carrier = XX"])
+    assert shown(app)[:3] == ["flight-0", "flight-2", "flight-4"]
+    press(app, "carrier \\= XX")
+    assert shown(app)[:3] == ["flight-0", "flight-1", "flight-2"]
+
+
+def test_a_row_is_opened_beside_the_reference(served: Engine) -> None:
+    app = explorer(id="flight-7")
+    body = html(app)
+    assert "Prediction flight-7" in body
+    assert "Outside anything in the reference: &lt;b&gt;wind&lt;/b&gt;" in body
+    assert "all values are from" in body
+    assert "All answers to the same request" in body
+    assert "flight-6" in body
+    assert "Nothing yet: it counts neither as right nor as wrong." in body
+    assert "no prediction &#x27;nobody&#x27;" in html(explorer(id="nobody"))
+
+
+def test_a_correction_is_saved_and_taken_back(served: Engine) -> None:
+    app = explorer(id="flight-7")
+    next(one for one in app.selectbox if one.label == "True class").set_value("0")
+    next(one for one in app.text_input if one.label == "Your name").set_value("ann")
+    press(app, "Save the correction")
+    assert "Saved: 0, said by ann." in html(app)
+    assert "the newest of the strongest source" in html(app)
+    with read(served) as connection:
+        rows = connection.execute(select(correction)).all()
+    assert [(r.prediction_id, r.source, r.label_class, r.author, r.shown) for r in rows] == [
+        ("flight-7", "user", "0", "ann", True)
+    ]
+    press(app, "Take back my last one")
+    assert "taken back by ann" in html(app)
+    with read(served) as connection:
+        assert [row.withdraws for row in connection.execute(select(correction).order_by(correction.c.id))] == [
+            None,
+            rows[0].id,
+        ]
+
+
+def test_a_correction_without_a_label_or_a_name_changes_nothing(served: Engine) -> None:
+    app = press(explorer(id="flight-7"), "Save the correction")
+    assert "Nothing is changed: author" in html(app)
+    with read(served) as connection:
+        assert connection.execute(select(correction)).all() == []
+
+
+def test_a_file_holds_what_is_looked_for(served: Engine) -> None:
+    app = press(explorer(features="carrier = XX"), "Write the file")
+    assert "65 rows." in html(app)
+    [button] = app.get("download_button")
+    assert button.proto.label == "Save the file"
+
+
+def test_features_are_columns_where_they_are_chosen(served: Engine) -> None:
+    app = explorer(show="carrier\ntemperature")
+    assert list(app.dataframe[0].value.columns[-2:]) == ["carrier", "temperature"]
+    assert list(app.dataframe[0].value["carrier"][:2]) == ["XX", "UA"]
+
+
+def test_models_without_single_predictions_or_data_say_what_to_do(served: Engine) -> None:
+    assert "No prediction fits" in html(opened("explorer", model="churn"))
+    assert "No predictions have been counted yet" in "\n".join(
+        one.value for one in opened("explorer", model="<img src=x onerror=alert(1)> **bold** :smile: $x^2$").text
+    )
+
+
+def test_values_of_several_kinds_become_texts() -> None:
+    assert table._as_one_kind([1, 2.5, None]) == [1, 2.5, None]
+    assert table._as_one_kind([1, "a", None, [1, 2], True]) == ["1", "a", None, "[1, 2]", "true"]
