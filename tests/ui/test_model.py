@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.services.read_models.labels import LabelWindow
 from app.services.read_models.series import HeatMap, Series
 from app.services.read_models.standings import CheckStanding, stand
 from app.ui.components import figures, headline, heat_map
+from app.ui.components.gaps import with_gaps
 from app.ui.components.model import done
 from app.ui.components.model.tabs import table
 from app.ui.theme import LIGHT
@@ -301,6 +303,22 @@ class TestFigures:
     def test_a_missing_day_and_a_single_window_are_drawn(self) -> None:
         assert len(figures.time_series(_series([1.0, float("nan"), 2.0]), LIGHT).data) == 3
         assert len(figures.time_series(_series([1.0]), LIGHT).data) == 3
+
+    def test_days_in_which_nothing_was_measured_are_not_bridged(self) -> None:
+        days = [0, 1, 2, 9, 10, 11]
+        found = replace(_series([1.0] * len(days)), starts=tuple(NOW + timedelta(days=day) for day in days))
+
+        filled = with_gaps(found)
+
+        assert np.isnan(filled.values).tolist() == [False] * 3 + [True] + [False] * 3
+        assert filled.starts[2] < filled.starts[3] < filled.starts[4]
+        assert len(filled.outcomes) == len(filled.reasons) == len(filled.lower) == 7
+
+    def test_hours_that_were_rolled_up_to_days_are_no_gaps(self) -> None:
+        hours = [0, 24, 48, 72, 73, 74, 75]
+        found = replace(_series([1.0] * len(hours)), starts=tuple(NOW + timedelta(hours=hour) for hour in hours))
+
+        assert with_gaps(found) is found
 
     def test_each_row_of_the_heat_map_can_be_clicked_however_many_cells_it_has(self) -> None:
         n, windows = 25, 400

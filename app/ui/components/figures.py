@@ -16,6 +16,7 @@ from app.core.model import Outcome
 from app.services.read_models.histogram import Comparison
 from app.services.read_models.series import FloatArray, Series
 from app.ui.components import wording
+from app.ui.components.gaps import with_gaps
 from app.ui.theme import Palette
 
 MOST_MARKED = 100
@@ -67,6 +68,7 @@ def texts(times: Sequence[datetime]) -> list[str]:
 
 def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Figure:
     """The value with its uncertainty, over the band of what is normal; breaches are diamonds."""
+    series = with_gaps(series)
     times = texts(series.starts)
     floor = LOGARITHMIC.get(series.check)
     low, high = _normal_range(series)

@@ -15,8 +15,8 @@ from app.ui.theme import Palette
 
 BEYOND = 2.0
 """Ratio of value to limit from which the heat map's colour grows no darker."""
-HEAD, ROW = 60, 26
-"""Pixels of the heat map: around its rows, and of each."""
+HEAD, ROW, AXIS = 28, 33.6, 34
+"""Pixels above the rows, of each row, and below: as those of the list beside it."""
 MOST_POINTS = 3_000
 """Of a heat map that can be clicked: more of them are slow to draw."""
 
@@ -59,7 +59,9 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
         hoverinfo="skip",
     )
     _clickable(figure, found, names)
-    layout(figure, palette, HEAD + ROW * len(names))
+    layout(figure, palette, round(HEAD + ROW * len(names) + AXIS))
+    figure.update_layout(margin={"t": HEAD, "b": AXIS})
+    figure.update_xaxes(automargin=False)
     time_ticks(figure, found.starts)
     if len(times) > 1:  # whole cells at both ends
         half = (found.starts[1] - found.starts[0]) / 2
