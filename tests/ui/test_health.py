@@ -127,7 +127,7 @@ def test_settings_are_shown_with_their_source_and_secrets_never(
     shown = html(opened("health", part="settings"))
 
     assert "very-secret" not in shown
-    assert "<td>set</td>" in shown
+    assert "<b>set</b>" in shown
     assert f"file {secret}" in shown
     assert "https://watch.example.org" in shown
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.ui import data
 from app.ui.components import wording
-from app.ui.components.html import Html, element, join, table, title
+from app.ui.components.html import Html, element, join, title
 from app.ui.data.health import Setting
 
 DEFAULT = "default"
@@ -21,20 +21,22 @@ def show() -> None:
     note = "They are read when a process starts. These are the dashboard's; of secrets only that they are set is shown."
     st.html(join(element("p", said, class_="wk-lead"), element("p", note, class_="wk-facts")))
     if given:
-        st.html(join(title("Set"), _table(given, source=True)))
+        st.html(join(title("Set"), _list(given)))
     if rest:
-        st.html(join(title("Defaults"), _table(rest, source=False)))
+        st.html(join(title("Defaults"), _list(rest)))
 
 
-def _table(found: list[Setting], *, source: bool) -> Html:
-    head = ("Setting", "Value", *(("Said by",) if source else ()), "What it is")
-    rows = [
-        (
-            element("code", one.name),
-            one.value or wording.NO_VALUE,
-            *((one.source,) if source else ()),
-            one.help[:1].upper() + one.help[1:],
-        )
-        for one in found
-    ]
-    return table(head, rows)
+def _list(found: list[Setting]) -> Html:
+    """One row a setting; on a narrow screen its parts stand below each other."""
+    return element("div", *(_setting(one) for one in found), class_="wk-settings")
+
+
+def _setting(one: Setting) -> Html:
+    said_by = element("span", f" ({one.source})", class_="wk-since") if one.source != DEFAULT else None
+    return element(
+        "div",
+        element("code", one.name),
+        element("div", element("b", one.value or wording.NO_VALUE), said_by),
+        element("div", one.help[:1].upper() + one.help[1:], class_="wk-since"),
+        class_="wk-setting",
+    )
