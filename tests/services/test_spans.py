@@ -18,17 +18,21 @@ def test_breaches_one_after_the_other_are_one_span_and_any_other_verdict_ends_it
     measure(engine, one, "obbo?b?bb", subject="age")
     measure(engine, two, "bb", subject="age", first_day=3)
     measure(engine, one, "bbb", subject="age", segment="country=DE")  # a part of the rows is another story
-    measure(engine, one, "bbb", subject="age", check="data_drift")
+    measure(engine, one, "bbb", subject="p95", check="latency")  # no feature
     measure(engine, add_version(engine, "other"), "bbb")
 
     found = drift_spans(engine, "delay", START, END)
 
     assert found == [
-        DriftSpan("age", version, START + first * DAY, START + end * DAY, end - first)
+        DriftSpan("age", "training_serving_skew", version, START + first * DAY, START + end * DAY, end - first)
         for version, first, end in (("1", 1, 3), ("2", 3, 5), ("1", 5, 6), ("1", 7, 9))
     ]
+    measure(engine, one, "?bb", subject="age", check="missing_values", first_day=20)
+    assert drift_spans(engine, "delay", START + 10 * DAY, END) == [
+        DriftSpan("age", "missing_values", "1", START + 21 * DAY, START + 23 * DAY, 2)
+    ]
     assert drift_spans(engine, "delay", START + 2 * DAY, START + 3 * DAY) == [
-        DriftSpan("age", "1", START + 2 * DAY, START + 3 * DAY, 1)
+        DriftSpan("age", "training_serving_skew", "1", START + 2 * DAY, START + 3 * DAY, 1)
     ]
 
 

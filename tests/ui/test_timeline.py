@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from app.core.model import Model, Task
 from app.core.timeline import Event, EventKind
+from app.services.read_models.model_view import ModelView
 from app.services.read_models.spans import AlertSpan, DriftSpan
-from app.ui.components.history import answer, lanes, listing
+from app.ui.components.history import answer, lanes, listing, span
+from app.ui.components.scope import Scope
 from app.ui.theme import LIGHT
 from tests.ui.test_pages import html, opened
 
@@ -24,7 +28,7 @@ def live(day: int, version: str) -> Event:
 
 
 def drift(feature: str, first: int, end: int) -> DriftSpan:
-    return DriftSpan(feature, "2", START + first * DAY, START + end * DAY, end - first)
+    return DriftSpan(feature, "schema", "2", START + first * DAY, START + end * DAY, end - first)
 
 
 def fired(number: int, first: int | None, end: int | None, check: str = "performance", subject: str = "") -> AlertSpan:
@@ -108,12 +112,33 @@ def test_each_event_leads_to_what_it_is_about() -> None:
     assert "volume &lt;fired&gt;" in shown
 
 
+@pytest.mark.parametrize(
+    ("newest", "until", "now", "end"),
+    [
+        (9, 10, 10.5, 10.5),  # what happened today belongs to it, though today's window is still open
+        (9, 8, 10.5, 8),  # an earlier day was chosen
+        (9, 10, 14, 10),  # the data ended long ago, measured by the range
+        (9, 10, 9.9, 10),  # the newest window is still open
+        (None, 10, 10.5, 10.5),
+    ],
+)
+def test_a_time_line_goes_on_to_now(newest: int | None, until: int, now: float, end: float) -> None:
+    view = Mock(ModelView, newest_window=None if newest is None else START + newest * DAY)
+    view.model = Model("m", Task.BINARY)
+    chosen = Scope(view, START, START + until * DAY)
+
+    since, found = span.of(chosen, START + now * DAY)
+
+    assert since == START
+    assert timedelta(0) <= found - (START + end * DAY) <= timedelta(minutes=5)
+
+
 def test_a_page_shows_lanes_and_the_list_of_one_kind(use_database: Use, fleet_template: Path) -> None:
     use_database(fleet_template)
 
     app = opened("timeline", model="arrival-delay", kind="deployment")
 
-    assert "4 features left their normal range after version 2 went live" in html(app)
+    assert "5 features left their normal range after version 2 went live" in html(app)
     assert len(app.get("plotly_chart")) == 1
     assert html(app).count("<li>") == 1
     assert "version 2 went live" in html(app)

@@ -17,8 +17,8 @@ from app.storage.alerts import is_open
 from app.storage.catalogue import find_model
 from app.storage.engine import read
 
-DRIFT = "training_serving_skew"
-"""The check whose subjects are features held against training."""
+FEATURE_CHECKS = ("training_serving_skew", "data_drift", "missing_values", "schema")
+"""The checks whose subjects are features: each holds one against what is normal for it."""
 
 _alert, _change, _version, _measured = (
     tables.alert.c,
@@ -30,9 +30,10 @@ _alert, _change, _version, _measured = (
 
 @dataclass(frozen=True, slots=True)
 class DriftSpan:
-    """A run of `windows` windows in breach of one feature in [start, end), no other verdict between them."""
+    """A run of `windows` windows in breach of a check of one feature in [start, end), no other verdict between them."""
 
     feature: str
+    check: str
     version: str
     start: datetime
     end: datetime
@@ -58,7 +59,7 @@ def drift_spans(engine: Engine, model: str, since: datetime, until: datetime) ->
     Oldest first; the runs are made in the database. Raises NotFoundError for the model.
     """
     # A window's number among all of its feature, less that among those of its verdict, is the same along a run.
-    series = (_measured.version_id, _measured.subject)
+    series = (_measured.version_id, _measured.check, _measured.subject)
     among_all = func.row_number().over(partition_by=series, order_by=_measured.window_start)
     among_alike = func.row_number().over(partition_by=(*series, _measured.outcome), order_by=_measured.window_start)
     with read(engine) as connection:
@@ -69,7 +70,7 @@ def drift_spans(engine: Engine, model: str, since: datetime, until: datetime) ->
                 _measured.version_id.in_(
                     select(_version.id).where(_version.model_id == find_model(connection, model).id)
                 ),
-                _measured.check == DRIFT,
+                _measured.check.in_(FEATURE_CHECKS),
                 _measured.segment == WHOLE,
                 _measured.window_start >= since,
                 _measured.window_start < until,
@@ -78,11 +79,11 @@ def drift_spans(engine: Engine, model: str, since: datetime, until: datetime) ->
         )
         row, start = judged.c, func.min(judged.c.window_start).label("start")
         query = (
-            select(row.subject, _version.name, start, func.max(row.window_end), func.count())
+            select(row.subject, row.check, _version.name, start, func.max(row.window_end), func.count())
             .join_from(judged, tables.version, _version.id == row.version_id)
             .where(row.outcome == Outcome.BREACH.value)
-            .group_by(row.version_id, row.subject, row.run, _version.name)
-            .order_by(start, row.subject)
+            .group_by(row.version_id, row.check, row.subject, row.run, _version.name)
+            .order_by(start, row.subject, row.check)
         )
         return [DriftSpan(*found) for found in connection.execute(query)]
 

@@ -77,7 +77,15 @@ def _axes(drawn: go.Figure, names: Sequence[str], span: tuple[datetime, datetime
     """The time at the top, and the lanes below it in their order."""
     figures.layout(drawn, palette, 70 + _LANE_PIXELS * len(names))
     drawn.update_layout(barmode="overlay", hovermode="closest")
-    drawn.update_xaxes(type="date", range=figures.texts(span), showgrid=True, gridcolor=palette.border, side="top")
+    drawn.update_xaxes(
+        type="date",
+        range=figures.texts(span),
+        showgrid=True,
+        gridcolor=palette.border,
+        side="top",
+        nticks=6,
+        tickangle=0,
+    )
     drawn.update_yaxes(
         type="category",
         categoryorder="array",
@@ -172,7 +180,8 @@ def _feature_lanes(drift: Sequence[DriftSpan], span: tuple[datetime, datetime]) 
 
 
 def _drift_text(one: DriftSpan) -> str:
-    words = f"{one.feature} of version {one.version}: {wording.plural(one.windows, 'window')} beyond its limit"
+    check, windows = wording.check_title(one.check), wording.plural(one.windows, "window")
+    words = f"{one.feature} of version {one.version}: {windows} beyond its limit ({check})"
     return f"{figures.plain(words)}<br>{wording.moment(one.start)} to {wording.moment(one.end)}"
 
 
