@@ -16,6 +16,7 @@ from app.storage.catalogue import find_model, find_version
 from app.storage.engine import read, write
 from app.storage.ingest import Rows, insert_rows
 from tests.e2e.browser import PATIENCE_MS, Watched, settled
+from tests.e2e.test_every_page import barriers
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +70,7 @@ def test_the_keyboard_alone_answers_three_rows_and_takes_one_back(watched: Watch
     shows(page, "order-00")
     expect(page.get_by_text("above all of training").first).to_be_visible()
     expect(page.get_by_text("The model says")).to_have_count(0)
+    assert barriers(page) == []
     page.get_by_label("Your name").blur()
 
     for key, after in (("1", "order-01"), ("0", "order-02"), ("0", "order-03")):

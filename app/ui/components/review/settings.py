@@ -10,7 +10,7 @@ from app.core.model import Task
 from app.core.review import MOST_PER_DAY, PER_DAY
 from app.services.read_models.reviews import ReviewStanding
 from app.ui import data
-from app.ui.components import wording
+from app.ui.components import command, wording
 from app.ui.components.html import element, title
 from app.ui.components.review import answering, empty_queue
 
@@ -60,7 +60,7 @@ def _form(model: str, who: str, standing: ReviewStanding, label: str) -> None:
     if not who:
         st.html(element("p", "Give your name above first: it is written down beside the setting.", class_="wk-facts"))
     st.text("On the command line:")
-    st.code(f"watchkeeper review settings --model {quote(model)} --audits-per-day {PER_DAY}", language="bash")
+    command.show(f"watchkeeper review settings --model {quote(model)} --audits-per-day {PER_DAY}")
 
 
 def _save(model: str, who: str) -> None:
