@@ -24,7 +24,7 @@ def test_a_click_on_the_worst_model_leads_to_why(watched: Watched) -> None:
     expect(page.get_by_role("heading", name="arrival-delay", level=1)).to_be_visible(timeout=PATIENCE_MS)
     settled(page)
     expect(page.get_by_text("Accuracy fell from")).to_be_visible()
-    expect(page.get_by_text("What to do:").first).to_be_visible()
+    expect(page.get_by_role("heading", name="What to do")).to_be_visible()
     assert parse_qs(urlsplit(page.url).query)["model"] == ["arrival-delay"]
 
 
