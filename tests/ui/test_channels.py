@@ -111,7 +111,7 @@ def test_routes_say_what_goes_where_and_which_channel_is_not_there(fleet: Engine
 
     assert "1 route to a channel that is not there" in shown
     assert "✕ not there: pager" in shown
-    assert "Hears of severity&gt;=critical (route 1)." in shown
+    assert "Hears of severity&gt;=critical (route 1); what no route takes." in shown
 
 
 def test_without_a_channel_it_says_how_to_begin(use_database: Use, sqlite_template: Path) -> None:

@@ -91,7 +91,10 @@ def _hears(name: str, rules: Sequence[Mapping[str, Any]]) -> str:
         return "Hears of every alert."
     if not mine:
         return "No route names it: it hears of what no route takes."
-    return "Hears of " + "; ".join(routes.takes(rule, name) for rule in mine) + "."
+    heard = [routes.takes(rule, name) for rule in mine]
+    if not any(rule["takes"] == "everything" for rule in rules):
+        heard.append("what no route takes")
+    return f"Hears of {'; '.join(heard)}."
 
 
 def _settings(channel: ChannelStatus) -> str:
