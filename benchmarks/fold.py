@@ -44,7 +44,7 @@ def main(rows: int = 100_000, databases: Sequence[str] = ("sqlite", "postgresql"
     lines: list[Line] = []
     for name in databases:
         for labelled in (False, True):
-            with (_sqlite if name == "sqlite" else _postgres)() as engine:
+            with (empty_sqlite if name == "sqlite" else empty_postgres)() as engine:
                 lines += measure(engine, rows, labelled=labelled)
     return lines
 
@@ -165,7 +165,7 @@ def plain_way(engine: Engine, version_id: int) -> None:
 
 
 @contextmanager
-def _sqlite() -> Iterator[Engine]:
+def empty_sqlite() -> Iterator[Engine]:
     with tempfile.TemporaryDirectory() as folder:
         engine = engine_for(URL.create("sqlite", database=str(Path(folder) / "bench.sqlite3")))
         migrate.upgrade(engine)
@@ -174,7 +174,7 @@ def _sqlite() -> Iterator[Engine]:
 
 
 @contextmanager
-def _postgres() -> Iterator[Engine]:
+def empty_postgres() -> Iterator[Engine]:
     server = make_url(
         os.environ.get("WATCHKEEPER_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
     )
