@@ -25,19 +25,19 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rarity:
-    """[N] values: the share of the reference at least as extreme, how far beyond all of it (in sd), and both in words.
+    """[N] values: the share of the reference at least as extreme, the distance from its mean (in sd), and the words.
 
     A number is as extreme as the smaller tail beyond it, twice; a category and a missing value, as rare as they are.
     """
 
     share: FloatArray
-    beyond: FloatArray
+    distance: FloatArray
     words: Texts
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """The rarest first."""
-        return np.lexsort((-self.beyond, self.share))
+        """The rarest first; of those equally rare, the furthest from the mean."""
+        return np.lexsort((-self.distance, self.share))
 
 
 def rarity(layout: Layout, feature: str, reference: FeatureCounts, column: Column) -> Rarity:
@@ -75,7 +75,8 @@ def _of_numbers(layout: Layout, f: int, reference: FeatureCounts, column: Column
             words[at] = f"{word} all of the reference ({end:.4g})"
         else:
             words[at] = f"{_rare(share[at])} as far out" if share[at] < 0.5 else "ordinary"
-    return Rarity(share, beyond, words)
+    distance = np.where(finite, np.abs(values - layout.numeric[f].mean) / scale, 0.0)
+    return Rarity(share, distance, words)
 
 
 def _of_categories(layout: Layout, g: int, reference: FeatureCounts, column: Column) -> Rarity:

@@ -154,3 +154,9 @@ class TestRarity:
         found = rarity(layout, "kind", counts(layout, np.zeros(1000), kind), ["a", "b", None, "new"])
         assert found.share.tolist() == [0.9, 0.099, 0.001, 0.0]
         assert found.words[3] == "not a known category of the reference"
+
+    def test_of_the_outermost_values_the_furthest_comes_first(self) -> None:
+        x = np.linspace(0, 1, N)
+        layout = layout_of(x, ["a"] * N)
+        found = rarity(layout, "x", counts(layout, x, ["a"] * N), [0.999, 0.9999, 0.5])
+        assert found.order.tolist() == [1, 0, 2]

@@ -74,7 +74,7 @@ def examples(
             raise NotFoundError("feature", feature, names)
         found = spread_predictions(connection, version_id, since, until, turn)
         rows = _in_segment(found.rows, segment)
-        reference = reference_counts(connection, version_id, layout)
+    reference = reference_counts(engine, version_id)
     return Examples(tuple(_chosen(layout, feature, reference, rows, kind, turn, most)), len(rows), found.turns)
 
 

@@ -98,9 +98,8 @@ def feature_error(engine: Engine, version_id: int, feature: str, since: datetime
         importance = _importance(connection, version_id, feature)
         if sample is None:
             return ErrorView(None, NO_SAMPLE, importance)
-        reference = reference_counts(connection, version_id, layout)
         now, _ = served_counts(connection, version_id, layout, since, until)
-    found = error_by_feature(layout, sample, feature, reference, now)
+    found = error_by_feature(layout, sample, feature, reference_counts(engine, version_id), now)
     return ErrorView(None, found, importance) if isinstance(found, str) else ErrorView(found, found.reason, importance)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,6 +27,8 @@ FloatArray: TypeAlias = NDArray[np.float64]
 BARS = 48
 MOST_VALUES = 60
 MOST_CATEGORIES = 15
+AT_A_TIME = 32
+KEPT_REFERENCES = 32
 _ATOM_WIDTH = 1e-9  # of the feature's scale: narrower bins hold a single value
 _STRAY_SHARE = 0.01  # of the reference may lie between the single values of a feature that takes few of them
 
@@ -96,7 +99,7 @@ def compare(
         if layout is None or feature not in names:
             raise NotFoundError("feature", feature, names)
         if earlier is None:
-            reference = reference_counts(connection, version_id, layout, segment)
+            reference = reference_counts(engine, version_id, segment)
         else:
             reference, _ = served_counts(connection, version_id, layout, *earlier, segment)
         now, windows = served_counts(connection, version_id, layout, since, until, segment)
@@ -106,11 +109,27 @@ def compare(
     return _categorical(layout, index - numeric, reference, now, windows, by_change=by_change)
 
 
-def reference_counts(connection: Connection, version_id: int, layout: Layout, segment: str = WHOLE) -> FeatureCounts:
-    """All windows of the reference, or of a segment of it, added."""
+def reference_counts(engine: Engine, version_id: int, segment: str = WHOLE) -> FeatureCounts:
+    """All windows of the reference, or of a segment of it, added; kept while the reference stays the same.
+
+    Raises NotFoundError where there is no reference.
+    """
+    with read(engine) as connection:
+        c = tables.reference.c
+        stored = connection.execute(select(c.digest, c.created_at).where(c.version_id == version_id)).one_or_none()
+    if stored is None:
+        raise NotFoundError("reference of version", str(version_id), [])
+    return _reference(engine, version_id, segment, (stored.digest, stored.created_at))
+
+
+@lru_cache(maxsize=KEPT_REFERENCES)
+def _reference(engine: Engine, version_id: int, segment: str, _stamp: tuple[str, datetime]) -> FeatureCounts:
     c = tables.reference_profile.c
-    trained = select(c.features).where(c.version_id == version_id, c.segment == segment)
-    return _total(connection, layout, trained)[0]
+    with read(engine) as connection:
+        layout = find_layout(connection, version_id)
+        assert layout is not None
+        trained = select(c.features).where(c.version_id == version_id, c.segment == segment)
+        return _total(connection, layout, trained)[0]
 
 
 def served_counts(
@@ -140,8 +159,9 @@ def _rolled_up(version_id: int, since: datetime, until: datetime, segment: str) 
 def _total(connection: Connection, layout: Layout, query: Select[Any]) -> tuple[FeatureCounts, int]:
     """All profiles of the query added, a few at a time, and how many they were."""
     total, windows = FeatureCounts.empty(layout), 0
-    for packed in connection.scalars(query).yield_per(50):
-        total, windows = total + decode_counts(FeatureCounts, packed), windows + 1
+    for part in connection.scalars(query).yield_per(AT_A_TIME).partitions():
+        total = FeatureCounts.stack([total, *(decode_counts(FeatureCounts, packed) for packed in part)]).sum()
+        windows += len(part)
     return total, windows
 
 

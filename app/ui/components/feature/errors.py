@@ -61,7 +61,11 @@ def _number(found: FeatureError, value: float) -> str:
 
 
 def _signed(found: FeatureError, value: float) -> str:
-    return f"{100 * value:+.2f} points" if found.statistic == "error rate" else f"{value:+.3g}"
+    return (
+        f"{100 * value:+.2f} points"
+        if found.statistic == "error rate"
+        else f"{'+' if value >= 0 else '-'}{wording.short(abs(value))}"
+    )
 
 
 def _legend(found: FeatureError) -> str:

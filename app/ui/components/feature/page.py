@@ -87,7 +87,7 @@ def _links(chosen: Scope, picked: Picked) -> Html:
     same = {"model": chosen.model, "version": chosen.version}
     targets = (
         ("All features of the model", "model", same | {"tab": "drift", "check": picked.check}),
-        ("Find predictions by this feature", "explorer", same | {"feature": picked.feature}),
+        ("Its predictions in the explorer", "explorer", same | {"feature": picked.feature}),
     )
     links = [element("a", text, href=f"{page}?{urlencode(query)}", target="_self") for text, page, query in targets]
     return element("p", *links, class_="wk-links")

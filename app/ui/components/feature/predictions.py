@@ -40,7 +40,7 @@ def _table(chosen: Scope, picked: Picked, kind: str, key: str) -> None:
         said = "None of the predictions that were looked at lies in this range. Raw rows may be past their retention."
         st.html(element("p", said, class_="wk-quiet"))
         return
-    rows = [_row(chosen, picked, one) for one in found.rows]
+    rows = [_row(chosen, one) for one in found.rows]
     which = f"Of {wording.count(found.looked_at)} predictions spread over the range"
     st.html(join(table(_HEAD, rows, numbers={2, 5}), element("p", f"{which}.", class_="wk-facts")))
     if found.turns > 1:
@@ -51,8 +51,8 @@ def _next(key: str) -> None:
     st.session_state[key] += 1
 
 
-def _row(chosen: Scope, picked: Picked, one: Example) -> tuple[str | Html, ...]:
-    query = {"model": chosen.model, "version": chosen.version, "feature": picked.feature, "id": one.prediction_id}
+def _row(chosen: Scope, one: Example) -> tuple[str | Html, ...]:
+    query = {"model": chosen.model, "version": chosen.version, "id": one.prediction_id, "of": chosen.version}
     return (
         element("a", one.prediction_id, href=f"explorer?{urlencode(query)}", target="_self"),
         wording.moment(one.at),

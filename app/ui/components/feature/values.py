@@ -20,7 +20,7 @@ NOW_WINDOWS = 7
 
 def section(chosen: Scope, picked: Picked, moment: Split) -> None:
     """Both comparisons, side by side where there is room."""
-    st.html(title("Values"))
+    st.html(title("Values", "Days in UTC; the last one is not part of a span."))
     left, right = st.columns(2, gap="large")
     now = (max(chosen.since, chosen.until - NOW_WINDOWS * chosen.view.model.window.delta), chosen.until)
     version_id, segment = chosen.view.version.id, chosen.segment
@@ -81,7 +81,7 @@ def _legend(names: tuple[str, str], spans: tuple[str, str]) -> Html:
         element("span", element("span", "■", class_=f"wk-key-{key}", aria_hidden="true"), f"{name}: {span} ")
         for key, name, span in zip(("reference", "now"), names, spans, strict=True)
     ]
-    return element("p", *keys, "(UTC)", class_="wk-facts wk-scale")
+    return element("p", *keys, class_="wk-facts wk-scale")
 
 
 def _sides(found: Comparison, names: tuple[str, str]) -> Html:

@@ -39,7 +39,7 @@ def section(chosen: Scope, subject: str) -> None:
         st.html(element("p", "Neither realised nor estimated in this range; choose a longer one.", class_="wk-quiet"))
         return
     said, palette = headline(subject, realised, estimated), theme.current()
-    st.html(join(element("p", said, class_="wk-chart-title"), _legend(realised, estimated)))
+    st.html(join(element("p", said, class_="wk-chart-title"), _legend(chosen.view.model.task, realised, estimated)))
     drawn = figure(realised, estimated, palette)
     events = data.timeline.events(chosen.model, chosen.since, chosen.until, markers.KINDS)
     markers.draw(drawn, events, palette)
@@ -83,12 +83,13 @@ def provisional(series: Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return np.array([o is Outcome.NOT_EVALUATED and r.startswith(PROVISIONAL) for o, r in waits], dtype=np.bool_)
 
 
-def _legend(realised: Series | None, estimated: Series | None) -> Html:
+def _legend(task: Task, realised: Series | None, estimated: Series | None) -> Html:
     said = []
     if realised is not None:
         said.append("— realised, from ground truth and audits")
     if estimated is not None:
-        said.append("┄ estimated from scores alone")
+        source = "by the errors that the reference had" if task is Task.REGRESSION else "from scores alone"
+        said.append(f"┄ estimated {source}")
     said.append("pale: 95 % interval where it is known")
     if realised is not None:
         said.append("shaded: what is normal · ◆ breach · ○ no verdict")
