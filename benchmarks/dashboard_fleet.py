@@ -1,6 +1,6 @@
 """A large fleet to look at: 50 models of 100 features, with a year of daily and a month of hourly windows.
 
-    python -m benchmarks.dashboard_fleet URL [--models 50] [--features 100] [--predictions 0]
+    python -m benchmarks.dashboard_fleet URL [--models 50] [--features 100]
 
 URL is a migrated, empty database. Every second model is judged by the day and has a year of days; the others are judged
 by the hour and have a month of hours, and the eleven months before as rolled-up days. Each has a reference of 60
@@ -8,8 +8,8 @@ windows, two versions, deployments, and open alerts where it drifts.
 
 Four models are made as the worker makes them: their rows are folded, their windows judged by every check, their alerts
 raised. The others are copies of these four, row by row in the database and under names of their own: a page costs what
-its rows cost, and not what they say. So this is a load to draw, and no claim about detection. Raw predictions, where
-any are asked for, are of the first model and are counted in no profile.
+its rows cost, and not what they say. So this is a load to draw, and no claim about detection. Raw predictions are not
+there: no page reads them to draw.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a message is told in the digest of a channel, so that one that nobody hears of at once is not taken for lost."""
+"""Whether a message waits for the digest of a channel, so that what nobody hears of at once is not taken for lost."""
 
 from __future__ import annotations
 
