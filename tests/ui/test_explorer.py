@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import URL, Engine, select
 from streamlit.testing.v1 import AppTest
 
+from app.core.model import Task
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import engine_for, read, write
 from app.storage.ingest import PredictionRow, Rows, insert_rows
 from app.storage.tables import correction
 from app.ui.components.explorer import table
+from tests.services.served import serve
 from tests.ui.fleet import HOSTILE_FEATURE
 from tests.ui.test_pages import html, opened
 
@@ -82,6 +84,25 @@ def test_predictions_are_paged_in_both_directions(served: Engine) -> None:
 )
 def test_a_link_restores_a_search(served: Engine, query: dict[str, str], expected: list[str]) -> None:
     assert shown(explorer(**query)) == expected
+
+
+def test_another_model_is_shown_in_its_own_newest_version_without_the_row_of_the_model_before(served: Engine) -> None:
+    first, second = serve(served, Task.BINARY), serve(served, Task.BINARY)  # both have the versions 1 and 2
+    ids = [*first.version_ids, *second.version_ids]
+    rows: list[PredictionRow] = [
+        (one, "p", NOW - timedelta(minutes=5), "{}", "yes", None, 0.7, None, None, None, None, None) for one in ids
+    ]
+    with write(served) as connection:
+        insert_rows(connection, [Rows(rows)], NOW)
+    app = opened("explorer", model=first.model.name, version="1", id="p", of="1")
+    assert "Close" in [one.label for one in app.button]
+
+    next(one for one in app.selectbox if one.label == "Model").set_value(second.model.name).run()
+
+    assert not app.exception, app.exception
+    assert "Close" not in [one.label for one in app.button]
+    assert {"id", "of"}.isdisjoint(app.query_params)
+    assert app.query_params["version"] in ("2", ["2"])
 
 
 def test_what_cannot_be_searched_is_said_and_can_be_cleared(served: Engine) -> None:

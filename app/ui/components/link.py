@@ -15,6 +15,7 @@ import streamlit as st
 SHARED = ("model", "version", "segment", "days", "until")
 """What goes along from page to page."""
 _OF_THE_MODEL = ("version", "segment", "until")
+_OF_ITS_ROWS = ("id", "of")
 _KEPT = "kept for the visit"
 
 
@@ -43,8 +44,14 @@ def page(name: str, **values: str) -> str:
 
 
 def remember(**values: str) -> None:
-    """Put the values into the address, where "" takes one out; what stands there already is left alone."""
+    """Put the values into the address, where "" takes one out; what stands there already is left alone.
+
+    With another model goes what was said about the one before: its version 1 is not the other's.
+    """
     kept = _kept()
+    if "model" in values and st.query_params.get("model", values["model"]) != values["model"]:
+        for name in {*_OF_THE_MODEL, *_OF_ITS_ROWS} - values.keys():
+            st.query_params.pop(name, None)
     if "model" in values and values["model"] != kept.get("model"):
         for name in _OF_THE_MODEL:
             kept.pop(name, None)
