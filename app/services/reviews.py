@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Connection, Engine, Row
 
 from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Task
@@ -17,11 +17,11 @@ from app.core.review import CLAIM, MOST_PER_DAY, PER_DAY, Kind, Pace, State
 from app.services.catalogue import NAME_LENGTH
 from app.services.ingest import load_targets, resolve_corrections
 from app.storage import review_queue
-from app.storage.catalogue import find_model, lock_model
+from app.storage.catalogue import find_model, find_version, lock_model
 from app.storage.engine import read, write
 from app.storage.ingest import Rows, insert_rows
 from app.storage.review_queue import ReviewSetting
-from app.storage.said import newest_said
+from app.storage.said import Said, newest_said, said_at
 
 MOST_AT_ONCE = 200
 
@@ -133,26 +133,63 @@ def give_back(engine: Engine, model: str, items: Sequence[int], *, author: str) 
         review_queue.unclaim(connection, find_model(connection, model).id, items, author)
 
 
-def undo(engine: Engine, now: datetime, model: str, prediction_id: str, *, author: str) -> None:
-    """Take back what the author said last about a prediction, in the queue or elsewhere.
+def undo(
+    engine: Engine,
+    now: datetime,
+    model: str,
+    prediction_id: str,
+    *,
+    author: str,
+    item: int | None = None,
+    version: str | None = None,
+) -> None:
+    """Take back what the author said last about a prediction (of `version`, where given), in the queue or elsewhere.
 
-    A correction is never deleted: another one withdraws it, and what was said before counts again. A row of the queue
-    waits again, and first for the author. Raises NotFoundError for the model, or where the author said nothing.
+    With `item`, what the author decided about that row of the queue, and nothing else.
+
+    A correction is never deleted: another one withdraws it, and what was said before counts again. The row of the queue
+    that it came from waits again, and first for the author. Raises NotFoundError for the model or the version, or where
+    the author said nothing.
     """
     check_author(author)
     targets = load_targets(engine)
     with write(engine) as connection:
         model_id = lock_model(connection, model).id
-        items = review_queue.items_of(connection, model_id, prediction_id, author)
-        said = newest_said(connection, model_id, prediction_id, author)
-        if said is None and not items:
-            raise NotFoundError(f"correction by {author} of", prediction_id, [])
+        if item is not None:
+            said, items = _decided(connection, model_id, prediction_id, author, item)
+        else:
+            version_id = None if version is None else find_version(connection, model_id, version).id
+            said, items = _said_last(connection, model_id, prediction_id, author, version_id)
         if said is not None:
             record = CorrectionRecord(
                 model, prediction_id, now, said.source, None, said.version, author, withdraws=said.id
             )
             insert_rows(connection, [Rows(corrections=resolve_corrections(targets, [record], now).rows)], now)
         review_queue.reopen(connection, items, author, now + CLAIM)
+
+
+def _decided(
+    connection: Connection, model_id: int, prediction_id: str, author: str, item: int
+) -> tuple[Said | None, list[int]]:
+    """The correction that came from a row of the queue, if any still stands, and the row."""
+    row = review_queue.find_items(connection, model_id, [item]).get(item)
+    if row is None or row.prediction_id != prediction_id or row.decided_by != author:
+        raise NotFoundError(f"decision by {author} about row", str(item), [])
+    return said_at(connection, model_id, prediction_id, author, row.version_id, row.decided_at), [item]
+
+
+def _said_last(
+    connection: Connection, model_id: int, prediction_id: str, author: str, version_id: int | None
+) -> tuple[Said | None, list[int]]:
+    """The newest correction and the rows that it came from; without any, the row that was skipped last."""
+    rows = review_queue.items_of(connection, model_id, prediction_id, author)
+    said = newest_said(connection, model_id, prediction_id, author, version_id)
+    if said is not None:
+        return said, [row.id for row in rows if (row.version_id, row.decided_at) == (said.version_id, said.said_at)]
+    mine = [row.id for row in rows if version_id in (None, row.version_id)]
+    if not mine:
+        raise NotFoundError(f"correction by {author} of", prediction_id, [])
+    return None, mine[-1:]
 
 
 def check_author(author: str) -> None:

@@ -172,6 +172,7 @@ def _make_room(connection: Connection, model_id: int, kind: Kind) -> None:
 
 _ROW = (
     *(_i.id, _i.kind, _i.state, _i.reason, _i.probability, _i.claimed_by, _i.claimed_until, _i.decided_by),
+    *(_i.version_id, _i.decided_at),
     *(version.c.name.label("version"), _p.prediction_id, _p.event_time, _p.features),
     *(_p.predicted_class, _p.predicted_value, _p.score, _p.label_source),
 )
@@ -202,11 +203,12 @@ def find_items(connection: Connection, model_id: int, ids: Sequence[int]) -> dic
     return {row.id: row for row in connection.execute(query.with_for_update(of=review_item))}
 
 
-def items_of(connection: Connection, model_id: int, prediction_id: str, author: str) -> list[int]:
-    """The rows of that prediction about which the author decided."""
+def items_of(connection: Connection, model_id: int, prediction_id: str, author: str) -> Sequence[Row[Any]]:
+    """The rows of that prediction about which the author decided, the newest decision last."""
     decided = (State.ANSWERED.value, State.SKIPPED.value)
     mine = (_i.model_id == model_id, _p.prediction_id == prediction_id, _i.decided_by == author)
-    return [row.id for row in connection.execute(_items().where(*mine, _i.state.in_(decided)))]
+    query = _items().where(*mine, _i.state.in_(decided)).order_by(_i.decided_at, _i.id)
+    return connection.execute(query).all()
 
 
 def _items() -> Select[Any]:

@@ -306,6 +306,68 @@ def test_each_undo_takes_back_the_word_before_and_nobody_else_s(engine: Engine) 
         undo(engine, NOW, name, "p", author="ann")
 
 
+def standing(engine: Engine) -> list[tuple[Any, ...]]:
+    """The version, source and label of what was said and not taken back."""
+    found = said(engine)
+    rows = found[found.withdraws.isna() & ~found.id.isin(found.withdraws.dropna())]
+    return [(row.version_id, row.source, row.label_class) for row in rows.itertuples()]
+
+
+def user_says(engine: Engine, served: Served, label: str, at: int, version: int = 0) -> None:
+    one = served.version_ids[version]
+    store(engine, [correction(served.model, "p00", label, Source.USER, version_id=one, author="ann", at=at)])
+
+
+def test_a_skipped_audit_that_is_taken_back_leaves_an_earlier_correction_alone(engine: Engine) -> None:
+    served = filled(engine, rows=1, audits_per_day=40)
+    name, one = served.model.name, served.version_ids[0]
+    user_says(engine, served, "no", 1)
+    [row] = rows_for(engine, served)
+    answer(engine, NOW, name, [Answer(row["item"], SKIP)], author="ann")
+    with pytest.raises(NotFoundError, match="decision by bob"):
+        undo(engine, NOW, name, "p00", author="bob", item=row["item"])
+    undo(engine, NOW, name, "p00", author="ann", item=row["item"])
+    assert standing(engine) == [(one, "user", "no")]
+    assert [row.state for row in items(engine)] == ["waiting"]
+    with pytest.raises(NotFoundError, match="decision by ann"):
+        undo(engine, NOW, name, "p00", author="ann", item=row["item"])
+
+
+def test_an_audit_is_taken_back_and_not_what_was_corrected_afterwards(engine: Engine) -> None:
+    served = filled(engine, rows=1, audits_per_day=40)
+    name, one = served.model.name, served.version_ids[0]
+    [row] = rows_for(engine, served)
+    answer(engine, NOW, name, [Answer(row["item"], CORRECT, "no")], author="ann")
+    user_says(engine, served, "yes", 86_400)
+    undo(engine, NOW, name, "p00", author="ann", item=row["item"])
+    assert standing(engine) == [(one, "user", "yes")]
+    [again] = rows_for(engine, served)
+    later = NOW + timedelta(minutes=1)
+    answer(engine, later, name, [Answer(again["item"], CORRECT, "no")], author="ann")
+    undo(engine, later, name, "p00", author="ann")  # the newest: the user's correction, and the audit counts on
+    assert standing(engine) == [(one, "audit", "no")]
+    assert [row.state for row in items(engine)] == ["answered"]
+
+
+@pytest.mark.parametrize("by", ["item", "version"])
+def test_the_same_id_in_another_version_is_left_alone(engine: Engine, by: str) -> None:
+    served = filled(engine, rows=1, audits_per_day=40)
+    name, other = served.model.name, served.version_ids[1]
+    store(engine, [prediction(other, "p00")])
+    fill_queues(engine, NOW)
+    first, second = rows_for(engine, served)
+    for n, row in enumerate((first, second)):
+        at = NOW + timedelta(seconds=n)
+        answer(engine, at, name, [Answer(row["item"], CORRECT, "no")], author="ann")
+    asked: dict[str, Any] = {"item": first["item"]} if by == "item" else {"version": "1"}
+    undo(engine, NOW + timedelta(minutes=1), name, "p00", author="ann", **asked)
+    assert standing(engine) == [(other, "audit", "no")]
+    assert [row.state for row in items(engine)] == ["waiting", "answered"]
+    undo(engine, NOW + timedelta(minutes=1), name, "p00", author="ann")
+    assert standing(engine) == []
+    assert [row.state for row in items(engine)] == ["waiting", "waiting"]
+
+
 def test_wrong_settings_are_refused_by_name(engine: Engine) -> None:
     served = serve(engine, Task.BINARY)
     wrong: list[tuple[dict[str, Any], str]] = [({"audits_per_day": -1}, "audits_per_day"), ({"author": ""}, "author")]

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Engine, select
 from streamlit.testing.v1 import AppTest
 
 from app.core.model import Task
+from app.services.prediction_detail import correct
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import engine_for, read, write
 from app.storage.ingest import PredictionRow, Rows, insert_rows
@@ -86,14 +87,36 @@ def test_a_link_restores_a_search(served: Engine, query: dict[str, str], expecte
     assert shown(explorer(**query)) == expected
 
 
+def predicted(engine: Engine, version_ids: list[int]) -> None:
+    """A prediction `p` of each version, five minutes ago."""
+    at = NOW - timedelta(minutes=5)
+    rows: list[PredictionRow] = [
+        (one, "p", at, "{}", "yes", None, 0.7, None, None, None, None, None) for one in version_ids
+    ]
+    with write(engine) as connection:
+        insert_rows(connection, [Rows(rows)], NOW)
+
+
+def test_what_is_taken_back_is_about_the_version_that_is_shown(served: Engine) -> None:
+    model = serve(served, Task.BINARY)
+    predicted(served, model.version_ids)
+    for minutes, version in enumerate(("1", "2")):
+        at = NOW + timedelta(minutes=minutes - 3)
+        correct(served, at, model.model.name, "p", version=version, label="no", author="ann")
+    app = opened("explorer", model=model.model.name, version="1", id="p", of="1")
+    next(one for one in app.text_input if one.label == "Your name").set_value("ann")
+
+    press(app, "Take back my last one")
+
+    said = select(correction.c.id, correction.c.version_id, correction.c.withdraws).order_by(correction.c.id)
+    with read(served) as connection:
+        first, _, last = connection.execute(said).all()
+    assert (first.version_id, last.withdraws) == (model.version_ids[0], first.id)
+
+
 def test_another_model_is_shown_in_its_own_newest_version_without_the_row_of_the_model_before(served: Engine) -> None:
     first, second = serve(served, Task.BINARY), serve(served, Task.BINARY)  # both have the versions 1 and 2
-    ids = [*first.version_ids, *second.version_ids]
-    rows: list[PredictionRow] = [
-        (one, "p", NOW - timedelta(minutes=5), "{}", "yes", None, 0.7, None, None, None, None, None) for one in ids
-    ]
-    with write(served) as connection:
-        insert_rows(connection, [Rows(rows)], NOW)
+    predicted(served, [*first.version_ids, *second.version_ids])
     app = opened("explorer", model=first.model.name, version="1", id="p", of="1")
     assert "Close" in [one.label for one in app.button]
 

@@ -72,8 +72,9 @@ def _label(found: Detail, label: str) -> Scalar:
 
 
 def take_back(found: Detail, author: str) -> None:
-    """Take the author's newest correction back. Raises WatchkeeperError."""
-    reviews.undo(engine(), datetime.now(UTC), found.model.name, str(found.row["prediction_id"]), author=author)
+    """Take the author's newest correction of this version's prediction back. Raises WatchkeeperError."""
+    now, name = datetime.now(UTC), str(found.row["prediction_id"])
+    reviews.undo(engine(), now, found.model.name, name, author=author, version=found.version)
 
 
 def write_file(search: Search, path: Path, format_: Format, report: Callable[[int], None]) -> Written:

@@ -63,9 +63,9 @@ def answer_each(model: str, answers: Sequence[Answer], author: str) -> list[Refu
     return review_answers.answer_each(engine(), _now(), model, answers, author=author)
 
 
-def undo(model: str, prediction_id: str, author: str) -> None:
-    """Take back what the author said last about a prediction. Raises WatchkeeperError."""
-    reviews.undo(engine(), _now(), model, prediction_id, author=author)
+def undo(model: str, prediction_id: str, author: str, item: int) -> None:
+    """Take back what the author decided about a row of the queue. Raises WatchkeeperError."""
+    reviews.undo(engine(), _now(), model, prediction_id, author=author, item=item)
 
 
 def set_review(model: str, author: str, *, audits_per_day: int, uncertain: bool, novel: bool) -> None:

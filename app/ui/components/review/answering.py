@@ -25,6 +25,7 @@ class Given:
     kind: Kind
     author: str
     prediction_id: str
+    item: int
 
 
 def tell(text: str, *, failed: bool = False) -> None:
@@ -72,4 +73,4 @@ def take_back(one: Given) -> bool:
     history: list[Given] = st.session_state.get(_HISTORY, [])
     st.session_state[_HISTORY] = [other for other in history if other != one]
     done = f"Taken back: {one.prediction_id} waits for you again."
-    return attempt(lambda: data.reviews.undo(one.model, one.prediction_id, one.author), done)
+    return attempt(lambda: data.reviews.undo(one.model, one.prediction_id, one.author, one.item), done)

@@ -164,7 +164,7 @@ def _give(model: str, kind: Kind, who: str, row: dict[str, Any], verdict: Verdic
         return
     done = f"Skipped: {name}." if verdict is Verdict.SKIP else f"Saved: {name} is {features.value_text(label)}."
     if answering.attempt(lambda: data.reviews.answer(model, Answer(row["item"], verdict, label), who), done):
-        answering.given(Given(model, kind, who, name))
+        answering.given(Given(model, kind, who, name, row["item"]))
     st.session_state.pop(_CARD, None)  # also when it was refused: somebody else may have it now
 
 

@@ -42,7 +42,7 @@ def _line(model: str, one: Decision, *, mine: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"decision-{one.item}"):
         st.html(_words(one))
         if mine:
-            given = Given(model, one.kind, one.author, one.prediction_id)
+            given = Given(model, one.kind, one.author, one.prediction_id, one.item)
             st.button(
                 "Take back",
                 key=f"undo-{one.item}",
