@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import URL, Engine, select
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import NumberInput, Selectbox
 
 from app.core.model import Task
 from app.core.review import Kind, Verdict
@@ -63,6 +64,17 @@ def press(app: AppTest, label: str) -> AppTest:
     button.click().run()
     assert not app.exception, app.exception
     return app
+
+
+def asked(app: AppTest, task: Task) -> NumberInput | Selectbox[str]:
+    """Where the truth is typed."""
+    if task is Task.REGRESSION:
+        return app.number_input[0]
+    return next(one for one in app.selectbox if one.label == "Another class")
+
+
+def undo_key(app: AppTest) -> str | None:
+    return next(one.key for one in app.button if one.label == "Undo the last answer")
 
 
 def labels(engine: Engine) -> dict[str, object]:
@@ -133,6 +145,28 @@ class TestCard:
         press(app, "Save")
 
         assert labels(database) == {"p0": 3.25}
+
+    @pytest.mark.parametrize("task", [Task.REGRESSION, Task.MULTICLASS])
+    def test_what_was_typed_for_one_row_does_not_reach_the_next(self, database: Engine, task: Task) -> None:
+        queued(database, task)
+        app = opened()
+        before = asked(app, task)
+        before.set_value(3.25 if task is Task.REGRESSION else "no")  # type: ignore[arg-type]
+
+        press(app, "It cannot be told")
+
+        assert ">p1</h2>" in html(app)
+        assert asked(app, task).value is None
+        assert asked(app, task).key != before.key  # a browser keeps what was typed by the key
+
+    def test_each_answer_has_an_undo_of_its_own(self, database: Engine) -> None:
+        queued(database)
+        app = press(press(opened(), "It is no"), "It is no")
+        before = undo_key(app)
+
+        press(app, "Undo the last answer")
+
+        assert undo_key(app) != before
 
     def test_a_row_that_another_has_decided_meanwhile_is_refused_and_the_next_one_comes(self, database: Engine) -> None:
         served = queued(database)

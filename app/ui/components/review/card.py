@@ -132,20 +132,20 @@ def shortcuts(classes: Sequence[str]) -> list[str]:
 
 
 def _number(model: str, kind: Kind, who: str, row: dict[str, Any]) -> None:
-    with st.form("review-number", clear_on_submit=True, border=False):
-        st.number_input("The true value", value=None, key="review-value", format="%g", placeholder="Type, then Enter")
-        args = (model, kind, who, row, "review-value")
+    key = f"review-{row['item']}-value"
+    with st.form(f"review-{row['item']}-number", clear_on_submit=True, border=False):
+        st.number_input("The true value", value=None, key=key, format="%g", placeholder="Type, then Enter")
+        args = (model, kind, who, row, key)
         st.form_submit_button("Save", type="primary", width="stretch", on_click=_give_typed, args=args)
 
 
 def _other_class(model: str, kind: Kind, who: str, row: dict[str, Any], classes: Sequence[str]) -> None:
-    with st.form("review-class", clear_on_submit=True, border=False):
+    key = f"review-{row['item']}-class-name"
+    with st.form(f"review-{row['item']}-class", clear_on_submit=True, border=False):
         label = "Another class" if 0 < len(classes) <= MOST_BUTTONS else "The true class"
         options = [] if len(classes) <= MOST_BUTTONS else classes
-        st.selectbox(
-            label, options, index=None, accept_new_options=True, key="review-class-name", placeholder="Choose or type"
-        )
-        args = (model, kind, who, row, "review-class-name")
+        st.selectbox(label, options, index=None, accept_new_options=True, key=key, placeholder="Choose or type")
+        args = (model, kind, who, row, key)
         st.form_submit_button("Save this class", width="stretch", on_click=_give_typed, args=args)
 
 
@@ -173,7 +173,7 @@ def _undo(model: str, kind: Kind, who: str) -> None:
     hint = f"Takes back what you said about {last.prediction_id}." if last else "Nothing of this visit to take back."
     st.button(
         "Undo the last answer",
-        key="review-undo",
+        key=f"review-undo-{last.item if last else 0}",  # pressed twice, it must not take back the answer before too
         shortcut=UNDO,
         width="stretch",
         type="tertiary",
