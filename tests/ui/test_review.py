@@ -206,6 +206,23 @@ class TestTable:
         press(app, "Give the rest back")
         assert "4 rows given back." in html(app)
 
+    def test_the_rows_of_each_reviewer_have_a_table_of_their_own(self, database: Engine) -> None:
+        queued(database, rows=12)
+        app = opened(view="table")
+        next(one for one in app.selectbox if one.label == "Rows").set_value(10)
+        press(app, "Take rows")
+        app.session_state["author"] = "bob"
+        press(app.run(), "Take rows")
+        app.session_state["author"] = "ann"
+        app.run()
+        [bobs] = [work for about, work in app.session_state["review-table"].items() if about[2] == "bob"]
+        bobs.typed = {bobs.rows[0]["item"]: frame.Typed("no", skip=False)}
+        app.session_state["author"] = "bob"
+        app.run()
+
+        assert list(app.dataframe[0].value["Prediction"]) == ["p10", "p11"]
+        assert list(app.dataframe[0].value["Label"].fillna("")) == ["no", ""]
+
     def test_what_is_typed_is_saved_and_what_is_refused_stays(self, database: Engine) -> None:
         served = queued(database)
         app = press(opened(view="table"), "Take rows")

@@ -70,10 +70,11 @@ def _take(about: tuple[str, Kind, str], works: dict[tuple[str, Kind, str], Work]
 
 
 def _edit(work: Work, works: dict[tuple[str, Kind, str], Work], task: Task) -> None:
-    model, kind, _ = work.about
+    model, kind, who = work.about
     shown = card.shows_answer(kind)
     classes = _classes(model, work.rows)
-    key = f"review-editor-{model}-{kind}-{work.generation}-{shown}"
+    first = work.rows[0]["item"]  # what was typed must not reach somebody else's rows, or those taken next
+    key = f"review-editor-{model}-{kind}-{who}-{first}-{work.generation}-{shown}"
     if key not in st.session_state:  # drawn anew: what was typed is part of the table from now on
         work.base = frame.build(work.rows, work.typed, _typical(model, work.rows), task, shown=shown)
     until = min(row["claimed_until"] for row in work.rows)
