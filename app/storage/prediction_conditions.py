@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, literal, not_, or_, true
+from sqlalchemy import ColumnElement, Connection, and_, false, func, literal, not_, or_
 
 from app.core.feature_condition import FeatureCondition, Operator
 from app.core.model import Model, Source, Task
@@ -122,7 +122,9 @@ def _in_segment(connection: Connection, attribute: str, value: str, known: Known
         return _attribute(connection, attribute, [value])
     has_value = not_(_attribute(connection, attribute, None))
     others = [
-        and_(_p.version_id == version_id, not_(_attribute(connection, attribute, values))) if values else true()
+        and_(_p.version_id == version_id, not_(_attribute(connection, attribute, values)))
+        if values
+        else _p.version_id == version_id
         for version_id, values in known.items()
     ]
     return and_(has_value, or_(false(), *others))

@@ -235,6 +235,19 @@ def test_the_segment_of_all_other_values_is_what_no_segment_was_made_for(engine:
     assert set(found(engine, search)) == set(towns[20:])
 
 
+def test_the_segment_of_all_others_takes_everything_of_the_versions_without_segments_alone(engine: Engine) -> None:
+    served = serve(engine, Task.BINARY, versions=2, segment_by=("place",))
+    with write(engine) as connection:
+        segment_all(connection, served.version_ids[0])
+        replace_values(connection, served.version_ids[0], {"place": ["town"]})
+    for version_id in served.version_ids:
+        rows = [prediction(version_id, f"{town} of {version_id}", features={"place": town}) for town in ("town", "b")]
+        put(engine, rows)
+    search = Search(served.model.name, wanted=PredictionFilter(segment="place=(other)"))
+    first, second = served.version_ids
+    assert set(found(engine, search)) == {f"b of {first}", f"town of {second}", f"b of {second}"}
+
+
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 
