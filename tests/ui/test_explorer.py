@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import URL, Engine, select
@@ -162,6 +163,32 @@ def test_a_row_is_opened_beside_the_reference(served: Engine) -> None:
     assert "flight-6" in body
     assert "Nothing yet: it counts neither as right nor as wrong." in body
     assert "no prediction &#x27;nobody&#x27;" in html(explorer(id="nobody"))
+
+
+def test_a_click_is_of_the_rows_that_were_drawn(served: Engine) -> None:
+    """Of rows that were found anew since, none is taken for selected."""
+    app = explorer()
+    drawn = app.dataframe[0].key
+    with write(served) as connection:
+        version = list_versions(connection, find_model(connection, "arrival-delay").id)[0].id
+        newer = (version, "newer", NOW, "{}", "0", None, 0.5, None, 1.0, None, None, None)
+        insert_rows(connection, [Rows([newer])], NOW)
+    del app.session_state["explorer found"]
+    app.run()
+    assert shown(app)[:2] == ["newer", "flight-0"]
+    assert app.dataframe[0].key != drawn
+
+
+def test_a_click_opens_the_prediction_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_now: dict[str, str] = {}
+    clicked = SimpleNamespace(selection=SimpleNamespace(rows=[1]))
+    monkeypatch.setattr(table.st, "session_state", {"rows": clicked})
+    monkeypatch.setattr(table.link, "remember", lambda **values: opened_now.update(values))
+    table._open("rows", [("a", "1"), ("b", "2")])
+    assert opened_now == {"id": "b", "of": "2"}
+    clicked.selection.rows = [2]
+    table._open("rows", [("c", "1")])
+    assert opened_now == {"id": "b", "of": "2"}
 
 
 def test_a_correction_is_saved_and_taken_back(served: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,6 @@ from app.ui.components import link
 
 MOST_ROWS_SEEN, FEW_ROWS_SEEN = 14, 6
 _ROW, _HEAD = 35, 38
-_CHOSEN = "explorer chosen"
 _SOURCES = {"ground_truth": "ground truth", "audit": "audit", "user": "user"}
 
 
@@ -72,13 +72,16 @@ def _as_one_kind(values: list[Any]) -> list[Any]:
 def show(
     model: Model, rows: Sequence[Mapping[str, Any]], features: Sequence[str], *, versions: bool, seen: int, key: str
 ) -> None:
-    """Draw the table; a click on a row puts its prediction into the address."""
-    table = frame(model, rows, features, versions=versions)
-    chosen = st.dataframe(
-        table,
+    """Draw the table; a click on a row puts its prediction into the address.
+
+    A click is of the rows that were drawn: by the time it is read, the page may have been found anew, with others.
+    """
+    key = f"{key} {hash(tuple(row['id'] for row in rows))}"
+    st.dataframe(
+        frame(model, rows, features, versions=versions),
         hide_index=True,
         height=_HEAD + _ROW * min(len(rows), seen),
-        on_select="rerun",
+        on_select=partial(_open, key, [(row["prediction_id"], row["version"]) for row in rows]),
         selection_mode=["single-row", "single-cell"],
         key=key,
         column_config={
@@ -87,13 +90,14 @@ def show(
             "Latency (ms)": st.column_config.NumberColumn(format="%.1f"),
         },
     )
-    at = _row_of(chosen)
-    # Only a new choice opens a row: the address may have opened another one since.
-    is_new = at is not None and at < len(rows) and (key, at) != st.session_state.get(_CHOSEN)
-    st.session_state[_CHOSEN] = None if at is None else (key, at)
-    if at is not None and is_new:
-        link.remember(id=rows[at]["prediction_id"], of=rows[at]["version"])
-        st.rerun()
+
+
+def _open(key: str, drawn: Sequence[tuple[str, str]]) -> None:
+    """Open the prediction that was clicked, of those that were drawn."""
+    at = _row_of(st.session_state[key])
+    if at is not None and at < len(drawn):
+        name, version = drawn[at]
+        link.remember(id=name, of=version)
 
 
 def _row_of(chosen: Any) -> int | None:
