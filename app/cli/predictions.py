@@ -40,6 +40,7 @@ NAME is missing; a name with spaces is written in double quotes.""",
 @click.option("--version", "versions", multiple=True, help="Of this version alone. May be repeated.")
 @click.option("--since", type=TIME, help="Events from this time on.")
 @click.option("--until", type=TIME, help="Events before this time.")
+@click.option("--before", default="", metavar="CURSOR", help="Where an earlier search stopped, as its note said.")
 @click.option("--id", "prediction_id", default="", help="The prediction id, or its beginning and *.")
 @click.option("--request", "request_id", default="", help="The request id.")
 @click.option("--predicted", default="", help="The predicted class.")
@@ -58,6 +59,7 @@ def predictions_list(
     versions: Sequence[str],
     since: datetime | None,
     until: datetime | None,
+    before: str,
     verdict: str | None,
     labelled: str | None,
     features: Sequence[str],
@@ -76,7 +78,7 @@ def predictions_list(
     )
     search = Search(model, tuple(versions), since, until, wanted)
     with database() as engine:
-        rows = _rows(engine, search, limit)
+        rows = _rows(engine, search, limit, before)
         if format_ == "csv":
             _write_csv(rows)
         elif format_ == "json":
@@ -85,18 +87,17 @@ def predictions_list(
             show(list(rows), "text", columns=COLUMNS, empty="no prediction fits")
 
 
-def _rows(engine: Any, search: Any, limit: int) -> Iterator[dict[str, Any]]:
+def _rows(engine: Any, search: Any, limit: int, before: str | None) -> Iterator[dict[str, Any]]:
     """Up to `limit` rows; where the search met its bounds before, that is said."""
     from app.services.explorer import MOST_ROWS, find, portable
 
-    before: str | None = None
     while limit:
-        page = find(engine, search, limit=min(limit, MOST_ROWS), before=before)
+        page = find(engine, search, limit=min(limit, MOST_ROWS), before=before or None)
         yield from portable(page)
         limit, before = limit - len(page.rows), page.older
         if page.stopped_at is not None and limit:
             looked = f"looked at {page.looked:,} predictions, back to {text(page.stopped_at)}"
-            note = f"Note: {looked}; look further back with --until {page.stopped_at.isoformat()}"
+            note = f"Note: {looked}; look further back with --before {page.older}"
             click.echo(note, err=True)
             return
         if before is None:

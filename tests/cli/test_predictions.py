@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.services import explorer
+from app.services.explorer import Bounds
 from tests.cli.conftest import Run
 
 HEAD = "id,at,score,x,note\n"
@@ -33,6 +35,19 @@ def test_the_same_search_as_json_csv_and_text(filled: Run) -> None:
     assert [row["prediction_id"] for row in cells] == ["p29", "p28", "p27"]
     assert json.loads(cells[0]["features"]) == {"x": 29, "note": "=SUM(A29)"}
     assert "2026-03-01 00:29 UTC" in filled(*asked).stdout
+
+
+def test_a_search_that_stopped_goes_on_where_it_was(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explorer.find, "__kwdefaults__", explorer.find.__kwdefaults__ | {"bounds": Bounds(rows=1)})
+    monkeypatch.setattr(explorer, "_FIRST_PORTION", 10)
+    asked = ("predictions", "list", "--model", "m", "--feature", "x < 25", "--limit", "8", "--json")
+    first = filled(*asked)
+    note = first.stderr.split()
+    assert note[-2] == "--before"
+    second = filled(*asked, "--before", note[-1])
+    rows = [row["prediction_id"] for answer in (first, second) for row in json.loads(answer.stdout)]
+    assert rows == [f"p{i}" for i in range(24, 24 - len(rows), -1)]
+    assert len(rows) > len(json.loads(first.stdout)) > 0
 
 
 def test_what_cannot_be_asked_is_said(filled: Run) -> None:
