@@ -73,6 +73,16 @@ def test_predictions_are_paged_in_both_directions(served: Engine) -> None:
     assert shown(app) == [f"flight-{i}" for i in range(50, 100)]
 
 
+def test_a_page_is_as_long_as_was_just_asked_for(served: Engine) -> None:
+    app = explorer()
+    app.selectbox(key="size").set_value("25")
+    app.run()
+    assert len(shown(app)) == 25
+    app.selectbox(key="size").set_value("100")
+    app.run()
+    assert len(shown(app)) == 100
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

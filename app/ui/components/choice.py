@@ -70,6 +70,11 @@ def text(name: str, label: str, *, placeholder: str = "", width: int = 280) -> s
     return _chosen(name, key, (given or "").strip())
 
 
+def asked(name: str, options: Sequence[str], default: str) -> str:
+    """What a `select` that is drawn further down stands at, or will: the newest press, else the address."""
+    return str(st.session_state[_ready(name, options, default, "")])
+
+
 def _visibility(*, hidden: bool) -> Literal["visible", "collapsed"]:
     return "collapsed" if hidden else "visible"
 

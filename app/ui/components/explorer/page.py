@@ -30,7 +30,7 @@ def show() -> None:
         return
     _begin_anew(search)
     try:
-        page = _find(search, int(link.asked("size", SIZES, "50")))
+        page = _find(search, int(choice.asked("size", SIZES, "50")))
     except WatchkeeperError as error:
         _problem(error)
         return
