@@ -85,8 +85,8 @@ class Count:
     complete: bool
 
 
-Report = Callable[[int, datetime | None], None]
-"""Called between portions: how many predictions were looked at, and back to when. It may raise, to give up."""
+Report = Callable[[Page], None]
+"""Called between portions with the page as it is so far, stopped there. It may raise, to give up."""
 
 
 def find(
@@ -264,24 +264,28 @@ class _Walk:
                 if reached is not None and self._looked >= self._bounds.rows:
                     self._stopped = reached
                     return
-                if self._report is not None:
-                    self._report(self._looked, reached.event_time if reached else None)
+                self._tell(reached)
         except TimeIsUpError:
             if reached is None:
                 raise
             self._stopped = reached
 
-    def page(self, limit: int) -> Page:
-        """What was found."""
+    def _tell(self, reached: Position | None) -> None:
+        if self._report is not None and reached is not None:
+            self._report(self.page(self._enough - 1, reached))
+
+    def page(self, limit: int, reached: Position | None = None) -> Page:
+        """What was found; `reached`: so far."""
+        stopped = self._stopped or reached
         more, rows = len(self._rows) > limit, self._rows[:limit]
-        beyond = cursor(_place(rows[-1])) if more else cursor(self._stopped) if self._stopped else None
+        beyond = cursor(_place(rows[-1])) if more else cursor(stopped) if stopped else None
         back = cursor(_place(rows[0])) if rows else cursor(self._start) if self._start else None
         back = back if self._start is not None else None
         shown = [_shown(row, self._prepared) for row in rows]
-        stopped = self._stopped.event_time if self._stopped else None
+        until = stopped.event_time if stopped else None
         if self._direction is Direction.OLDER:
-            return Page(shown, beyond, back, self._looked, stopped)
-        return Page(shown[::-1], back, beyond, self._looked, stopped)
+            return Page(shown, beyond, back, self._looked, until)
+        return Page(shown[::-1], back, beyond, self._looked, until)
 
 
 def _place(row: Row[Any]) -> Position:

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from sqlalchemy import Engine
 
-from app.services.explorer import Bounds, Search, find
+from app.services.explorer import Bounds, Page, Search, find
 from app.services.training_files import Format, iso, replacing
 
 MOST_ROWS = 50_000
@@ -76,7 +75,7 @@ def write_file(
     with replacing(path) as partial, _writer(partial, format_, search) as writer:
         while rows < most:
 
-            def looked(_rows: int, _at: datetime | None, so_far: int = rows) -> None:
+            def looked(_page: Page, so_far: int = rows) -> None:
                 if report is not None:
                     report(so_far)
 

@@ -21,7 +21,7 @@ from app.core.prediction_filter import Labelled, PredictionFilter, Verdict
 from app.core.records import NON_FINITE
 from app.core.segments import MISSING, segment_value
 from app.services import explorer
-from app.services.explorer import Bounds, Search
+from app.services.explorer import Bounds, Page, Search
 from app.services.fold import fold
 from app.storage.engine import write
 from app.storage.ingest import PredictionRow, Rows, insert_rows
@@ -335,9 +335,9 @@ def test_whoever_asks_is_told_how_far_it_is_and_may_give_up(many: tuple[Engine, 
     engine, served = many
     looked: list[int] = []
 
-    def report(rows: int, _at: object) -> None:
-        looked.append(rows)
-        if rows >= 1_000:
+    def report(so_far: Page) -> None:
+        looked.append(so_far.looked)
+        if so_far.looked >= 1_000:
             raise KeyboardInterrupt
 
     search = Search(served.model.name, wanted=PredictionFilter(features=(parse("x < 0"),)))

@@ -9,16 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from sqlalchemy import URL, Engine, select
 from streamlit.testing.v1 import AppTest
 
 from app.core.model import Task
+from app.services import explorer as services_explorer
+from app.services.explorer import Page, Search
 from app.services.prediction_detail import correct
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import engine_for, read, write
 from app.storage.ingest import PredictionRow, Rows, insert_rows
 from app.storage.tables import correction
-from app.ui.components.explorer import table
+from app.ui import data
+from app.ui.components.explorer import page, table
 from tests.services.served import serve
 from tests.ui.fleet import HOSTILE_FEATURE
 from tests.ui.test_pages import html, opened
@@ -137,6 +141,32 @@ def test_another_model_is_shown_in_its_own_newest_version_without_the_row_of_the
     assert "Close" not in [one.label for one in app.button]
     assert {"id", "of"}.isdisjoint(app.query_params)
     assert app.query_params["version"] in ("2", ["2"])
+
+
+def test_a_stopped_search_shows_what_was_found_and_goes_on_from_there(
+    served: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pressed at the first portion's end, as a run that is cut off there would be."""
+    monkeypatch.setattr(services_explorer, "_FIRST_PORTION", 26)
+    find, searched = data.explorer.find, []
+
+    def cut_off(search: Search, limit: int, before: str, after: str, report: services_explorer.Report) -> Page:
+        def press_stop(so_far: Page) -> None:
+            report(so_far)
+            page._stop((search, limit, before, after), so_far)
+            st.rerun()
+
+        searched.append(before)
+        return find(search, limit, before, after, press_stop if not before else report)
+
+    monkeypatch.setattr(data.explorer, "find", cut_off)
+    app = explorer(features="carrier = XX", size="25")
+    assert shown(app) == [f"flight-{i}" for i in range(0, 26, 2)]
+    assert "Stopped. Looked through 26 predictions" in html(app)
+    app.run()
+    assert searched == [""]
+    press(app, "Look further back")
+    assert shown(app) == [f"flight-{i}" for i in range(26, 76, 2)]
 
 
 def test_what_cannot_be_searched_is_said_and_can_be_cleared(served: Engine) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import time
-from datetime import datetime
 
 import streamlit as st
 
@@ -72,16 +72,29 @@ def _find(search: Search, size: int) -> Page:
         return kept[2]  # type: ignore[no-any-return]
     place = st.empty()
 
-    def report(looked: int, at: datetime | None) -> None:
-        if at is not None:
-            with place.container(horizontal=True, vertical_alignment="center"):
-                st.text(f"Looked at {wording.count(looked)} predictions, back to {wording.moment(at)} …")
-                st.button("Stop", key=f"stop at {looked}")
+    def report(so_far: Page) -> None:
+        with place.container(horizontal=True, vertical_alignment="center"):
+            st.text(f"{_looked(so_far)} …")
+            st.button("Stop", key=f"stop at {so_far.looked}", on_click=_stop, args=(wanted, so_far))
 
     page = data.explorer.find(search, size, before, "" if before else after, report)
     place.empty()
     st.session_state[_FOUND] = (wanted, now, page)
     return page
+
+
+def _stop(wanted: tuple[Search, int, str, str], so_far: Page) -> None:
+    """What was found until the press is the page, for as long as nothing else is looked for."""
+    st.session_state[_FOUND] = (wanted, math.inf, so_far)
+
+
+def _was_stopped() -> bool:
+    return bool(st.session_state[_FOUND][1] == math.inf)
+
+
+def _looked(page: Page) -> str:
+    back = f", back to {wording.moment(page.stopped_at)}" if page.stopped_at else ""
+    return f"Looked through {wording.count(page.looked)} predictions{back}"
 
 
 def _headline(search: Search, page: Page, count: Count | None) -> str:
@@ -96,8 +109,10 @@ def _headline(search: Search, page: Page, count: Count | None) -> str:
     span = f" from {wording.moment(search.since)}{until}" if search.since else ""
     note = None
     if page.stopped_at is not None:
-        looked = f"Looked through {wording.count(page.looked)} predictions, back to {wording.moment(page.stopped_at)}."
-        note = element("p", f"{looked} There may be more further back.", class_="wk-explorer-note", role="status")
+        stopped = "Stopped. " if _was_stopped() else ""
+        note = element(
+            "p", f"{stopped}{_looked(page)}. There may be more further back.", class_="wk-explorer-note", role="status"
+        )
     filtered = element("p", f"Filtered by: {said}", class_="wk-explorer-note") if said else None
     return join(
         element("h1", found, class_="wk-title"),
