@@ -23,6 +23,8 @@ from app.services.explorer import Bounds, Page, Search, find
 from app.services.training_files import Format, iso, replacing
 
 MOST_ROWS = 50_000
+MOST_BYTES = 100_000_000
+"""After which no further portion is written."""
 _PORTION = 1_000
 _BOUNDS = Bounds(rows=5_000_000, seconds=30.0)
 """Of one portion of the file."""
@@ -64,10 +66,11 @@ def write_file(
     format_: Format,
     *,
     most: int = MOST_ROWS,
+    most_bytes: int = MOST_BYTES,
     report: Report | None = None,
     bounds: Bounds = _BOUNDS,
 ) -> Written:
-    """Write the newest predictions that are looked for, up to `most`, to a file at `path`.
+    """Write the newest predictions that are looked for, up to `most`, to a file at `path` of about `most_bytes`.
 
     `bounds` are those of each portion of 1,000 rows. Raises as `explorer.find` does.
     """
@@ -88,7 +91,7 @@ def write_file(
             if before is None:
                 complete = True
                 break
-            if page.stopped_at is not None:
+            if page.stopped_at is not None or partial.stat().st_size >= most_bytes:
                 break
     return Written(rows, complete)
 

@@ -53,6 +53,12 @@ def test_a_csv_file_holds_no_formula(engine: Engine, served: Served, tmp_path: P
     assert json.loads(rows[0]["features"]) == {"x": 2_499}
 
 
+@pytest.mark.parametrize("format_", list(Format))
+def test_a_file_ends_where_it_is_large_enough(engine: Engine, served: Served, tmp_path: Path, format_: Format) -> None:
+    written = write_file(engine, Search(served.model.name), tmp_path / "f", format_, most_bytes=1)
+    assert written == Written(1_000, False)
+
+
 def test_whoever_gives_up_leaves_no_file(engine: Engine, served: Served, tmp_path: Path) -> None:
     seen: list[int] = []
 

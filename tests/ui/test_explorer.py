@@ -264,6 +264,10 @@ def test_a_file_holds_what_is_looked_for(served: Engine) -> None:
     assert "65 rows." in html(app)
     [button] = app.get("download_button")
     assert button.proto.label == "Save the file"
+    app.text_input(key="find").set_value("flight-1")
+    app.run()
+    assert not app.get("download_button")
+    assert "explorer file" not in app.session_state
 
 
 def test_features_are_columns_where_they_are_chosen(served: Engine) -> None:

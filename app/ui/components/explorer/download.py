@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.core.errors import WatchkeeperError
 from app.services.explorer import Search
-from app.services.prediction_files import MOST_ROWS, file_name
+from app.services.prediction_files import MOST_BYTES, MOST_ROWS, file_name
 from app.services.training_files import Format
 from app.ui import data
 from app.ui.components import wording
@@ -17,16 +17,21 @@ from app.ui.components.html import element
 
 _MEDIA = {Format.CSV: "text/csv", Format.PARQUET: "application/vnd.apache.parquet"}
 _READY = "explorer file"
+_Ready = tuple[tuple[Search, Format], bytes, str]
 
 
 def show(search: Search) -> None:
     """A button that writes the file, and then one that hands it over."""
+    ready: _Ready | None = st.session_state.get(_READY)
+    if ready and ready[0][0] != search:
+        del st.session_state[_READY]  # it is large, and is offered no more
     with st.popover("Download", icon=":material/download:"):
         st.html(
             element(
                 "p",
-                f"All that fits the filters, the newest {wording.count(MOST_ROWS)} rows at most. In CSV, texts that a "
-                "spreadsheet would take for formulas get an apostrophe in front.",
+                f"All that fits the filters, the newest {wording.count(MOST_ROWS)} rows and about "
+                f"{MOST_BYTES // 1_000_000} MB at most. In CSV, texts that a spreadsheet would take "
+                "for formulas get an apostrophe in front.",
                 class_="wk-explorer-note",
             )
         )
