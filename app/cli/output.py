@@ -50,8 +50,10 @@ def show(
 
 
 def as_json(value: object) -> str:
-    """A value as JSON for programs: times in ISO 8601, durations in seconds."""
-    return json.dumps(value, default=_json, indent=2)
+    """A value as JSON for programs: times in ISO 8601, durations in seconds, NaN and infinity as texts."""
+    from app.core.records import carried
+
+    return json.dumps(carried(value), default=_json, indent=2)
 
 
 def _in_segment(row: Row) -> bool:

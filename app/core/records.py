@@ -115,6 +115,17 @@ def number(value: Scalar) -> float | None:
     return float(value)
 
 
+def carried(value: object) -> object:
+    """The value for JSON, which has no NaN and no infinity: they are the strings of NON_FINITE."""
+    if isinstance(value, dict):
+        return {name: carried(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [carried(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return value
+
+
 def canonical_label(task: Task, value: Scalar) -> tuple[str | None, float | None]:
     """A truth as (class name, number): exactly one is set for the task; both are None when nothing was said.
 

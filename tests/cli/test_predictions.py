@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
 
+from app.cli.output import as_json
 from app.services import explorer
 from app.services.explorer import Bounds
 from tests.cli.conftest import Run
@@ -38,7 +40,8 @@ def test_the_same_search_as_json_csv_and_text(filled: Run) -> None:
 
 
 def test_a_search_that_stopped_goes_on_where_it_was(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explorer.find, "__kwdefaults__", explorer.find.__kwdefaults__ | {"bounds": Bounds(rows=1)})
+    usual = explorer.find.__kwdefaults__ or {}
+    monkeypatch.setattr(explorer.find, "__kwdefaults__", usual | {"bounds": Bounds(rows=1)})
     monkeypatch.setattr(explorer, "_FIRST_PORTION", 10)
     asked = ("predictions", "list", "--model", "m", "--feature", "x < 25", "--limit", "8", "--json")
     first = filled(*asked)
@@ -48,6 +51,10 @@ def test_a_search_that_stopped_goes_on_where_it_was(filled: Run, monkeypatch: py
     rows = [row["prediction_id"] for answer in (first, second) for row in json.loads(answer.stdout)]
     assert rows == [f"p{i}" for i in range(24, 24 - len(rows), -1)]
     assert len(rows) > len(json.loads(first.stdout)) > 0
+
+
+def test_a_number_that_json_cannot_hold_is_a_text() -> None:
+    assert json.loads(as_json([{"score": math.nan, "x": [math.inf]}])) == [{"score": "NaN", "x": ["Infinity"]}]
 
 
 def test_what_cannot_be_asked_is_said(filled: Run) -> None:
