@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,6 +51,9 @@ class PredictionFilter:
 
     def check(self, task: Task) -> None:
         """Raise InvalidError where what is asked for cannot be said of a model of that task."""
+        for name, score in (("score_from", self.score_from), ("score_to", self.score_to)):
+            if score is not None and math.isnan(score):
+                raise InvalidError(name, "NaN", "a score is a number, such as 0.8")
         if self.score_from is not None and self.score_to is not None and self.score_from > self.score_to:
             raise InvalidError("score_from", self.score_from, f"allowed is at most score_to, {self.score_to:g}")
         if self.segment and "=" not in self.segment:

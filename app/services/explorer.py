@@ -303,6 +303,8 @@ def _shown(row: Row[Any], prepared: _Prepared) -> dict[str, Any]:
 # --- Places in the order ---------------------------------------------------------------------------------------------
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST_ID = 2**63 - 1
+"""That a database can compare with."""
 
 
 def cursor(place: Position) -> str:
@@ -318,6 +320,8 @@ def position(text: str) -> Position | None:
     try:
         if not (separator and microseconds.isdecimal() and row.isdecimal()):
             raise ValueError(text)
+        if int(row) > _LARGEST_ID:
+            raise OverflowError(text)
         return Position(_EPOCH + timedelta(microseconds=int(microseconds)), int(row))
     except (ValueError, OverflowError):
         raise InvalidError("before or after", text, "use what stands in the link of a page") from None

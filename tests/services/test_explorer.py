@@ -376,6 +376,7 @@ def test_a_page_is_read_by_the_index_on_time(many: tuple[Engine, Served], dialec
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
+        (PredictionFilter(score_from=math.nan), "score_from: 'NaN' is not allowed; a score is a number"),
         (PredictionFilter(score_from=0.9, score_to=0.1), "score_from: 0.9 is not allowed; allowed is at most score_to"),
         (PredictionFilter(segment="FI"), "segment: 'FI' is not allowed; a segment is ATTRIBUTE=VALUE"),
     ],
@@ -395,7 +396,7 @@ def test_a_regression_is_not_asked_for_classes(engine: Engine) -> None:
     assert found(engine, Search(served.model.name, wanted=PredictionFilter(score_from=2.5))) == ["p4", "p3"]
 
 
-@pytest.mark.parametrize("before", ["x", "1", "1-", "-1", "1-x", "99999999999999999999-1"])
+@pytest.mark.parametrize("before", ["x", "1", "1-", "-1", "1-x", "99999999999999999999-1", "1-9223372036854775808"])
 def test_a_place_that_is_none_is_refused(engine: Engine, before: str) -> None:
     served = serve(engine, Task.BINARY)
     with pytest.raises(InvalidError, match="the link of a page"):
