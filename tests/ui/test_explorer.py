@@ -13,6 +13,7 @@ import streamlit as st
 from sqlalchemy import URL, Engine, select
 from streamlit.testing.v1 import AppTest
 
+from app.core.errors import InvalidError
 from app.core.model import Task
 from app.services import explorer as services_explorer
 from app.services.explorer import Page, Search
@@ -22,6 +23,7 @@ from app.storage.engine import engine_for, read, write
 from app.storage.ingest import PredictionRow, Rows, insert_rows
 from app.storage.tables import correction
 from app.ui import data
+from app.ui.components import link
 from app.ui.components.explorer import page, table
 from tests.services.served import serve
 from tests.ui.fleet import HOSTILE_FEATURE
@@ -222,8 +224,8 @@ def test_a_click_is_of_the_rows_that_were_drawn(served: Engine) -> None:
 def test_a_click_opens_the_prediction_of_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
     opened_now: dict[str, str] = {}
     clicked = SimpleNamespace(selection=SimpleNamespace(rows=[1]))
-    monkeypatch.setattr(table.st, "session_state", {"rows": clicked})
-    monkeypatch.setattr(table.link, "remember", lambda **values: opened_now.update(values))
+    monkeypatch.setattr(st, "session_state", {"rows": clicked})
+    monkeypatch.setattr(link, "remember", lambda **values: opened_now.update(values))
     table._open("rows", [("a", "1"), ("b", "2")])
     assert opened_now == {"id": "b", "of": "2"}
     clicked.selection.rows = [2]
@@ -257,6 +259,14 @@ def test_a_correction_without_a_label_or_a_name_changes_nothing(served: Engine) 
     assert "Nothing is changed: author" in html(app)
     with read(served) as connection:
         assert connection.execute(select(correction)).all() == []
+
+
+@pytest.mark.parametrize("label", ["nan", "inf", "much"])
+def test_the_truth_of_a_regression_is_a_number(label: str) -> None:
+    found = SimpleNamespace(model=SimpleNamespace(task=Task.REGRESSION))
+    assert data.explorer._label(found, "2.5") == 2.5  # type: ignore[arg-type]
+    with pytest.raises(InvalidError, match="a regression model needs a number"):
+        data.explorer._label(found, label)  # type: ignore[arg-type]
 
 
 def test_a_file_holds_what_is_looked_for(served: Engine) -> None:

@@ -5,6 +5,7 @@ What is found is kept by the page, not here: a search tells how far it is, and c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,9 +67,12 @@ def _label(found: Detail, label: str) -> Scalar:
     if found.model.task is not Task.REGRESSION or not label:
         return label
     try:
-        return float(label)
+        said = float(label)
     except ValueError:
-        raise InvalidError("label", label, "a regression model needs a number") from None
+        said = math.nan
+    if not math.isfinite(said):
+        raise InvalidError("label", label, "a regression model needs a number")
+    return said
 
 
 def take_back(found: Detail, author: str) -> None:
