@@ -34,6 +34,8 @@ def test_a_link_names_the_feature_the_check_and_the_moment(use_database: Use, fl
     use_database(fleet_template)
     app = shown(feature="temperature", check="data_drift", split="middle", days="30")
     assert '<h1 class="wk-title">temperature</h1>' in html(app)
+    assert "explorer?model=arrival-delay&amp;version=" in html(app)
+    assert "show=temperature" in html(app)
     assert app.selectbox(key=_feature_key(app)).value == "temperature"
     assert app.query_params["split"] == "middle"
     assert app.query_params["check"] == "data_drift"

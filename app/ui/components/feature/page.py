@@ -85,9 +85,10 @@ def _lead(chosen: Scope, picked: Picked, standing: SubjectStanding | None) -> st
 def _links(chosen: Scope, picked: Picked) -> Html:
     """Where to go from here."""
     same = {"model": chosen.model, "version": chosen.version}
+    column = {} if "::" in picked.feature else {"show": picked.feature}
     targets = (
         ("All features of the model", "model", same | {"tab": "drift", "check": picked.check}),
-        ("Its predictions in the explorer", "explorer", same | {"feature": picked.feature}),
+        ("Its predictions in the explorer", "explorer", same | column),
     )
     links = [element("a", text, href=f"{page}?{urlencode(query)}", target="_self") for text, page, query in targets]
     return element("p", *links, class_="wk-links")
