@@ -15,6 +15,7 @@ INK, MUTED, GRID, BAND, LINES = "#22303a", "#5c6a75", "#e2ded4", "#d9e7ea", ("#1
 BREACH = "#b5401a"
 TICKS = 4
 STEPS = 5
+_ROUNDING, _TINY = 1e-9, 1e-290
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")
 
 
@@ -63,7 +64,7 @@ def line_chart(lines: Sequence[Line], since: datetime, until: datetime, marks: S
     if not any(value is not None for line in lines for value in line.values):
         return None
     low, high = min(known), max(known)
-    room = (high - low) * 0.08 or abs(high) * 0.05 or 0.5
+    room = _room(low, high)
     scale = _Scale(since, until, low - room, high + room)
     drawn = [_band(line, scale) for line in lines]
     drawn += [*_grid(scale), *_days(scale), *(_mark(mark, scale) for mark in marks if since <= mark.at < until)]
@@ -78,6 +79,14 @@ def line_chart(lines: Sequence[Line], since: datetime, until: datetime, marks: S
         class_="chart",
         xmlns="http://www.w3.org/2000/svg",
     )
+
+
+def _room(low: float, high: float) -> float:
+    """What is left free above and below; values that differ by no more than rounding count as the same."""
+    size = max(abs(low), abs(high))
+    if high - low >= _ROUNDING * max(size, _TINY):
+        return (high - low) * 0.08
+    return size * 0.05 if size > _TINY else 0.5
 
 
 def _band(line: Line, scale: _Scale) -> Html | None:
@@ -96,13 +105,12 @@ def _band(line: Line, scale: _Scale) -> Html | None:
 def _grid(scale: _Scale) -> list[Html]:
     drawn: list[Html] = []
     step = _nice((scale.high - scale.low) / STEPS)
-    value = math.ceil(scale.low / step) * step
-    while value <= scale.high:
+    for count in range(math.ceil(scale.low / step), math.floor(scale.high / step) + 1):
+        value = count * step
         y = f"{scale.y(value):.1f}"
         drawn.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, stroke=GRID, stroke_width=1))
         text = {"font_size": "11", "fill": MUTED, "text_anchor": "end", "dy": "4"}
         drawn.append(element("text", f"{value:.4g}", x=LEFT - 6, y=y, **text))
-        value += step
     return drawn
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from app.core.incidents import Incident
 from app.core.project_review import Chart, ModelReview, ProjectReview, ReviewedIncident, VersionSummary
@@ -106,3 +108,14 @@ def test_values_that_are_all_the_same_are_drawn_as_well() -> None:
 
     assert svg is not None
     assert "nan" not in svg.lower()
+
+
+@given(st.lists(st.floats(-1e150, 1e150), min_size=2, max_size=4))
+@example([0.97, 0.9700000000000001])
+@example([1e-320, 0.0])
+def test_a_chart_of_any_values_has_a_few_levels(values: list[float]) -> None:
+    svg = line_chart([line(*values)], SINCE, UNTIL, [], "")
+
+    assert svg is not None
+    assert "nan" not in svg
+    assert 2 <= svg.count('text-anchor="end" dy="4"') <= 8
