@@ -43,7 +43,9 @@ def test_a_key_is_made_shown_once_and_revoked(watched: Watched, fleet_engine: En
     page = watched.open("/health?part=keys")
     assert page.get_by_test_id("stCode").count() == 0
     page.get_by_role("button", name="Revoke a key").click()
-    page.get_by_text("I am sure: whoever uses it").click()
+    page.get_by_role("combobox", name="Key").click()
+    page.get_by_role("option", name="payments").click()
+    page.get_by_text("is refused from then on").click()
     page.get_by_role("button", name="Revoke it").click()
 
     expect(page.get_by_text("is revoked; collectors refuse it")).to_be_visible(timeout=PATIENCE_MS)

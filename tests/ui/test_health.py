@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from sqlalchemy import URL, Engine
 
 from app.core.self_watch import Diagnosis, Level
-from app.services.keys import create_key, digest, list_keys
+from app.services.keys import create_key, digest, list_keys, revoke_key
 from app.services.schedule import Job
 from app.settings import PREFIX, Settings, sources
 from app.storage.engine import engine_for
@@ -95,16 +96,51 @@ def test_a_key_is_made_shown_once_and_revoked(database: Engine) -> None:
     app.run()
     assert not app.code
 
-    revoke = next(button for button in app.button if button.label == "Revoke it")
-    revoke.click().run()
+    def revoke() -> None:
+        next(button for button in app.button if button.label == "Revoke it").click().run()
+
+    revoke()
+    assert "choose a key" in app.error[0].value
+    app.selectbox(key="key_to_revoke").select(key.id).run()
+    revoke()
     assert "say that you are sure" in app.error[0].value
     assert list_keys(database)[0].revoked_at is None
 
     app.checkbox[0].check()
-    next(button for button in app.button if button.label == "Revoke it").click().run()
+    revoke()
     assert list_keys(database)[0].revoked_at is not None
     assert "is revoked" in html(app)
     assert "○ revoked" in html(app)
+
+
+def test_no_other_key_is_revoked_when_the_chosen_one_is_gone_before_the_press(database: Engine) -> None:
+    now = datetime.now(UTC)
+    for name in ("first", "second"):
+        create_key(database, name, "ingest", now)
+    first, second = list_keys(database)
+    app = opened("health", part="keys")
+    app.selectbox(key="key_to_revoke").select(second.id).run()
+    app.checkbox[0].check()
+    assert "second" in app.checkbox[0].label
+
+    revoke_key(database, second.id, now)
+    st.cache_data.clear()
+    next(button for button in app.button if button.label == "Revoke it").click().run()
+
+    assert "choose a key" in app.error[0].value
+    assert [key.revoked_at for key in list_keys(database) if key.id == first.id] == [None]
+
+
+def test_another_choice_takes_the_tick_away(database: Engine) -> None:
+    for name in ("first", "second"):
+        create_key(database, name, "ingest", datetime.now(UTC))
+    first, second = list_keys(database)
+    app = opened("health", part="keys")
+    app.selectbox(key="key_to_revoke").select(first.id).run()
+    app.checkbox[0].check().run()
+    app.selectbox(key="key_to_revoke").select(second.id).run()
+
+    assert not app.checkbox[0].value
 
 
 def test_a_key_without_a_name_is_refused_with_the_reason(database: Engine) -> None:

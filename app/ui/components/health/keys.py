@@ -16,7 +16,7 @@ _GOOD_FOR = {
     Scope.TRAIN: "fetch training sets, register versions, report on retraining",
     Scope.ADMIN: "everything",
 }
-_SAID = "keys_said"
+_SAID, _CHOSEN = "keys_said", "key_to_revoke"
 
 
 def show() -> None:
@@ -61,14 +61,28 @@ def _good_for(scope: str) -> str:
 
 
 def _revoke(good: list[ApiKey]) -> None:
+    known = {key.id: key for key in good}
+    # Ids, not places: the list may have changed between the tick and the press.
+    chosen = st.selectbox(
+        "Key", list(known), index=None, placeholder="Which", format_func=lambda one: _named(known[one]), key=_CHOSEN
+    )
+    chosen = chosen if chosen in known else None
     with st.form("revoke-key", border=False):
-        key = st.selectbox("Key", good, format_func=lambda one: f"{one.name} ({one.scope}, {one.hint}…)")
-        sure = st.checkbox("I am sure: whoever uses it is refused from then on, and it cannot be taken back.")
-        if st.form_submit_button("Revoke it"):
-            if not sure:
-                st.error("Nothing is changed: say that you are sure.")
-                return
-            _do(key)
+        what = "The key" if chosen is None else _named(known[chosen])
+        said = f"I am sure: {what} is refused from then on, and it cannot be taken back."
+        sure = st.checkbox(markdown_text(said), key=f"{_CHOSEN}:{chosen}", disabled=chosen is None)
+        if not st.form_submit_button("Revoke it"):
+            return
+        if chosen is None:
+            st.error("Nothing is changed: choose a key.")
+        elif not sure:
+            st.error("Nothing is changed: say that you are sure.")
+        else:
+            _do(known[chosen])
+
+
+def _named(key: ApiKey) -> str:
+    return f"No. {key.id}, {key.name} ({key.scope}, {key.hint}…)"
 
 
 def _do(key: ApiKey) -> None:
