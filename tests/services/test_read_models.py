@@ -14,7 +14,7 @@ from app.core.codec import encode_counts
 from app.core.errors import InvalidError, NotFoundError
 from app.core.fold import Rows, Truth, fold
 from app.core.layout import OTHER, Layout, build_layout, default_layout
-from app.core.model import Model, Outcome, Task, Version, WindowLength
+from app.core.model import Model, Outcome, Stage, Task, Version, WindowLength
 from app.core.profile import OutcomeCounts
 from app.core.records import Scalar
 from app.services.alerting import alert
@@ -47,6 +47,11 @@ def serve_rows(engine: Engine, version_id: int, days: int, rows: int = 50) -> No
     ]
     with write(engine) as connection:
         connection.execute(insert(tables.profile), values)
+
+
+def set_stage(engine: Engine, version_id: int, stage: Stage) -> None:
+    with write(engine) as connection:
+        catalogue.set_stage(connection, version_id, stage)
 
 
 class TestMeasurements:
@@ -281,6 +286,39 @@ class TestOverview:
 
         assert card.version is not None
         assert (card.version.name, card.standing) == ("2", Standing.BREACH)
+
+    def test_after_a_rollback_the_live_version_stands_for_the_model(self, engine: Engine) -> None:
+        live, taken_back = add_version(engine, version="2"), add_version(engine, version="3")
+        measure(engine, live, "oooo")
+        measure(engine, taken_back, "bb")
+        serve_rows(engine, live, 4)
+        serve_rows(engine, taken_back, 2)
+        set_stage(engine, taken_back, Stage.RETIRED)
+
+        (card,) = overview(engine, NOW)
+
+        assert card.version is not None
+        assert (card.version.name, card.standing) == ("2", Standing.OK)
+        assert model_view.model_view(engine, "delay").version.name == "2"
+
+    def test_a_shadow_that_is_fine_hides_no_alert_of_the_live_version_and_the_other_way_round(
+        self, engine: Engine
+    ) -> None:
+        live, shadow = add_version(engine, version="2"), add_version(engine, version="4")
+        set_stage(engine, shadow, Stage.SHADOW)
+        measure(engine, live, "oobb")
+        measure(engine, shadow, "oooo")
+        alert(engine, NOW)
+
+        (card,) = overview(engine, NOW)
+
+        assert card.version is not None
+        assert (card.version.name, card.standing, card.open_alerts) == ("2", Standing.BREACH, 1)
+
+        measure(engine, shadow, "oobb", subject="wind")
+        alert(engine, NOW)
+        (card,) = overview(engine, NOW)
+        assert (card.standing, card.open_alerts) == (Standing.BREACH, 2)
 
 
 class TestModelView:

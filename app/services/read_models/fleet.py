@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Row, and_, column, func, or_, select,
 from app.core.alerting import State
 from app.core.fold import WHOLE
 from app.core.model import Model, Outcome, Version
+from app.services.read_models.choice import shown_version
 from app.services.read_models.standings import (
     RECENT_WINDOWS,
     CheckStanding,
@@ -55,8 +56,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One model of the fleet. `version` is its newest with data, else its newest; None when it has none.
+    """One model of the fleet. `version` is the one of `shown_version`; None when it has none.
 
+    `open_alerts` are those of all versions: a shadow's alert is not lost behind the one that answers.
     `since` is the start of the present breach, or when the last alert was resolved; None when neither ever was.
     `predictions` are those of `newest_window`, `traffic` those of the windows up to it, oldest first; `counted_at` is
     when the newest were counted.
@@ -81,7 +83,7 @@ def overview(engine: Engine, now: datetime, project: str = "default") -> list[Mo
         versions = {version.id: version for version in list_versions(connection)}
         newest = _newest_windows(connection, now)
         chosen = {
-            model: _newest_with_data([v for v in versions.values() if v.model_id == model.id], newest)
+            model: shown_version([v for v in versions.values() if v.model_id == model.id], newest)
             for model in list_models(connection, project)
         }
         since = {
@@ -101,7 +103,7 @@ def overview(engine: Engine, now: datetime, project: str = "default") -> list[Mo
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What the queries found, by version id."""
+    """What the queries found, by version id; `alerts` by model id."""
 
     traffic: Mapping[int, list[Row[*tuple[Any, ...]]]]
     readings: Mapping[int, Mapping[str, Reading]]
@@ -123,11 +125,6 @@ def _newest_windows(connection: Connection, now: datetime) -> dict[int, datetime
         if known:
             found[version_id] = max(known)
     return found
-
-
-def _newest_with_data(versions: list[Version], newest: Mapping[int, datetime]) -> Version | None:
-    with_data = [version for version in versions if version.id in newest]
-    return max(with_data or versions, key=lambda version: version.id, default=None)
 
 
 def _traffic(connection: Connection, since: Mapping[int, datetime]) -> dict[int, list[Row[*tuple[Any, ...]]]]:
@@ -192,20 +189,24 @@ def _reading(rows: list[Row[*tuple[Any, ...]]]) -> Reading:
 
 
 def _alert_facts(connection: Connection) -> dict[int, Row[*tuple[Any, ...]]]:
-    """Per version: open alerts, since when the first of them, and when the last one was resolved."""
-    firing = is_open()
-    query = select(
-        _alert.version_id,
-        func.count().filter(firing).label("open"),
-        func.min(_alert.since).filter(firing).label("since"),
-        func.max(_alert.changed_at).filter(_alert.state == State.RESOLVED.value).label("resolved_at"),
-    ).group_by(_alert.version_id)
-    return {row.version_id: row for row in connection.execute(query)}
+    """Per model: open alerts, since when the first of them, and when the last one was resolved."""
+    firing, model_id = is_open(), tables.version.c.model_id
+    query = (
+        select(
+            model_id,
+            func.count().filter(firing).label("open"),
+            func.min(_alert.since).filter(firing).label("since"),
+            func.max(_alert.changed_at).filter(_alert.state == State.RESOLVED.value).label("resolved_at"),
+        )
+        .join_from(tables.alert, tables.version, tables.version.c.id == _alert.version_id)
+        .group_by(model_id)
+    )
+    return {row.model_id: row for row in connection.execute(query)}
 
 
 def _card(model: Model, version: Version | None, facts: _Facts) -> ModelCard:
     key = version.id if version else 0
-    traffic, checks, alerts = facts.traffic.get(key, []), facts.checks.get(key, []), facts.alerts.get(key)
+    traffic, checks, alerts = facts.traffic.get(key, []), facts.checks.get(key, []), facts.alerts.get(model.id)
     open_alerts = alerts.open if alerts else 0
     standing = overall(checks, served=bool(traffic), open_alerts=open_alerts)
     since = alerts.resolved_at if alerts else None

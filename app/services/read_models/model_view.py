@@ -82,7 +82,7 @@ class ModelView:
 
 
 def model_view(engine: Engine, model: str, version: str | None = None, segment: str = WHOLE) -> ModelView:
-    """The version of that name; without one, the newest that has data, else the newest.
+    """The version of that name; without one, the live one among those with data (`shown_version`).
 
     `segment` narrows the state, the checks, the breaches and the alerts to that part of the rows.
 
