@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.incidents import Incident
+from app.core.incidents import Incident, time_in_breach
 from app.core.scorecard import Scorecard
 from app.core.svg_charts import Line
 from app.core.timeline import Event
@@ -41,6 +41,22 @@ class VersionSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What the head of a review counts, whether or not all of it is listed; `in_breach` is a share of the time."""
+
+    incidents: int
+    going_on: int
+    in_breach: float | None
+    decisions: int
+
+
+def figures_of(found: Sequence[Incident], decisions: int, since: datetime, until: datetime) -> Figures:
+    """The figures of [since, until); no share where none of that time has passed yet."""
+    spent = time_in_breach(found, since, until) / (until - since) if until > since else None
+    return Figures(len(found), sum(one.ended is None for one in found), spent, decisions)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReview:
     """One model. `goals` are (what, value) pairs, `takeovers` are changes of what is live; `left_out` says what is not
     listed, "" where all is.
@@ -50,6 +66,7 @@ class ModelReview:
     owner: str
     task: str
     goals: Sequence[tuple[str, str]]
+    figures: Figures
     versions: Sequence[VersionSummary]
     charts: Sequence[Chart]
     incidents: Sequence[ReviewedIncident]

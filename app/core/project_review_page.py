@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from app.core.incidents import time_in_breach
 from app.core.markup import Html, element, join
 from app.core.project_review import Chart, ModelReview, ProjectReview, ReviewedIncident
 from app.core.scorecard import Item, Section
@@ -78,8 +77,8 @@ def _summary(review: ProjectReview) -> Html:
         (
             model.name,
             model.owner or "nobody",
-            str(len(model.incidents)),
-            str(sum(one.incident.ended is None for one in model.incidents)),
+            str(model.figures.incidents),
+            str(model.figures.going_on),
             f"{model.scorecard.score:g} of 7" if model.scorecard else "cannot tell",
         )
         for model in review.models
@@ -101,23 +100,21 @@ def _model(model: ModelReview, review: ProjectReview, *, first: bool) -> Html:
     return join(
         element("h2", model.name, class_="first" if first else None) if len(review.models) > 1 else None,
         element("p", f"{model.task.capitalize()} model; owner: {model.owner or 'nobody is named'}.", class_="quiet"),
-        _figures(model, review),
+        _figures(model),
         *(join(element("h3", name), part) for name, part in parts),
         element("p", model.left_out, class_="quiet") if model.left_out else None,
     )
 
 
-def _figures(model: ModelReview, review: ProjectReview) -> Html:
-    found = [one.incident for one in model.incidents]
-    breach = time_in_breach(found, review.since, review.until)
-    share = breach / (review.until - review.since)
-    going = sum(one.ended is None for one in found)
+def _figures(model: ModelReview) -> Html:
+    found = model.figures
+    share = NOT_SAID if found.in_breach is None else f"{100 * found.in_breach:.0f} %"
     score = f"{model.scorecard.score:g} of 7" if model.scorecard else "cannot tell"
     values = (
-        (str(len(found)), "incident" if len(found) == 1 else "incidents"),
-        (str(going), "of them going on"),
-        (f"{100 * share:.0f} %", "of the time in breach"),
-        (str(len(model.decisions)), "decision" if len(model.decisions) == 1 else "decisions"),
+        (str(found.incidents), "incident" if found.incidents == 1 else "incidents"),
+        (str(found.going_on), "of them going on"),
+        (share, "of the time in breach"),
+        (str(found.decisions), "decision" if found.decisions == 1 else "decisions"),
         (score, "ML Test Score"),
     )
     return element("div", *(element("span", element("b", value), name) for value, name in values), class_="figures")

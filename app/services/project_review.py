@@ -14,7 +14,7 @@ from app.core.errors import InvalidError
 from app.core.incidents import Incident, incidents
 from app.core.model import Model, Outcome, Task, Version, Window
 from app.core.overrides import SET_BY
-from app.core.project_review import Chart, ModelReview, ProjectReview, ReviewedIncident, VersionSummary
+from app.core.project_review import Chart, ModelReview, ProjectReview, ReviewedIncident, VersionSummary, figures_of
 from app.core.project_review_page import render
 from app.core.svg_charts import Line
 from app.core.timeline import Event, EventKind
@@ -65,7 +65,7 @@ def _model(engine: Engine, model: Model, since: datetime, until: datetime, now: 
     with read(engine) as connection:
         versions = list_versions(connection, model.id)
         events = events_of(connection, model, since, until)
-        happened = _incidents(connection, versions, since, until)
+        happened = _incidents(connection, versions, since, until, now)
         explained = [
             ReviewedIncident(one, _causes(connection, model, one) if place < MOST_EXPLAINED else ())
             for place, one in enumerate(happened[:MOST_INCIDENTS])
@@ -79,6 +79,7 @@ def _model(engine: Engine, model: Model, since: datetime, until: datetime, now: 
         owner=model.owner,
         task=model.task.value,
         goals=goals(model, list_overrides(engine, model.name)),
+        figures=figures_of(happened, len(decisions), since, min(until, now)),
         versions=[_version(one, records.get(one.name)) for one in versions],
         charts=_charts(engine, model, versions, since, until),
         incidents=explained,
@@ -124,9 +125,12 @@ def goals(model: Model, limits: Sequence[dict[str, object]]) -> list[tuple[str, 
     return found
 
 
-def _incidents(connection: Connection, versions: Sequence[Version], since: datetime, until: datetime) -> list[Incident]:
-    changes = changes_until(connection, [one.id for one in versions], until, MOST_CHANGES)
-    return [one for one in incidents(changes) if one.ended is None or one.ended > since]
+def _incidents(
+    connection: Connection, versions: Sequence[Version], since: datetime, until: datetime, now: datetime
+) -> list[Incident]:
+    """Those that began before `until`, as they stand now: one that ended later is not going on."""
+    found = incidents(changes_until(connection, [one.id for one in versions], now, MOST_CHANGES))
+    return [one for one in found if one.began < until and (one.ended is None or one.ended > since)]
 
 
 def _causes(connection: Connection, model: Model, one: Incident) -> Sequence[str]:

@@ -17,12 +17,12 @@ _c, _a = alert_transition.c, alert.c
 def changes_until(
     connection: Connection, version_ids: Collection[int], until: datetime, most: int
 ) -> list[AlertChange]:
-    """The newest `most` changes before `until` of the versions' alerts, the oldest first."""
+    """The newest `most` changes up to `until` of the versions' alerts, the oldest first."""
     query = (
         select(alert_transition, _a.version_id, _a.check, _a.subject, _a.segment, _a.severity, version.c.name)
         .join_from(alert_transition, alert)
         .join(version, version.c.id == _a.version_id)
-        .where(_a.version_id.in_(version_ids), _c.at < until)
+        .where(_a.version_id.in_(version_ids), _c.at <= until)
         .order_by(_c.id.desc())
         .limit(most)
     )

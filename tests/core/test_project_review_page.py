@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.core.incidents import Incident
-from app.core.project_review import Chart, ModelReview, ProjectReview, ReviewedIncident, VersionSummary
+from app.core.project_review import Chart, ModelReview, ProjectReview, ReviewedIncident, VersionSummary, figures_of
 from app.core.project_review_page import render
 from app.core.svg_charts import Line, Mark, line_chart
 from app.core.timeline import Event, EventKind
@@ -35,6 +35,7 @@ def review(*names: str) -> ProjectReview:
             owner=HOSTILE,
             task="binary",
             goals=[(HOSTILE, HOSTILE)],
+            figures=figures_of([incident] * 120, 310, SINCE, UNTIL),
             versions=[VersionSummary(HOSTILE, "live", "not said", HOSTILE, 5, "cannot tell: too few labels")],
             charts=[Chart(HOSTILE, [line(0.5, None, 0.7, 0.6, breach=2)])],
             incidents=[ReviewedIncident(incident, [HOSTILE])],
@@ -74,6 +75,24 @@ def test_every_part_is_there_and_what_cannot_be_told_is_said() -> None:
     assert "Cannot tell: there is no version." in page
     assert "and goes on: 31 days." in page
     assert "100 %" in page
+
+
+def test_the_figures_count_what_is_not_listed_too() -> None:
+    page = render(review("fraud"))
+
+    assert "<b>120</b>incidents" in page
+    assert "<b>310</b>decisions" in page
+
+
+@pytest.mark.parametrize(
+    ("days", "share"),
+    [(10, 0.5), (5, 0.0), (0, None)],
+)
+def test_time_that_is_still_to_come_is_not_time_in_breach(days: int, share: float | None) -> None:
+    began = SINCE + timedelta(days=5)
+    incident = Incident(1, "1", "schema", (), "critical", began, None, "", began, (), 1)
+
+    assert figures_of([incident], 0, SINCE, SINCE + timedelta(days=days)).in_breach == share
 
 
 def test_several_models_begin_with_a_table_of_them_and_each_on_its_own_sheet() -> None:

@@ -9,8 +9,10 @@ from sqlalchemy import Engine
 
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.model import Model, Task, Version
+from app.core.project_review import Figures, ModelReview
 from app.core.reports import ReportState
 from app.services.acknowledging import acknowledge
+from app.services.alerting import alert
 from app.services.catalogue import register_model, register_version
 from app.services.deployments import make_live, roll_back
 from app.services.overrides import set_override
@@ -19,6 +21,7 @@ from app.services.read_models import alerts
 from app.services.reports import call_off_report, find_report, request_report
 from app.storage import reports
 from app.storage.engine import read, write
+from tests.services.measured import DAY, START, add_version, measure
 from tests.ui import fleet
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -50,6 +53,25 @@ def test_a_model_that_drifted_is_reviewed_with_its_goals_incidents_and_decisions
     assert "Review of 4 models" in page
     assert fleet.HOSTILE not in page
     assert "&lt;looking&gt;" in page
+
+
+def test_an_incident_that_ended_after_the_time_of_the_review_is_not_going_on(engine: Engine) -> None:
+    version = add_version(engine)
+    measure(engine, version, "oobbb")
+    began, ended = START + 5 * DAY, START + 30 * DAY
+    alert(engine, began)
+    measure(engine, version, "ooooooooo", first_day=5)
+    alert(engine, ended)
+
+    def reviewed(until: datetime) -> ModelReview:
+        [model] = project_review(engine, ended + DAY, since=START, until=until).models
+        return model
+
+    [one] = reviewed(START + 10 * DAY).incidents
+    assert (one.incident.began, one.incident.ended) == (began, ended)
+    assert reviewed(START + 10 * DAY).figures == Figures(1, 0, 0.5, 0)
+    assert reviewed(began).incidents == []
+    assert reviewed(ended + 100 * DAY).figures.in_breach == 25 / 31
 
 
 def test_what_was_decided_about_versions_is_told_with_who_and_why(engine: Engine) -> None:
