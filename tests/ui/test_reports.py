@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from html import escape
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine
 from app.core.reports import ReportState
 from app.services.reports import find_report, list_reports
 from app.storage.engine import engine_for
+from app.ui.components.history import span
 from tests.ui.test_pages import html, opened
 
 Use = Callable[[Path | None], None]
@@ -75,3 +76,18 @@ def test_the_review_of_all_models_is_one_document(database: Engine) -> None:
     [frame] = [element.proto.srcdoc for element in opened("reports", part="review", of="*").get("iframe")]
 
     assert "Review of 4 models" in frame
+
+
+@pytest.mark.parametrize(
+    ("hours", "reaches_now"),
+    [(3, True), (20 * 24, True), (40 * 24, False)],
+)
+def test_the_review_covers_the_time_since_the_last_window_unless_that_is_long_ago(
+    hours: int, reaches_now: bool
+) -> None:
+    end = datetime(2026, 3, 1, tzinfo=UTC)
+    now = end + timedelta(hours=hours)
+
+    reached = span.reach(end, timedelta(days=90), now)
+
+    assert reached == (now + timedelta(minutes=5) if reaches_now else end)

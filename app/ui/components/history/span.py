@@ -17,7 +17,12 @@ def of(chosen: Scope, now: datetime) -> tuple[datetime, datetime]:
     newest = chosen.view.newest_window
     if newest is not None and chosen.until < newest + chosen.view.model.window.delta:
         return chosen.since, chosen.until
-    if now - chosen.until > _FAR * (chosen.until - chosen.since):
-        return chosen.since, chosen.until
+    return chosen.since, reach(chosen.until, chosen.until - chosen.since, now)
+
+
+def reach(until: datetime, length: timedelta, now: datetime) -> datetime:
+    """Up to now, unless the data, of which the last `length` is looked at, ended long ago: then `until`, its end."""
+    if now - until > _FAR * length:
+        return until
     rounded = now - timedelta(seconds=now.timestamp() % _STEP.total_seconds()) + _STEP
-    return chosen.since, max(chosen.until, rounded)
+    return max(until, rounded)

@@ -9,6 +9,7 @@ import streamlit as st
 from app.core.errors import WatchkeeperError
 from app.ui import data
 from app.ui.components import choice, link, scope, wording
+from app.ui.components.history import span
 from app.ui.components.html import element, markdown_text
 from app.ui.components.report import parts
 
@@ -37,9 +38,10 @@ def show() -> None:
         looked_at = link.asked("model", names, names[0])
         model = choice.select("of", "Model", options, looked_at, words=_name, width=260)
         days = choice.segmented("days", "Time", list(SPANS), "90", words=SPANS.__getitem__)
-    until = _until(names if model == ALL else [model])
+    length = timedelta(days=int(days))
+    until = _until(names if model == ALL else [model], length, datetime.now(UTC))
     try:
-        page = data.reports.project_review(() if model == ALL else (model,), until - timedelta(days=int(days)), until)
+        page = data.reports.project_review(() if model == ALL else (model,), until - length, until)
     except WatchkeeperError as error:
         st.error(markdown_text(str(error)))
         return
@@ -63,8 +65,8 @@ def _name(name: str) -> str:
     return "All models" if name == ALL else name
 
 
-def _until(names: list[str]) -> datetime:
-    """The end of the newest window that any of them has: a demo of last summer is no empty document."""
+def _until(names: list[str], length: timedelta, now: datetime) -> datetime:
+    """Up to now, an outage after the last window included; a demo of last summer is no empty document, though."""
     cards = [card for card in data.fleet.overview() if card.model.name in names]
     ends = [card.newest_window + card.model.window.delta for card in cards if card.newest_window]
-    return max(ends, default=datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+    return span.reach(max(ends, default=now), length, now)
