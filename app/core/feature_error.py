@@ -182,11 +182,18 @@ def _ranges(edges: FloatArray, groups: Codes) -> list[str]:
     """`< 3`, `3 to 7`, `>= 7`: bin b is [edges[b - 1], edges[b])."""
     starts = np.flatnonzero(np.diff(groups)) + 1
     starts = starts[starts <= edges.size]
-    cuts = [f"{edges[at - 1]:.4g}" for at in starts]
+    cuts = _distinct([float(edges[at - 1]) for at in starts])
     if not cuts:
         return ["all values"]
     inner = [f"{low} to {high}" for low, high in pairwise(cuts)]
     return [f"< {cuts[0]}", *inner, f"≥ {cuts[-1]}"]
+
+
+def _distinct(cuts: Sequence[float]) -> list[str]:
+    """With the fewest digits, from four on, that keep different cuts apart."""
+    wanted = len(set(cuts))
+    texts = ([f"{cut:.{digits}g}" for cut in cuts] for digits in range(4, 18))
+    return next(found for found in texts if len(set(found)) >= wanted)
 
 
 def _counted(layout: Layout, index: int, counts: FeatureCounts) -> FloatArray:

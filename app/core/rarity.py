@@ -99,4 +99,4 @@ def _of_categories(layout: Layout, g: int, reference: FeatureCounts, column: Col
 
 
 def _rare(share: float) -> str:
-    return f"{100 * share:.2g} % of the reference" if share else "never in the reference"
+    return f"{100 * share:.3g} % of the reference" if share else "never in the reference"

@@ -155,8 +155,28 @@ class TestRarity:
         assert found.share.tolist() == [0.9, 0.099, 0.001, 0.0]
         assert found.words[3] == "not a known category of the reference"
 
+    def test_what_nearly_all_of_the_reference_is_stands_as_a_plain_number(self) -> None:
+        kind: list[str | None] = ["a"] * 1000
+        layout = layout_of(np.zeros(1000), kind)
+        assert rarity(layout, "kind", counts(layout, np.zeros(1000), kind), ["a"]).words[0] == "100 % of the reference"
+
     def test_of_the_outermost_values_the_furthest_comes_first(self) -> None:
         x = np.linspace(0, 1, N)
         layout = layout_of(x, ["a"] * N)
         found = rarity(layout, "x", counts(layout, x, ["a"] * N), [0.999, 0.9999, 0.5])
         assert found.order.tolist() == [1, 0, 2]
+
+
+def test_ranges_of_large_numbers_that_lie_close_together_have_names_of_their_own() -> None:
+    rng = np.random.default_rng(5)
+    x = 1.7e9 + rng.uniform(0, 1e4, N)
+    kind: list[str | None] = ["a"] * N
+    layout = layout_of(x, kind)
+    served = counts(layout, x, kind)
+
+    found = error_by_feature(layout, sample_of(x, kind, rng.random(N) < 0.2), "x", served, served)
+
+    assert isinstance(found, FeatureError)
+    assert len(found.ranges) > 3
+    assert len(set(found.ranges)) == len(found.ranges)
+    assert len({part for name in found.ranges for part in name.split() if part[0].isdigit()}) == len(found.ranges) - 2

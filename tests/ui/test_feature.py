@@ -7,8 +7,12 @@ from datetime import timedelta
 from html import escape
 from pathlib import Path
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from app.core.feature_error import FeatureError
+from app.ui.components.feature import errors
+from app.ui.theme import LIGHT
 from tests.ui.conftest import NOW
 from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
 from tests.ui.test_pages import code, html, opened
@@ -116,3 +120,13 @@ def test_an_empty_database_says_how_to_begin(use_database: Use, sqlite_template:
 
 def _feature_key(app: AppTest) -> str:
     return next(box.key for box in app.selectbox if box.key and box.key.startswith("feature of "))
+
+
+def test_each_range_is_drawn_at_a_place_of_its_own() -> None:
+    n, none = np.full(3, 40.0), np.full(3, 0.2)
+    found = FeatureError("error rate", ("a", "a", "<b>"), n, none, none, none, none, none, 0.2, None, 0.0)
+
+    drawn = errors.figure(found, LIGHT)
+
+    assert list(drawn.data[0].x) == [0, 1, 2]
+    assert list(drawn.layout.xaxis.ticktext) == ["a", "a", "&lt;b&gt;"]

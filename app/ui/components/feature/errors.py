@@ -102,7 +102,7 @@ def figure(found: FeatureError, palette: Palette) -> go.Figure:
     error = found.error[shown]
     drawn = go.Figure(
         go.Scatter(
-            x=[figures.plain(found.ranges[at]) for at in shown],
+            x=list(range(len(shown))),
             y=error,
             error_y={
                 "type": "data",
@@ -121,7 +121,9 @@ def figure(found: FeatureError, palette: Palette) -> go.Figure:
     )
     drawn.add_hline(y=found.overall, line={"color": palette.muted, "dash": "dot", "width": 1})
     figures.layout(drawn, palette, 280)
-    drawn.update_xaxes(type="category", range=[-0.5, len(shown) - 0.5])
+    names = [figures.plain(found.ranges[at]) for at in shown]
+    # By place: two ranges of the same name would be drawn as one.
+    drawn.update_xaxes(tickvals=list(range(len(shown))), ticktext=names, range=[-0.5, len(shown) - 0.5])
     drawn.update_yaxes(rangemode="tozero", tickformat=".0%" if found.statistic == "error rate" else None)
     return drawn
 
