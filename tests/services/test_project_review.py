@@ -108,6 +108,7 @@ def test_a_report_that_is_called_off_stays_so_whatever_a_worker_still_makes(engi
     call_off_report(engine, asked, NOW, " bob ")
     with write(engine) as connection:
         reports.finish(connection, asked, NOW, html="x", json="{}", sampling="", reference_rows=1, current_rows=1)
+        reports.fail(connection, asked, NOW, "out of memory")
 
     found = find_report(engine, asked)
     assert (found["state"], found["error"], found["reason"]) == (ReportState.FAILED, "called off by bob", "ann")
