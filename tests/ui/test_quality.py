@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL, update
 from streamlit.testing.v1 import AppTest
 
@@ -92,3 +93,18 @@ def test_a_regression_has_residuals_in_place_of_classes(use_database: Use, fleet
     assert "Cannot tell: no labelled prediction was found in this range" in said
     assert "Confusion matrix" not in said
     assert "Residuals" in html(shown("concept", model="house-price"))
+
+
+@pytest.mark.parametrize(("segment", "said"), [("carrier=UA", True), ("", False)])
+def test_errors_of_a_regression_say_that_they_are_of_all_rows_where_a_segment_is_chosen(
+    segment: str, said: bool
+) -> None:
+    def page(segment: str) -> None:
+        from app.services.read_models.quality_view import ResidualView
+        from app.ui.components.quality import residual_charts
+
+        residual_charts.residuals(ResidualView(None, None), segment)
+
+    shown = html(AppTest.from_function(page, args=(segment,)).run())
+
+    assert ("All rows together" in shown) is said

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from app.core.fold import WHOLE
 from app.core.reliability import Residuals
 from app.services.read_models.quality_view import ResidualView
 from app.ui import theme
@@ -18,10 +19,13 @@ NOTE = (
     "against labelled predictions spread over this range, at most 1,000."
 )
 
+WHOLE_NOTE = "All rows together: rows are not sorted by segment here."
 
-def predicted_and_actual(found: ResidualView) -> None:
-    """Mean truth by mean prediction."""
+
+def predicted_and_actual(found: ResidualView, segment: str) -> None:
+    """Mean truth by mean prediction; where a segment is chosen, it is said that these are all rows."""
     st.html(title("Predicted and actual", NOTE))
+    _all_rows(segment)
     if _nothing(found):
         return
     assert found.now is not None
@@ -39,9 +43,10 @@ def predicted_and_actual(found: ResidualView) -> None:
     figures.show(drawn, key="predicted and actual", alt=said)
 
 
-def residuals(found: ResidualView) -> None:
-    """Prediction minus truth by mean prediction."""
+def residuals(found: ResidualView, segment: str) -> None:
+    """Prediction minus truth by mean prediction; where a segment is chosen, it is said that these are all rows."""
     st.html(title("Residuals", f"Prediction minus truth: above the line, predictions are too high. {NOTE}"))
+    _all_rows(segment)
     if _nothing(found):
         return
     assert found.now is not None
@@ -50,6 +55,11 @@ def residuals(found: ResidualView) -> None:
     drawn = figure(found, theme.current(), bias=True)
     drawn.add_hline(y=0, line={"color": theme.current().muted, "dash": "dash", "width": 1})
     figures.show(drawn, key="residuals", alt=said)
+
+
+def _all_rows(segment: str) -> None:
+    if segment != WHOLE:
+        st.html(element("p", WHOLE_NOTE, class_="wk-quiet"))
 
 
 def _nothing(found: ResidualView) -> bool:

@@ -20,7 +20,9 @@ def show(scope: Scope) -> None:
     if scope.view.model.task is Task.REGRESSION:
         said = "The check needs a score; of a regression, look at how far predictions are off, and where."
         st.html(element("p", said, class_="wk-quiet"))
-        residual_charts.residuals(data.quality.residuals(scope.view.version.id, scope.since, scope.until))
+        residual_charts.residuals(
+            data.quality.residuals(scope.view.version.id, scope.since, scope.until), scope.segment
+        )
         return
     check_charts.show(scope, CHECKS)
     st.html(element("p", concept.MEANING, class_="wk-facts"))

@@ -38,7 +38,9 @@ def _overview(scope: Scope) -> None:
     version_id = scope.view.version.id
     found = data.quality.quality(version_id, scope.since, scope.until, scope.segment)
     if found.task is Task.REGRESSION:
-        residual_charts.predicted_and_actual(data.quality.residuals(version_id, scope.since, scope.until))
+        residual_charts.predicted_and_actual(
+            data.quality.residuals(version_id, scope.since, scope.until), scope.segment
+        )
     else:
         left, right = st.columns(2, gap="large")
         with left:
