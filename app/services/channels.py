@@ -26,6 +26,10 @@ from app.storage.outbox import Backlog
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 _HIDDEN = "(not shown)"
+DASHBOARD_PREFIX = "env:WATCHKEEPER_CHANNEL_"
+"""The secrets that the dashboard may name begin so: whoever sees it could have any other sent to an address of his."""
+_LEADS_NOWHERE = {"channel", "recipients", "sender", "team", "username"}
+"""Fields that have no say in which server a secret is sent to; every other one is taken to have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,44 @@ def _check_fields(kind: str, fields: tuple[dataclasses.Field[Any], ...], config:
             check_reference(field.name, str(config[field.name]))
 
 
-def add_channel(engine: Engine, now: datetime, name: str, kind: str, config: Mapping[str, Any]) -> ChannelStatus:
-    """Add a channel; every alert from now on goes to it too. Raises ConflictError when the name is taken."""
+def _check_from_dashboard(kind: str, values: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """Raise InvalidError for a secret that the dashboard may not name.
+
+    One that the field holds already may stay while nothing changes that says where it is sent.
+    """
+    plugin: Any = kinds()[kind]
+    changed = {name for name, value in values.items() if name not in held or held[name] != value} - _LEADS_NOWHERE
+    for field in dataclasses.fields(plugin):
+        reference = str(values[field.name] or "")
+        free = not field.metadata.get("secret") or not reference or reference.startswith(DASHBOARD_PREFIX)
+        if free or not changed:
+            continue
+        allowed = (
+            f"from the dashboard a secret begins with {DASHBOARD_PREFIX}, or stays as it is with nothing else changed "
+            "that says where it is sent; `watchkeeper channel` takes any"
+        )
+        raise InvalidError(field.name, reference, allowed)
+
+
+def add_channel(
+    engine: Engine,
+    now: datetime,
+    name: str,
+    kind: str,
+    config: Mapping[str, Any],
+    *,
+    from_dashboard: bool = False,
+) -> ChannelStatus:
+    """Add a channel; every alert from now on goes to it too. Raises ConflictError when the name is taken.
+
+    `from_dashboard`: only secrets that the dashboard may name are allowed.
+    """
     if not _NAME.fullmatch(name):
         raise InvalidError("name", name, "1 to 100 letters, digits, blanks, dots, hyphens and underscores")
     channel: Any = configure(kind, config)
     values = dataclasses.asdict(channel)
+    if from_dashboard:
+        _check_from_dashboard(kind, values, {})
     try:
         with write(engine) as connection:
             channels.add_channel(connection, name, kind, values, now)
@@ -100,15 +136,25 @@ def add_channel(engine: Engine, now: datetime, name: str, kind: str, config: Map
     return ChannelStatus(name, kind, values, Backlog())
 
 
-def set_channel(engine: Engine, name: str, config: Mapping[str, Any], unset: Collection[str] = ()) -> ChannelStatus:
+def set_channel(
+    engine: Engine,
+    name: str,
+    config: Mapping[str, Any],
+    unset: Collection[str] = (),
+    *,
+    from_dashboard: bool = False,
+) -> ChannelStatus:
     """Change some fields of a channel, and give those in `unset` their defaults; what waits for it goes the new way.
 
+    `from_dashboard`: only secrets that the dashboard may name are allowed, and those that stay where they are.
     Raises NotFoundError for an unknown channel, InvalidError that names the field for a value that is not allowed.
     """
     with write(engine) as connection:
         stored = channels.find_channel(connection, name)
         changed: Any = configure(stored.kind, {**_without(stored, unset), **config})
         values = dataclasses.asdict(changed)
+        if from_dashboard:
+            _check_from_dashboard(stored.kind, values, stored.config)
         channels.set_config(connection, stored.id, values)
         return ChannelStatus(name, stored.kind, values, outbox.backlogs(connection).get(stored.id, Backlog()))
 

@@ -14,12 +14,13 @@ from app.services.channels import add_channel, list_channels
 from app.services.routing import add_route
 from app.storage import tables
 from app.storage.engine import engine_for, write
+from app.ui import data
 from tests.receivers import Reply, http_receiver
 from tests.ui.test_alerts import button, said
 from tests.ui.test_pages import Use, code, html, opened
 
 NOW = datetime.now(UTC)
-SECRET = "env:WATCHKEEPER_TEST_HOOK"
+SECRET = "env:WATCHKEEPER_CHANNEL_TEST_HOOK"
 
 
 @pytest.fixture
@@ -80,8 +81,30 @@ def test_a_channel_is_added_changed_and_removed_by_references_to_secrets(fleet: 
     assert [one.name for one in list_channels(fleet)] == ["on-call"]
 
 
+def test_no_secret_of_the_host_can_be_named_and_sent_elsewhere(fleet: Engine) -> None:
+    here = {"url": "https://hooks.example.org/x", "secret": "file:/run/hook"}
+    for reference in ("env:WATCHKEEPER_DATABASE_URL", "file:/etc/passwd"):
+        wrong = data.channels.add("ops", "webhook", {**here, "secret": reference})
+        assert wrong.startswith(f"secret: '{reference}' is not allowed; from the dashboard a secret begins with ")
+    add_channel(fleet, NOW, "ops", "webhook", here)
+
+    assert data.channels.change("ops", here, []) == ""
+    assert "not allowed" in data.channels.change("ops", {**here, "url": "https://evil.example.org/"}, [])
+    assert "not allowed" in data.channels.change("ops", {"secret": "file:/etc/passwd"}, [])
+    assert list_channels(fleet)[1].config == here
+    assert data.channels.change("ops", {"url": "https://other.example.org/", "secret": SECRET}, []) == ""
+
+
+def test_a_held_password_stays_while_only_the_recipients_change(fleet: Engine) -> None:
+    mail = {"host": "smtp.example.org", "sender": "a@example.org", "recipients": "b@example.org"}
+    add_channel(fleet, NOW, "mail", "email", {**mail, "username": "a", "password": "file:/run/mail"})
+
+    assert data.channels.change("mail", {"recipients": "c@example.org"}, []) == ""
+    assert "password: 'file:/run/mail'" in data.channels.change("mail", {"host": "evil.example.org"}, [])
+
+
 def test_a_test_message_is_sent_and_the_answer_shown(fleet: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WATCHKEEPER_TEST_HOOK", "whsec_" + "c2VjcmV0" * 4)
+    monkeypatch.setenv("WATCHKEEPER_CHANNEL_TEST_HOOK", "whsec_" + "c2VjcmV0" * 4)
     with http_receiver() as receiver:
         add_channel(fleet, NOW, "ops", "webhook", {"url": f"http://127.0.0.1:{receiver.port}/", "secret": SECRET})
 

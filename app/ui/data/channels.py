@@ -69,12 +69,13 @@ def fields(kind: str) -> list[Field]:
 
 def add(name: str, kind: str, config: Mapping[str, str]) -> str:
     """Add a channel; what is wrong with that, or ""."""
-    return _attempt(lambda: services.add_channel(engine(), datetime.now(UTC), name, kind, config))
+    now = datetime.now(UTC)
+    return _attempt(lambda: services.add_channel(engine(), now, name, kind, config, from_dashboard=True))
 
 
 def change(name: str, config: Mapping[str, str], unset: Collection[str]) -> str:
     """Give a channel's fields these values, or their defaults; what is wrong with that, or ""."""
-    return _attempt(lambda: services.set_channel(engine(), name, config, unset))
+    return _attempt(lambda: services.set_channel(engine(), name, config, unset, from_dashboard=True))
 
 
 def remove(name: str) -> str:

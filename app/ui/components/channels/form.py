@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from app.services.channels import DASHBOARD_PREFIX
 from app.ui import data
 
-_REFERENCE = "env:NAME or file:PATH"
+_REFERENCE = f"{DASHBOARD_PREFIX}NAME"
 
 
 def fields(kind: str, config: Mapping[str, object], key: str) -> dict[str, str]:
@@ -30,5 +31,8 @@ def fields(kind: str, config: Mapping[str, object], key: str) -> dict[str, str]:
 
 def _help(field: data.channels.Field) -> str:
     said = f"{field.help[:1].upper()}{field.help[1:]}."
-    secret = f" A secret: say where it stands, {_REFERENCE}. It is read when a message is sent, and never stored."
+    secret = (
+        f" A secret: say where it stands, {_REFERENCE}. It is read when a message is sent, and never stored. Any other "
+        "reference is given by `watchkeeper channel`; here it stays while what says where it is sent does not change."
+    )
     return said + (secret if field.secret else "")
