@@ -9,11 +9,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
 import migrations
 
 _UPGRADE_KEY = 0x57415443_4D  # one upgrade at a time on PostgreSQL
+_COPY = "_alembic_tmp_"
 
 
 def _config() -> Config:
@@ -67,6 +68,7 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
         with plain.connect() as connection:
             if engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                _drop_leftovers(connection)
             else:
                 connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _UPGRADE_KEY})
                 connection.commit()
@@ -75,3 +77,16 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
             connection.commit()
     finally:
         plain.dispose()
+
+
+def _drop_leftovers(connection: Connection) -> None:
+    """Drop the half copies of tables that an interrupted rebuild on SQLite left: the next one would fail over them.
+
+    The copy takes the table's place in the transaction that fills it, so that beside the table it is never the only
+    one; a rebuild that runs in another process holds the write lock, and has ended by the time the drop is let in.
+    """
+    names = set(inspect(connection).get_table_names())
+    for name in sorted(names):
+        if name.startswith(_COPY) and name.removeprefix(_COPY) in names:
+            connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}"')
+    connection.commit()

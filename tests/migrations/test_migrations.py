@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, bindparam, insert, inspect, select, text
+from sqlalchemy import URL, Engine, bindparam, insert, inspect, select, text
 
 from app.storage import migrate
-from app.storage.engine import write
+from app.storage.engine import engine_for, write
 from app.storage.tables import alert, metadata, model, notification
 from app.storage.types import UtcDateTime
 
@@ -38,6 +38,18 @@ def test_every_step_goes_up_down_and_up(engine: Engine, revision: str) -> None:
     migrate.downgrade(engine, "-1")
     migrate.upgrade(engine, revision)
     assert migrate.current(engine) == revision
+
+
+def test_an_upgrade_that_was_interrupted_amid_a_rebuild_can_be_done_again(sqlite_url: URL) -> None:
+    engine = engine_for(sqlite_url)
+    migrate.downgrade(engine, "0030")
+    with write(engine) as connection:
+        connection.execute(text("CREATE TABLE _alembic_tmp_measurement (id INTEGER)"))
+
+    migrate.upgrade(engine)
+
+    assert migrate.is_current(engine)
+    assert "_alembic_tmp_measurement" not in inspect(engine).get_table_names()
 
 
 def test_messages_that_were_stored_before_threads_had_a_column_know_theirs(engine: Engine) -> None:
