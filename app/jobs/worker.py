@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.events import EVENT_SCHEDULER_STARTED
@@ -32,20 +32,26 @@ _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Leads when nobody else does, and then does the jobs whose slot has come."""
+    """Leads when nobody else does, and then does the jobs whose slot has come.
+
+    `outdated` says why it does nothing more: the schema is another one since; "" while it is not.
+    """
 
     def __init__(self, engine: Engine, settings: Settings, environment: Mapping[str, str]) -> None:
         self._engine, self._settings, self._environment = engine, settings, environment
         self._name = this_process()
         self._lease, self._lease_lock = Lease(engine), threading.Lock()
         self._leading: bool | None = None
+        self._schema = migrate.current(engine)  # not the newest on the disk: the program may have been replaced there
+        self.outdated = ""
+        self.stop: Callable[[], None] = lambda: None
         self._errors: dict[str, str] = {}
 
     def tick(self, jobs: Sequence[Job]) -> None:
         """Do those of the jobs that are due, if this worker leads."""
         now = datetime.now(UTC)
         try:
-            if not self._leads():
+            if self._is_outdated() or not self._leads():
                 return
             summary = run_round(
                 self._engine, self._settings, now, environment=self._environment, jobs=jobs, worker=self._name
@@ -61,6 +67,20 @@ class Worker:
         """Let another worker lead."""
         with self._lease_lock:
             self._lease.release()
+
+    def _is_outdated(self) -> bool:
+        """Whether the schema is another one than at the beginning; then the worker asks to be stopped, once."""
+        current = migrate.current(self._engine)
+        if current == self._schema:
+            return False
+        with self._lease_lock:
+            if not self.outdated:
+                self.outdated = (
+                    f"the schema went from {self._schema} to {current or 'empty'} under this worker, which would write "
+                    "what no longer fits; start it again with the program of that schema"
+                )
+                self.stop()
+        return True
 
     def _leads(self) -> bool:
         with self._lease_lock:
@@ -93,7 +113,7 @@ class Worker:
 def work(settings: Settings) -> None:
     """Work until told to stop (SIGTERM, SIGINT); then finish the job that is running, and return.
 
-    Raises WatchkeeperError when the database's schema is not the one this program needs.
+    Raises WatchkeeperError when the database's schema is not the one this program needs, or is so no longer.
     """
     engine = open_engine(settings)
     try:
@@ -101,8 +121,10 @@ def work(settings: Settings) -> None:
             state = migrate.current(engine) or "empty"
             raise WatchkeeperError(f"the schema is {state}, {migrate.head()} is needed; run `watchkeeper db upgrade`")
         worker = Worker(engine, settings, os.environ)
-        _run_until_stopped(_scheduler(worker, settings))
+        _run_until_stopped(_scheduler(worker, settings), worker)
         worker.leave()
+        if worker.outdated:
+            raise WatchkeeperError(worker.outdated)
     finally:
         engine.dispose()
 
@@ -130,20 +152,20 @@ def _scheduler(worker: Worker, settings: Settings) -> BlockingScheduler:
     return scheduler
 
 
-def _run_until_stopped(scheduler: BlockingScheduler) -> None:
+def _run_until_stopped(scheduler: BlockingScheduler, worker: Worker) -> None:
     # In a thread of its own: the main one may hold the scheduler's lock at the moment the signal comes.
     stopper = threading.Thread(target=scheduler.shutdown, name="stop")
-    told = threading.Event()
+    once = threading.Lock()
 
     def stop(*_: object) -> None:
-        if not told.is_set():
-            told.set()
+        if once.acquire(blocking=False):  # never released: it may be told from several threads
             stopper.start()
 
     def listen(_: object) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
 
+    worker.stop = stop
     scheduler.add_listener(listen, EVENT_SCHEDULER_STARTED)  # one that has not started cannot be stopped
     scheduler.start()
     stopper.join()

@@ -159,6 +159,18 @@ def test_it_does_not_begin_on_another_schema(tmp_path: Path) -> None:
         work(Settings(data_dir=tmp_path))
 
 
+def test_it_stops_when_the_schema_moves_under_it(sqlite_url: URL, tmp_path: Path) -> None:
+    engine = engine_for(sqlite_url)
+    with workers(sqlite_url, tmp_path, 1) as (worker,):
+        wait_until(lambda: len(runs(engine)) >= 1, 40, "jobs have run")
+        with write(engine) as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        assert worker.process.wait(timeout=40) == 1
+        assert "to 9999 under this worker" in worker.log
+        assert "Traceback" not in worker.log
+    engine.dispose()
+
+
 # --- one worker, step by step -----------------------------------------------------------------------------------------
 
 
