@@ -61,8 +61,8 @@ def resolve(
     """Somebody says that these alerts are over; those that heard that they fire hear that, and why.
 
     A later window in breach fires them again. `group`: those that are told together with them, too. The ids of all
-    that are resolved. Raises NotFoundError for an alert, ConflictError for one that does not fire: then nothing is
-    changed; InvalidError for an author or comment that is not allowed.
+    that are resolved. Raises NotFoundError for an alert, ConflictError for one that does not fire or is about
+    Watchkeeper itself: then nothing is changed; InvalidError for an author or comment that is not allowed.
     """
     _check_words(author, comment)
     if not comment.strip():
@@ -74,6 +74,11 @@ def resolve(
         for one in held:
             if not one.state.open:
                 raise ConflictError(f"alert {one.id} is {one.state}; only what fires can be resolved")
+            if one.version_id is None:  # each look at Watchkeeper is a newer one: it would fire again within a minute
+                raise ConflictError(
+                    f"alert {one.id} is about Watchkeeper itself and ends by itself, once `watchkeeper doctor` no "
+                    "longer finds it; mend it, or silence it"
+                )
             acknowledgements.close(connection, one, author, comment, f"resolved by {author}: {comment}", now)
     return [one.id for one in held]
 

@@ -14,9 +14,13 @@ from app.storage.tables import alert, alert_transition
 
 @dataclass(frozen=True, slots=True)
 class HeldAlert:
-    """An alert that somebody wants to change; nobody else can do so meanwhile."""
+    """An alert that somebody wants to change; nobody else can do so meanwhile.
+
+    `version_id` is None where it is about Watchkeeper itself.
+    """
 
     id: int
+    version_id: int | None
     state: State
     judged_window: datetime
     value: float | None
@@ -26,9 +30,12 @@ class HeldAlert:
 def lock_alerts(connection: Connection, alert_ids: Sequence[int]) -> list[HeldAlert]:
     """Those of the alerts that there are."""
     a = alert.c
-    query = select(a.id, a.state, a.judged_window, a.value, a.limit).where(a.id.in_(alert_ids)).order_by(a.id)
+    columns = (a.id, a.version_id, a.state, a.judged_window, a.value, a.limit)
+    query = select(*columns).where(a.id.in_(alert_ids)).order_by(a.id)
     rows = connection.execute(query.with_for_update(key_share=True))
-    return [HeldAlert(row.id, State(row.state), row.judged_window, row.value, row.limit) for row in rows]
+    return [
+        HeldAlert(row.id, row.version_id, State(row.state), row.judged_window, row.value, row.limit) for row in rows
+    ]
 
 
 def group_of(connection: Connection, alert_ids: Sequence[int]) -> list[int]:

@@ -475,6 +475,13 @@ def test_alerts_about_watchkeeper_itself_have_the_same_life(engine: Engine, vers
     assert [row["model"] for row in alerts(engine, NOW, all_=True)] == [None, None]
 
 
+def test_what_is_about_watchkeeper_itself_is_not_resolved_by_hand(engine: Engine) -> None:
+    alert_about_itself(engine, NOW, [own("ops")])
+    with pytest.raises(ConflictError, match="alert 1 is about Watchkeeper itself and ends by itself, once"):
+        resolve(engine, NOW, [1], author="ann", comment="x")
+    assert [row["state"] for row in rows_of(engine, "alert")] == ["firing"]
+
+
 def test_a_clock_that_is_put_back_stops_no_alert_about_watchkeeper_itself(engine: Engine) -> None:
     assert alert_about_itself(engine, NOW + 99 * HOUR, [own("ops", hours=99)]).fired == 1
     assert alert_about_itself(engine, NOW, []).resolved == 1

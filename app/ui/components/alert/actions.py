@@ -25,8 +25,9 @@ def section(page: AlertPage) -> None:
         held = page.alert["state"] == "acknowledged"
         with st.popover("Give it back" if held else "Acknowledge", type="secondary" if held else "primary"):
             _hold(page, held=held)
-        with st.popover("Resolve"):
-            _resolve(page)
+        if page.version_id is not None:  # what is about Watchkeeper itself ends by itself
+            with st.popover("Resolve"):
+                _resolve(page)
         # Once it is silenced it is another popover, which is closed.
         with st.popover("Silence", key=f"silence {page.alert['silenced_by']}"):
             _silence(page)

@@ -50,7 +50,9 @@ def _dialog(rows: Sequence[Mapping[str, Any]]) -> None:
         who, comment = author.ask(), st.text_input("Comment", placeholder="What is being done, or why it is over")
         with st.container(horizontal=True):
             taken = st.form_submit_button("I have them in hand", type="primary")
-            over = st.form_submit_button("They are over: resolve")
+            own = any(row["model"] is None for row in rows)
+            why = "What is about Watchkeeper itself ends by itself, once `watchkeeper doctor` no longer finds it."
+            over = st.form_submit_button("They are over: resolve", disabled=own, help=why if own else None)
     if taken or over:
         act = data.alerts.acknowledge if taken else data.alerts.resolve
         problem = act([row["id"] for row in rows], who, comment)
