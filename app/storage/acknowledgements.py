@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from app.core.alerting import State
+from app.storage.alerts import lock_version
 from app.storage.tables import alert, alert_transition
 
 
@@ -28,8 +29,13 @@ class HeldAlert:
 
 
 def lock_alerts(connection: Connection, alert_ids: Sequence[int]) -> list[HeldAlert]:
-    """Those of the alerts that there are."""
+    """Those of the alerts that there are. Their versions are locked first, as whoever decides and tells alerts does:
+    those take the alerts in another order, and the two would wait for each other.
+    """
     a = alert.c
+    of_a_version = a.id.in_(alert_ids) & a.version_id.is_not(None)
+    for version_id in connection.scalars(select(a.version_id).where(of_a_version).distinct().order_by(a.version_id)):
+        lock_version(connection, version_id)
     columns = (a.id, a.version_id, a.state, a.judged_window, a.value, a.limit)
     query = select(*columns).where(a.id.in_(alert_ids)).order_by(a.id)
     rows = connection.execute(query.with_for_update(key_share=True))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import URL, Connection, Engine, select, update
 
 from app.core.alerting import Finding
 from app.core.errors import ConflictError, InvalidError, NotFoundError
@@ -24,7 +25,8 @@ from app.services.channels import add_channel
 from app.services.read_models.alert_rows import alerts
 from app.services.silences import add_silence, end_silence, list_silences, weekly
 from app.storage import acknowledgements, outbox, tables
-from app.storage.engine import write
+from app.storage.alerts import lock_version
+from app.storage.engine import engine_for, write
 from tests.services.measured import DAY, START, add_channels, add_version, measure, rows_of
 
 NOW = START + 30 * DAY
@@ -154,6 +156,23 @@ def test_what_lost_its_data_can_be_resolved_by_hand(engine: Engine, version_id: 
 
     assert [row["status"] for row in alerts(engine, NOW, all_=True)] == ["resolved"]
     assert said(engine)[-1][0] is Kind.RESOLVED
+
+
+def test_who_acknowledges_waits_for_who_decides_before_any_alert_is_locked(postgres_url: URL) -> None:
+    engine = engine_for(postgres_url)
+    version_id = add_version(engine)
+    measure(engine, version_id, "b")
+    alert(engine, NOW)
+    alert_row = select(tables.alert.c.id).with_for_update(nowait=True)
+    with ThreadPoolExecutor(1) as pool:
+        with write(engine) as deciding:
+            lock_version(deciding, version_id)
+            taken = pool.submit(acknowledge, engine, NOW, [1], author="ann")
+            with pytest.raises(TimeoutError):
+                taken.result(0.5)
+            assert deciding.scalars(alert_row).all() == [1]
+        assert taken.result(10) == [1]
+    engine.dispose()
 
 
 def test_resolving_needs_a_fire_a_name_and_a_reason(engine: Engine, version_id: int) -> None:
