@@ -153,7 +153,7 @@ def _tell(
     runbook = where_to_read(connection, telling.public_url, names.model, names.check)
     message = _message(group, notice, causes, report, runbook, telling)
     to = _channels(connection, book, group, notice)
-    in_digest = bool(group.routing.in_digest)
+    in_digest = not book.readers.isdisjoint(group.routing.in_digest)
     notification_id = tell(connection, message, version_id=group.version_id, to=to, in_digest=in_digest)
     told.mark_told(connection, notice.what, [alert.id for alert in notice.alerts], notification_id, telling.now)
     if notice.kind.alarms:

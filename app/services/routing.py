@@ -29,16 +29,20 @@ class RouteBook:
     channels: Mapping[str, int]
     owners: Mapping[str, str]
     digests: bool = False
+    readers: frozenset[str] = frozenset()
+    """The channels that take digests."""
 
     @classmethod
     def read(cls, connection: Connection, *, digests: bool = False) -> RouteBook:
         """As it stands now. `digests`: are any written?"""
+        known = channels.list_channels(connection)
         owners = select(tables.model.c.name, tables.model.c.owner).where(tables.model.c.project == PROJECT)
         return cls(
             routes.list_routes(connection),
-            {one.name: one.id for one in channels.list_channels(connection)},
+            {one.name: one.id for one in known},
             {row.name: row.owner for row in connection.execute(owners)},
             digests,
+            frozenset(one.name for one in known if takes_digests(one.kind)),
         )
 
     def routing(

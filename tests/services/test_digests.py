@@ -14,7 +14,7 @@ from app.core.routing import Route, RouteMatch
 from app.core.silences import Matcher, Silence
 from app.services.alert_page import alert_page
 from app.services.alerting import alert
-from app.services.channels import add_channel
+from app.services.channels import add_channel, remove_channel
 from app.services.digests import DigestSummary, preview, write_digests
 from app.services.routing import add_route
 from app.services.silences import add_silence
@@ -138,6 +138,17 @@ def test_where_incidents_are_opened_no_digest_goes(engine: Engine, version_id: i
     assert written(engine, MORNING) == 2
     with pytest.raises(InvalidError, match="pager: incidents are opened there"):
         add_route(engine, START, Route(RouteMatch(), ("pager",), digest=True), author="ann")
+
+
+def test_nobody_is_said_to_hear_in_a_digest_where_none_is_read(engine: Engine, version_id: int) -> None:
+    for name in ("mail", "ops"):
+        remove_channel(engine, name)
+    add_channel(engine, START, "pager", "pagerduty", {"routing_key": "env:PD"})
+    measure(engine, version_id, "ob", check="performance", subject="accuracy", value=0.95, limit=0.8, normal=0.9)
+    alert(engine, MORNING - DAY, digests=True)
+
+    (told,) = alert_page(engine, 1, MORNING).told
+    assert (told.in_digest, told.nobody) == (False, "nobody: there was no channel")
 
 
 def test_two_workers_write_it_once(engine: Engine, version_id: int) -> None:
