@@ -198,6 +198,14 @@ class Revival:
     pending: int
     overtaken: int
 
+    @property
+    def words(self) -> str:
+        """Both in a sentence."""
+        sent = f"{self.pending} sent again in the worker's next round" if self.pending else "None is sent again"
+        if not self.overtaken:
+            return f"{sent}."
+        return f"{sent}; {self.overtaken} stay given up, overtaken by newer ones about the same."
+
 
 def retry_dead(engine: Engine, now: datetime, name: str) -> Revival:
     """Let what was given up on a channel be sent again, from the first attempt on. Raises NotFoundError."""

@@ -225,6 +225,8 @@ class TestAlert:
 
         button(app, "Send again to on-call").click().run()
 
+        assert "sent again in the worker's next round." in app.info[0].value
+
         with fleet.connect() as connection:
             assert set(connection.scalars(select(d.state))) == {"pending"}
 

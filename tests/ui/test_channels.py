@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, delete, select, update
 
 from app.core.routing import Route, RouteMatch
 from app.core.severity import Severity
-from app.services.channels import add_channel, list_channels
+from app.services.channels import Revival, add_channel, list_channels
 from app.services.routing import add_route
 from app.storage import tables
 from app.storage.engine import engine_for, write
@@ -52,7 +52,12 @@ def test_what_was_given_up_is_sent_again(fleet: Engine) -> None:
 
     with fleet.connect() as connection:
         assert set(connection.scalars(select(d.state))) == {"pending"}
-    assert "sent again in the worker" in app.success[0].value
+    assert app.success[0].value == f"on-call: {given_up} sent again in the worker's next round."
+
+
+def test_what_was_overtaken_is_not_said_to_be_sent_again() -> None:
+    assert Revival(0, 2).words == "None is sent again; 2 stay given up, overtaken by newer ones about the same."
+    assert Revival(1, 2).words.startswith("1 sent again in the worker's next round; 2 stay given up")
 
 
 def test_a_channel_is_added_changed_and_removed_by_references_to_secrets(fleet: Engine) -> None:

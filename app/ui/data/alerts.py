@@ -13,7 +13,7 @@ from app.core.silences import Matcher, Silence
 from app.services import acknowledging, read_models, silences
 from app.services.alert_page import AlertPage
 from app.services.alert_page import alert_page as read_alert_page
-from app.services.channels import list_channels, retry_dead
+from app.services.channels import Revival, list_channels, retry_dead
 from app.services.read_models import activity
 from app.services.read_models.activity import Undelivered
 from app.services.read_models.alert_rows import open_alerts_that_fit
@@ -118,9 +118,11 @@ def end_silence(identity: int, author: str) -> str:
     return _attempt(lambda: silences.end_silence(engine(), datetime.now(UTC), identity, author))
 
 
-def retry_channel(channel: str) -> str:
-    """Let what was given up on the channel be sent again; what is wrong with that, or ""."""
-    return _attempt(lambda: retry_dead(engine(), datetime.now(UTC), channel))
+def retry_channel(channel: str) -> Revival | str:
+    """Let what was given up on the channel be sent again; what became of it, or what is wrong with that."""
+    revived: list[Revival] = []
+    problem = _attempt(lambda: revived.append(retry_dead(engine(), datetime.now(UTC), channel)))
+    return problem or revived[0]
 
 
 def _attempt(act: Callable[[], object]) -> str:

@@ -15,7 +15,7 @@ import streamlit as st
 
 from app.core.errors import WatchkeeperError
 from app.services import channels as services
-from app.services.channels import ChannelStatus
+from app.services.channels import ChannelStatus, Revival
 from app.services.routing import list_routes
 from app.services.trials import Trial, try_channel
 from app.ui.data import alerts
@@ -83,9 +83,11 @@ def remove(name: str) -> str:
     return _attempt(lambda: services.remove_channel(engine(), name))
 
 
-def retry(name: str) -> str:
-    """Let what was given up be sent again; what is wrong with that, or ""."""
-    return _attempt(lambda: services.retry_dead(engine(), datetime.now(UTC), name))
+def retry(name: str) -> Revival | str:
+    """Let what was given up be sent again; what became of it, or what is wrong with that."""
+    done = alerts.retry_channel(name)
+    channels.clear()
+    return done
 
 
 def try_out(name: str) -> list[Trial] | str:

@@ -8,27 +8,31 @@ from typing import Any
 import streamlit as st
 
 from app.services.alert_page import AlertPage, Told
+from app.services.channels import Revival
 from app.ui import data
 from app.ui.components import wording
 from app.ui.components.html import Html, element, join, table, title
 
 _IN_SIGHT = 4
+_SAID = "what became of a message that was given up"
 _STATES = {"delivered": "● delivered", "pending": "◌ waiting", "dead": "◆ given up"}
 
 
 def section(page: AlertPage) -> None:
     """The newest messages about the check, the last one first."""
     st.html(title("Who was told", "" if page.told else _nobody(page)))
+    if _SAID in st.session_state:
+        st.info(st.session_state.pop(_SAID))
     if page.told:
         st.html(join(_table(page.told[:_IN_SIGHT]), _older(page.told[_IN_SIGHT:])))
     given_up = {one["channel"] for told in page.told for one in told.deliveries if one["state"] == "dead"}
     for channel in sorted(given_up):
         if st.button(f"Send again to {channel}", key=f"again {channel}"):
-            problem = data.alerts.retry_channel(channel)
-            if problem:
-                st.error(problem)
-            else:
+            done = data.alerts.retry_channel(channel)
+            if isinstance(done, Revival):
+                st.session_state[_SAID] = f"{channel}: {done.words}"
                 st.rerun()
+            st.error(done)
 
 
 def _table(messages: Sequence[Told]) -> Html:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.services.channels import ChannelStatus
+from app.services.channels import ChannelStatus, Revival
 from app.ui import data
 from app.ui.components import empty, wording
 from app.ui.components.channels import form, routes, trial
@@ -58,8 +58,8 @@ def _card(channel: ChannelStatus, rules: Sequence[Mapping[str, Any]]) -> None:
         with st.container(horizontal=True, key=f"buttons of {name}"):
             tested = st.button("Send a test", key=f"test {name}", help=f"Send a real test message through {name}")
             if channel.backlog.dead and st.button(f"Send {channel.backlog.dead} given up again", key=f"retry {name}"):
-                said = f"What was given up on {name} is sent again in the worker's next round."
-                _done(data.channels.retry(name), said)
+                done = data.channels.retry(name)
+                _done(*(("", f"{name}: {done.words}") if isinstance(done, Revival) else (done, "")))
             with st.popover("Change", key=f"change {name}"):
                 _change(channel)
             with st.popover("Remove", key=f"remove {name}"):
