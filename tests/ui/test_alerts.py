@@ -276,6 +276,16 @@ class TestSilences:
         assert silence["weekly"] == {"days": "sun", "at": "22:00", "minutes": 120, "zone": "UTC"}
         assert "Every sun at 22:00 UTC for 2 hours, until somebody ends it" in html(app)
 
+    def test_a_maintenance_window_needs_a_day(self, fleet: Engine) -> None:
+        app = opened("alerts", part="silences")
+        app.selectbox(key="silence Model").select("churn").run()
+        app.segmented_control[1].select("Every week (maintenance)").run()
+        days = next(one for one in app.button_group if one.label == "Days")
+        days.set_value([]).run()
+
+        assert "Choose at least one day." in html(app)
+        assert button(app, "Make it").disabled
+
     def test_what_is_wrong_is_said(self, fleet: Engine) -> None:
         app = opened("alerts", part="silences")
         app.selectbox(key="silence Model").select("churn").run()

@@ -48,7 +48,7 @@ def show(*, opened: bool) -> None:
         starts, expires, recurrence = _once() if once else _every_week()
         with st.container(horizontal=True, vertical_alignment="bottom"):
             who, comment = author.ask(), st.text_input("Comment", placeholder="Why nobody need be told", width=420)
-        ready = matcher != Matcher()
+        ready = matcher != Matcher() and (expires is not None or recurrence is not None)
         if st.button("Make it", type="primary" if ready else "secondary", disabled=not ready):
             _make(matcher, starts, expires, recurrence, who, comment)
 
