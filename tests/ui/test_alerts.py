@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import URL, Engine, delete, insert, select, update
 from streamlit.testing.v1 import AppTest
 
-from app.core.model import Model, Task
+from app.core.alerting import Finding
+from app.core.model import Model, Outcome, Task, Window
+from app.services.alerting import alert_about_itself
 from app.services.catalogue import register_model
 from app.services.runbooks import set_runbook
 from app.services.silences import list_silences
@@ -229,6 +231,17 @@ class TestAlert:
 
         with fleet.connect() as connection:
             assert set(connection.scalars(select(d.state))) == {"pending"}
+
+    def test_what_is_about_watchkeeper_itself_offers_no_resolving(self, fleet: Engine) -> None:
+        now = datetime.now(UTC)
+        own = Finding("queue", "ops", "", Outcome.BREACH, Window(now, now), 9.0, 1.0, "waiting", "it grows")
+        alert_about_itself(fleet, now, [own])
+        (row,) = [one for one in data.alerts.alerts(ended=False) if one["check"] == "queue"]
+
+        labels = [one.label for one in opened("alert", id=str(row["id"])).button]
+
+        assert "I have it in hand" in labels
+        assert "It is over" not in labels
 
     def test_one_that_there_is_not_leads_to_the_list(self, fleet: Engine) -> None:
         for wanted in ("999", "x", ""):
