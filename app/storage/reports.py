@@ -102,8 +102,8 @@ def finish(
 def fail(connection: Connection, report_id: int, now: datetime, error: str) -> None:
     """Record why a report was not made, unless it was called off: then that stays the reason."""
     values = {"state": ReportState.FAILED.value, "finished_at": now, "error": error}
-    running = (_r.id == report_id) & (_r.state == ReportState.RUNNING.value)
-    connection.execute(update(report).where(running).values(values))
+    wanted = (_r.id == report_id) & (_r.state != ReportState.FAILED.value)
+    connection.execute(update(report).where(wanted).values(values))
 
 
 def call_off(connection: Connection, report_id: int, now: datetime, why: str) -> bool:
