@@ -1,4 +1,4 @@
-"""One stored prediction in full: its features beside the reference, what was said about it, and saying more."""
+"""One stored prediction in full: what was said about it, and saying more."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, select
 
 from app.core.errors import InvalidError, NotFoundError
-from app.core.layout import Layout
 from app.core.model import Model, Source
-from app.core.profile import FeatureCounts
 from app.core.records import CorrectionRecord, Scalar
 from app.core.truth import Correction, Decision, effective_truth, standing
 from app.services.catalogue import NAME_LENGTH
@@ -21,7 +19,6 @@ from app.services.ingest import store
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
 from app.storage.prediction_search import Direction, Portion, Span, rows_of
-from app.storage.references import find_reference, reference_profiles
 from app.storage.stored_rows import corrections_of
 from app.storage.tables import prediction
 from app.storage.time_limit import TimeIsUpError, limited
@@ -185,18 +182,6 @@ def _answers(
         )
         for one in ordered
     ]
-
-
-def reference_counts(engine: Engine, version_id: int) -> tuple[Layout, FeatureCounts] | None:
-    """What the version's reference looked like, all its windows together; None without one."""
-    with read(engine) as connection:
-        reference = find_reference(connection, version_id)
-        if reference is None:
-            return None
-        total = FeatureCounts.empty(reference.layout)
-        for part in reference_profiles(connection, version_id):
-            total = total + part.profile.features
-    return reference.layout, total
 
 
 def correct(

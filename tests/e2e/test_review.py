@@ -70,7 +70,7 @@ def labels(engine: Engine) -> dict[str, str]:
 def test_the_keyboard_alone_answers_three_rows_and_takes_one_back(watched: Watched, fleet_engine: Engine) -> None:
     page = opened(watched)
     shows(page, "order-00")
-    expect(page.get_by_text("above all of training").first).to_be_visible()
+    expect(page.get_by_text("above all of the reference").first).to_be_visible()
     expect(page.get_by_text("The model says")).to_have_count(0)
     assert barriers(page) == []
     page.get_by_label("Your name").blur()

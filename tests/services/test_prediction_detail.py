@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select
 
 from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Source, Task
-from app.services import prediction_detail, reviews
+from app.services import reviews
 from app.services.fold import fold
 from app.services.prediction_detail import correct, detail
 from app.storage.engine import read, write
@@ -81,10 +81,3 @@ def test_what_cannot_be_said_is_refused_and_nothing_stored(engine: Engine, serve
         correct(engine, NOW, model, "nobody", version="2", label="yes", author="bob")
     with read(engine) as connection:
         assert connection.scalar(select(func.count()).select_from(correction_table)) == 3
-
-
-def test_a_version_without_a_reference_has_none_to_compare_with(engine: Engine, served: Served) -> None:
-    known = prediction_detail.reference_counts(engine, served.version_ids[0])
-    assert known is not None
-    assert known[0].feature_names == ["x", "kind"]
-    assert prediction_detail.reference_counts(engine, 10**6) is None

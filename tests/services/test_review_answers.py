@@ -11,7 +11,7 @@ from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Source, Task
 from app.core.review import CLAIM, Kind, Verdict
 from app.services.fold import fold
-from app.services.read_models.reviews import Done, Held, decisions, review_standing, typical_rows
+from app.services.read_models.reviews import Done, Held, decisions, review_standing
 from app.services.review_answers import Answer, answer, answer_each, classes
 from app.services.review_fill import fill_queues
 from app.services.reviews import give_back, set_review, undo
@@ -133,8 +133,3 @@ def test_decisions_are_the_newest_first_page_by_page_and_without_what_was_taken_
     assert decisions(engine, name, author="bob", before=None, most=9) == []
     undo(engine, LATER, name, rows[0]["prediction_id"], author="ann")
     assert [one.item for one in decisions(engine, name, author=None, before=None, most=9)] == [third, second]
-
-
-def test_without_a_sample_of_a_reference_nothing_is_said_to_be_usual(engine: Engine) -> None:
-    served = serve(engine, Task.BINARY)
-    assert typical_rows(engine, served.model.name, "1") is None

@@ -199,8 +199,8 @@ def test_a_row_is_opened_beside_the_reference(served: Engine) -> None:
     app = explorer(id="flight-7")
     body = html(app)
     assert "Prediction flight-7" in body
-    assert "Outside anything in the reference: &lt;b&gt;wind&lt;/b&gt;" in body
-    assert "all values are from" in body
+    assert "Outside anything in the reference: &lt;b&gt;wind&lt;/b&gt;. Missing, as never in the reference: " in body
+    assert "above all of the reference" in body
     assert "All answers to the same request" in body
     assert "flight-6" in body
     assert "Nothing yet: it counts neither as right nor as wrong." in body

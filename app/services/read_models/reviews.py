@@ -11,13 +11,10 @@ from sqlalchemy import Engine, Row
 
 from app.core.model import Task
 from app.core.review import Kind, State
-from app.core.row_comparison import Typical
 from app.storage import review_record
-from app.storage.catalogue import find_model, find_version
+from app.storage.catalogue import find_model
 from app.storage.engine import read
-from app.storage.references import find_reference
 from app.storage.review_queue import ReviewSetting, find_setting
-from app.storage.samples import find_importance, find_sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +121,3 @@ def _decision(row: Row[Any]) -> Decision:
     label = row.label_class if row.label_value is None else row.label_value
     about = (row.item, Kind(row.kind), row.author, row.at, row.version, row.prediction_id)
     return Decision(*about, said, row.score, label)
-
-
-def typical_rows(engine: Engine, model: str, version: str) -> Typical | None:
-    """What the rows of the version's reference look like; None without a sample of one. Raises NotFoundError."""
-    with read(engine) as connection:
-        version_id = find_version(connection, find_model(connection, model).id, version).id
-        reference, sample = find_reference(connection, version_id), find_sample(connection, version_id)
-        importance = find_importance(connection, version_id)
-    return None if reference is None or sample is None else Typical.of(reference.layout, sample, importance)

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
 
 from app.core.errors import InvalidError, WatchkeeperError
-from app.core.layout import Layout
 from app.core.model import Task
-from app.core.profile import FeatureCounts
 from app.core.records import Scalar
 from app.services import explorer, prediction_detail, prediction_files, reviews
 from app.services.explorer import Count, Page, Search
@@ -23,8 +21,6 @@ from app.services.prediction_detail import Detail
 from app.services.prediction_files import Written
 from app.services.training_files import Format
 from app.ui.data.connection import FRESH, engine
-
-LAYOUTS_KEPT = timedelta(minutes=10)
 
 
 def find(search: Search, limit: int, before: str, after: str, report: explorer.Report) -> Page:
@@ -48,12 +44,6 @@ def detail(model: str, prediction_id: str, version: str | None) -> Detail | str:
         return prediction_detail.detail(engine(), model, prediction_id, version)
     except WatchkeeperError as error:
         return str(error)
-
-
-@st.cache_resource(ttl=LAYOUTS_KEPT, show_spinner=False, max_entries=20)
-def reference(version_id: int) -> tuple[Layout, FeatureCounts] | None:
-    """What the version's reference looked like."""
-    return prediction_detail.reference_counts(engine(), version_id)
 
 
 def correct(found: Detail, label: str, author: str) -> None:

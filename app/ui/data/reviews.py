@@ -9,16 +9,12 @@ from typing import Any
 import streamlit as st
 
 from app.core.review import Kind
-from app.core.row_comparison import Typical
 from app.services import review_answers, reviews
 from app.services.read_models import reviews as read_models
 from app.services.read_models.reviews import Decision, ReviewStanding
 from app.services.review_answers import Answer, Refusal
 from app.services.review_fill import FillSummary, fill_queues
 from app.ui.data.connection import FRESH, MOST_ANSWERS, engine
-
-MOST_TYPICAL = 20
-"""Versions whose typical rows are kept; each takes 8 KB a feature."""
 
 
 def standing(model: str) -> ReviewStanding:
@@ -29,12 +25,6 @@ def standing(model: str) -> ReviewStanding:
 def decisions(model: str, author: str | None, before: tuple[datetime, int] | None, most: int) -> list[Decision]:
     """What was decided last (by the author), newest first."""
     return read_models.decisions(engine(), model, author=author, before=before, most=most)
-
-
-@st.cache_resource(ttl=FRESH * 30, show_spinner=False, max_entries=MOST_TYPICAL)
-def typical_rows(model: str, version: str) -> Typical | None:
-    """What the rows of the version's reference look like."""
-    return read_models.typical_rows(engine(), model, version)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
 from app.core.errors import WatchkeeperError
-from app.core.feature_places import FeaturePlace, Place, compare_row, strangest
 from app.core.model import Task
+from app.core.row_comparison import Place, Reading, not_compared
 from app.services.prediction_detail import Detail
 from app.ui import data
-from app.ui.components import author, link, wording
+from app.ui.components import author, link, readings, wording
 from app.ui.components.html import Html, element, join, table, title
 
 TOLD = "explorer told"
 """Of which prediction, and what the last press of a button came to; it stands until another one is looked at."""
-_LONGEST_TEXT = 200
-_MARKS = {
-    Place.OUTSIDE: "◆\N{NO-BREAK SPACE}Outside",
-    Place.RARE: "▲\N{NO-BREAK SPACE}Rare",
-    Place.MISSING: "◌\N{NO-BREAK SPACE}Missing",
-    Place.USUAL: "●\N{NO-BREAK SPACE}Usual",
-    Place.UNKNOWN: "▫\N{NO-BREAK SPACE}Not\N{NO-BREAK SPACE}compared",
-}
 
 
 def show(model: str, prediction_id: str, version: str | None) -> None:
@@ -47,12 +37,12 @@ def _facts(found: Detail) -> Html:
     facts = [
         ("Time", f"{row['event_time']:%Y-%m-%d %H:%M:%S} UTC"),
         ("Version", found.version),
-        ("Prediction", _text(found.prediction)),
+        ("Prediction", readings.value_text(found.prediction)),
         ("Score", "none" if row["score"] is None else f"{row['score']:.4g}"),
         ("Label", _label(found)),
         ("Latency", "not said" if row["latency_ms"] is None else f"{row['latency_ms']:.4g} ms"),
         *((name, row[column]) for name, column in (("Request", "request_id"), ("Unit", "unit_id")) if row[column]),
-        *((name, _text(value)) for name, value in found.attributes.items()),
+        *((name, readings.value_text(value)) for name, value in found.attributes.items()),
     ]
     pairs = [element("div", element("dt", name), element("dd", value)) for name, value in facts]
     return element("dl", *pairs, class_="wk-explorer-facts")
@@ -61,7 +51,7 @@ def _facts(found: Detail) -> Html:
 def _label(found: Detail) -> str:
     if found.source is None:
         return "none yet"
-    said = f"{_text(found.label)}, by {found.source.value.replace('_', ' ')}"
+    said = f"{readings.value_text(found.label)}, by {found.source.value.replace('_', ' ')}"
     if found.model.task is Task.REGRESSION or found.wrong is None:
         return said
     return f"{said}: {'✗ wrong' if found.wrong else '✓ correct'}"
@@ -71,54 +61,24 @@ def _label(found: Detail) -> str:
 
 
 def _features(found: Detail) -> None:
-    reference = data.explorer.reference(found.version_id)
-    layout, counts = reference or (None, None)
-    places = strangest(compare_row(layout, counts, found.features))
-    st.html(title("Features beside the reference", _headline(places, has_reference=reference is not None)))
-    rows = [(one.name, _text(one.value), _MARKS[one.place], where(one)) for one in places]
-    st.html(table(("Feature", "Value", "", "In the reference"), rows, numbers={1}))
+    typical = data.references.typical_rows(found.model.name, found.version)
+    compared = typical.compare(found.features) if typical else not_compared(found.features)
+    st.html(title("Features beside the reference", _headline(compared, has_reference=typical is not None)))
+    st.html(readings.table(compared))
 
 
-def _headline(places: Sequence[FeaturePlace], *, has_reference: bool) -> str:
+def _headline(compared: Sequence[Reading], *, has_reference: bool) -> str:
     if not has_reference:
         return "This version has no reference to compare with: import one with `watchkeeper import reference`."
-    outside = [one.name for one in places if one.place is Place.OUTSIDE]
-    if outside:
-        return f"Outside anything in the reference: {', '.join(outside)}."
-    rare = [one.name for one in places if one.place is Place.RARE]
-    return f"Nothing is outside of the reference; rare: {', '.join(rare)}." if rare else "Nothing is unusual."
-
-
-def where(one: FeaturePlace) -> str:
-    """Where a value lies, in words."""
-    if one.percentile is not None:
-        span = f"{one.low:.4g} to {one.high:.4g}"
-        if one.place is Place.OUTSIDE:
-            return f"all values are from {span}"
-        below = min(max(one.percentile, 0.001), 0.999)  # "more than 100 %" would say that it is outside
-        return f"more than {wording.share(below)} of the values, which are from {span}"
-    if one.place is Place.MISSING:
-        return (
-            "missing"
-            if one.share is None
-            else f"missing in {wording.share(one.share)}"
-            if one.share
-            else "never missing"
-        )
-    if one.place is Place.OUTSIDE:
-        return "never seen"
-    if one.share is None:
-        return "seldom seen" if one.place is Place.RARE else ""
-    return f"the same in {wording.share(one.share)}"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    lost = [one.name for one in compared if one.outside and one.place is Place.MISSING]
+    outside = [one.name for one in compared if one.outside and one.place is not Place.MISSING]
+    rare = [one.name for one in compared if one.strange]
+    found = [f"Outside anything in the reference: {', '.join(outside)}."] if outside else []
+    if lost:
+        found.append(f"Missing, as never in the reference: {', '.join(lost)}.")
+    if rare and not found:
+        found.append(f"Nothing is outside of the reference; rare: {', '.join(rare)}.")
+    return " ".join(found) or "Nothing is unusual."
 
 
 # --- What was said ---------------------------------------------------------------------------------------------------
@@ -133,7 +93,7 @@ def _said(found: Detail) -> None:
     rows = [
         (
             wording.moment(one.at),
-            _text(one.label),
+            readings.value_text(one.label),
             one.source.value.replace("_", " "),
             one.author or "-",
             "● Counts" if one.effective else "○",
@@ -149,8 +109,7 @@ def _correct(found: Detail) -> None:
     about, told = st.session_state.get(TOLD, ("", ""))
     if about == key:
         st.html(element("p", told, role="status"))
-    reference = data.explorer.reference(found.version_id)
-    classes = [name for name in reference[0].classes if name != "(other)"] if reference else []
+    classes = data.reviews.classes(found.model.name, found.version)
     with st.form(f"correct {key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         if found.model.task is Task.REGRESSION or not classes:
             said: str | None = st.text_input("True value", key=f"label {key}", width=200)
@@ -189,7 +148,7 @@ def _answers(found: Detail) -> None:
                 one.version,
                 one.prediction_id,
                 wording.moment(one.event_time),
-                _text(one.prediction),
+                readings.value_text(one.prediction),
                 "-" if one.score is None else f"{one.score:.4g}",
             )
             for one in found.answers

@@ -12,16 +12,18 @@ from app.core.errors import WatchkeeperError
 from app.core.model import Task
 from app.core.records import Scalar
 from app.core.review import Kind, Verdict
-from app.core.row_comparison import Reading
+from app.core.row_comparison import Reading, not_compared
 from app.services.read_models.reviews import ReviewStanding
 from app.services.review_answers import Answer
 from app.ui import data
-from app.ui.components import wording
+from app.ui.components import readings, wording
 from app.ui.components.html import element, join, markdown_text
-from app.ui.components.review import answering, empty_queue, features
+from app.ui.components.review import answering, empty_queue
 from app.ui.components.review.answering import Given
 
 MOST_BUTTONS = 9
+MOST_FEATURES = 12
+"""Of those that stand in sight; the others are folded away."""
 SKIP, UNDO = "S", "U"
 _CARD = "review-card"
 
@@ -76,14 +78,15 @@ def shows_answer(kind: Kind) -> bool:
 
 
 def _features(model: str, row: dict[str, Any]) -> None:
-    found = features.readings(data.reviews.typical_rows(model, row["version"]), row["features"])
-    st.html(features.table(found[: features.MOST_AT_ONCE]))
-    rest = found[features.MOST_AT_ONCE :]
+    typical = data.references.typical_rows(model, row["version"])
+    found = typical.compare(row["features"]) if typical else not_compared(row["features"])
+    st.html(readings.table(found[:MOST_FEATURES]))
+    rest = found[MOST_FEATURES:]
     if rest:
         with st.expander(
             f"{wording.plural(len(rest), 'other feature')}, all usual" if _usual(rest) else "More features"
         ):
-            st.html(features.table(rest))
+            st.html(readings.table(rest))
 
 
 def _usual(found: Sequence[Reading]) -> bool:
@@ -121,7 +124,7 @@ def _answers(model: str, kind: Kind, who: str, row: dict[str, Any], task: Task, 
 def said_text(row: dict[str, Any]) -> str:
     """The model's answer with its score."""
     said = row["prediction"]
-    text = features.value_text(said) if said is not None else "nothing"
+    text = readings.value_text(said) if said is not None else "nothing"
     return text if row["score"] is None else f"{text} (score {row['score']:.3f})"
 
 
@@ -162,7 +165,7 @@ def _give(model: str, kind: Kind, who: str, row: dict[str, Any], verdict: Verdic
     if st.session_state.get(_CARD, (None, None))[1] != row:
         answering.tell(f"Ignored: {name} was answered, and the next row did not stand here yet.", failed=True)
         return
-    done = f"Skipped: {name}." if verdict is Verdict.SKIP else f"Saved: {name} is {features.value_text(label)}."
+    done = f"Skipped: {name}." if verdict is Verdict.SKIP else f"Saved: {name} is {readings.value_text(label)}."
     if answering.attempt(lambda: data.reviews.answer(model, Answer(row["item"], verdict, label), who), done):
         answering.given(Given(model, kind, who, name, row["item"]))
     st.session_state.pop(_CARD, None)  # also when it was refused: somebody else may have it now

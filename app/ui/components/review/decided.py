@@ -10,7 +10,8 @@ from app.services.read_models.reviews import Decision
 from app.ui import data
 from app.ui.components import choice, wording
 from app.ui.components.html import Html, element, title
-from app.ui.components.review import answering, features
+from app.ui.components.readings import value_text
+from app.ui.components.review import answering
 from app.ui.components.review.answering import Given
 
 AT_ONCE = 20
@@ -57,9 +58,9 @@ def _take_back(one: Given) -> None:
 
 
 def _words(one: Decision) -> Html:
-    label = "skipped" if one.label is None else f"is {features.value_text(one.label)}"
+    label = "skipped" if one.label is None else f"is {value_text(one.label)}"
     agrees = one.label is not None and one.label == one.prediction
-    model = features.value_text(one.prediction) if one.prediction is not None else "nothing"
+    model = value_text(one.prediction) if one.prediction is not None else "nothing"
     said = None if one.label is None else " · as the model said" if agrees else f" · the model said {model}"
     what = element("span", element("b", one.prediction_id), f" {label}", said, class_="wk-decision")
     about = f"{one.author} · {wording.moment(one.at)} · {one.kind.value} · version {one.version}"

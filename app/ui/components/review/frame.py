@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from app.core.model import Task
-from app.core.row_comparison import Reading, Typical
-from app.ui.components.review import features
+from app.core.row_comparison import Reading, Typical, not_compared
+from app.ui.components.readings import place_text, value_text
 
 LABEL, SKIP, SAID, SCORE, UNUSUAL = "Label", "Cannot be told", "The model says", "Score", "Unusual"
 TIME, PREDICTION = "Time (UTC)", "Prediction"
@@ -41,27 +41,31 @@ def build(
 ) -> pd.DataFrame:
     """One line a row; the features stand in the order of how much they tell. `shown`: with the model's answer."""
     before = [typed.get(row["item"], Typed(None, skip=False)) for row in rows]
-    readings = [features.readings(typical[row["version"]], row["features"]) for row in rows]
+    readings = [_readings(typical[row["version"]], row["features"]) for row in rows]
     found: dict[str, Any] = {
         LABEL: pd.Series([one.label for one in before], dtype="float64" if task is Task.REGRESSION else "object"),
         SKIP: [one.skip for one in before],
     }
     if shown:
-        found |= {SAID: [features.value_text(row["prediction"]) for row in rows], SCORE: [row["score"] for row in rows]}
+        found |= {SAID: [value_text(row["prediction"]) for row in rows], SCORE: [row["score"] for row in rows]}
     found[UNUSUAL] = ["; ".join(_unusual(one)) for one in readings]
     for name in _by_weight(readings):
         column = name if name not in found else f"{name} (feature)"
         found[column] = [row["features"].get(name) for row in rows]
         if any(isinstance(value, list | dict | bool | str) for value in found[column]):  # one type a column
-            found[column] = [None if value is None else features.value_text(value) for value in found[column]]
+            found[column] = [None if value is None else value_text(value) for value in found[column]]
     found[TIME] = [row["event_time"] for row in rows]
     found[PREDICTION] = [row["prediction_id"] for row in rows]
     return pd.DataFrame(found)
 
 
+def _readings(typical: Typical | None, row: Mapping[str, Any]) -> list[Reading]:
+    return typical.compare(row) if typical else not_compared(row)
+
+
 def _unusual(readings: Sequence[Reading]) -> list[str]:
     strange = [one for one in readings if one.strange][:_MOST_UNUSUAL]
-    return [f"{one.name} {features.value_text(one.value)}: {features.place_text(one)}" for one in strange]
+    return [f"{one.name} {value_text(one.value)}: {place_text(one)}" for one in strange]
 
 
 def _by_weight(readings: Sequence[Sequence[Reading]]) -> list[str]:
@@ -80,7 +84,9 @@ def columns(table: pd.DataFrame, task: Task, classes: Sequence[str]) -> dict[str
         LABEL: label,
         SKIP: st.column_config.CheckboxColumn(SKIP, help="Nobody can know what is true"),
         SCORE: st.column_config.NumberColumn(SCORE, format="%.3f"),
-        UNUSUAL: st.column_config.TextColumn(UNUSUAL, help="Values that training rarely or never had", width="medium"),
+        UNUSUAL: st.column_config.TextColumn(
+            UNUSUAL, help="Values that the reference rarely or never has", width="medium"
+        ),
         TIME: st.column_config.DatetimeColumn(TIME, format="YYYY-MM-DD HH:mm", timezone="UTC"),
     }
     return {name: one for name, one in shown.items() if name in table.columns}

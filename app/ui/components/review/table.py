@@ -109,7 +109,7 @@ def _classes(model: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _typical(model: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: data.reviews.typical_rows(model, name) for name in {row["version"] for row in rows}}
+    return {name: data.references.typical_rows(model, name) for name in {row["version"] for row in rows}}
 
 
 def _save(work: Work) -> None:

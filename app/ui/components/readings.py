@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from app.core.row_comparison import Place, Reading, Typical
+from app.core.row_comparison import Place, Reading
 from app.ui.components import wording
 from app.ui.components.html import Html, element
 
-MOST_AT_ONCE = 12
-_WORDS = {
-    Place.BELOW: "below all of training",
-    Place.ABOVE: "above all of training",
-    Place.NEW: "never seen in training",
-    Place.INVALID: "not a finite number",
-    Place.UNKNOWN: "",
-}
-
-
-def readings(typical: Typical | None, features: Mapping[str, Any]) -> list[Reading]:
-    """All features of a row, the most telling first; those that the reference does not know stand last."""
-    known = typical.compare(json.dumps(features)) if typical else []
-    names = {one.name for one in known}
-    return known + [Reading(name, value, Place.UNKNOWN) for name, value in features.items() if name not in names]
+_LONGEST_TEXT = 200
 
 
 def table(found: Sequence[Reading]) -> Html:
     """Name, value, and where it stands among the reference's values."""
     with_reference = any(one.place is not Place.UNKNOWN for one in found)
-    titles = ("Feature", "Value", "Beside training", "Usual") if with_reference else ("Feature", "Value")
+    titles = ("Feature", "Value", "Beside the reference", "Usual") if with_reference else ("Feature", "Value")
     head = element("tr", *(element("th", title, scope="col") for title in titles))
     rows = [_row(one, with_reference=with_reference) for one in found]
     body = element("table", element("thead", head), element("tbody", *rows), class_="wk-table wk-readings")
@@ -62,13 +47,23 @@ def _scale(below: float | None) -> Html | None:
 
 def place_text(one: Reading) -> str:
     """Where the value stands, in words."""
-    if one.place is Place.MISSING:
-        return "missing" if one.share is None else f"missing, as in {_percent(one.share)} of training"
-    if one.below is not None and one.place not in _WORDS:
+    if one.place in (Place.BELOW, Place.ABOVE) and one.span:
+        return f"{one.place.value} all of the reference ({one.span[one.place is Place.ABOVE]:.4g})"
+    if one.place is Place.NEW:
+        return "never in the reference"
+    if one.place in (Place.MISSING, Place.INVALID):
+        return _kind_text("missing" if one.place is Place.MISSING else "not a finite number", one.share)
+    if one.below is not None:
         return _side(one.below)
-    if one.share is not None and one.place not in _WORDS:
-        return f"as in {_percent(one.share)} of training"
-    return _WORDS.get(one.place, one.place.value)
+    if one.share is not None:
+        return f"as in {_percent(one.share)} of the reference"
+    return "" if one.place is Place.UNKNOWN else one.place.value
+
+
+def _kind_text(what: str, share: float | None) -> str:
+    if share is None:
+        return what
+    return f"{what}, as in {_percent(share)} of the reference" if share else f"{what}, never in the reference"
 
 
 def _side(below: float) -> str:
@@ -97,5 +92,6 @@ def value_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        return wording.short(float(value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return wording.short(value) if abs(value) >= 10_000 else f"{value:.6g}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
