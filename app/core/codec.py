@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -37,12 +37,24 @@ def encode_counts(counts: FeatureCounts | OutcomeCounts) -> bytes:
 
 def decode_counts(kind: type[_Counts], packed: bytes) -> _Counts:
     """Unpack what `encode_counts` made here. Raises ValueError on another format."""
-    parts = msgspec.msgpack.decode(packed, type=_Packed)
-    if parts.format != FORMAT:
-        raise ValueError(
-            f"profile format {parts.format} is not {FORMAT}; run `watchkeeper rebuild` (and store a reference again)"
-        )
-    return _unpacked(kind, parts)
+    return _unpacked(kind, _parts(packed))
+
+
+def add_counts(start: _Counts, packed: Iterable[bytes]) -> tuple[_Counts, int]:
+    """All of them added to `start`, which stays as it is, and how many they were.
+
+    Several times as fast as adding what `decode_counts` gives: the narrow numbers are added as they are.
+    Raises ValueError on another format, or on counts of another shape.
+    """
+    total: dict[str, NDArray[Any]] = {name: array.copy() for name, array in start.arrays().items()}
+    windows = 0
+    for one in packed:
+        for (name, sum_), (dtype, shape, data) in zip(total.items(), _pieces(_parts(one)), strict=True):
+            if tuple(shape) != sum_.shape:
+                raise ValueError(f"{name} has the shape {shape}, and {list(sum_.shape)} is what it is added to")
+            total[name] = start.merged(name, sum_, _unshuffle(data, dtype, shape))
+        windows += 1
+    return type(start)(**total), windows
 
 
 def decode_foreign_counts(kind: type[_Counts], packed: bytes, layout: Layout) -> _Counts:
@@ -80,14 +92,28 @@ def layout_digest(layout: Layout) -> str:
     return sha256(encode_layout(layout).encode()).hexdigest()
 
 
+def _parts(packed: bytes) -> _Packed:
+    """What was made here, still compressed."""
+    parts = msgspec.msgpack.decode(packed, type=_Packed)
+    if parts.format != FORMAT:
+        raise ValueError(
+            f"profile format {parts.format} is not {FORMAT}; run `watchkeeper rebuild` (and store a reference again)"
+        )
+    return parts
+
+
 def _unpacked(kind: type[_Counts], parts: _Packed) -> _Counts:
+    return kind(*(_widened(_unshuffle(data, dtype, shape)) for dtype, shape, data in _pieces(parts)))  # type: ignore[arg-type]
+
+
+def _pieces(parts: _Packed) -> Iterator[tuple[np.dtype[np.generic], list[int], bytes]]:
+    """The type, shape and bytes of each array, in the order of the fields."""
     dtypes = [np.dtype(code) for code, _ in parts.arrays]
     sizes = [dtype.itemsize * math.prod(shape) for dtype, (_, shape) in zip(dtypes, parts.arrays, strict=True)]
-    data, at, arrays = _inflate(parts.data, sum(sizes)), 0, []
+    data, at = _inflate(parts.data, sum(sizes)), 0
     for size, dtype, (_, shape) in zip(sizes, dtypes, parts.arrays, strict=True):
-        arrays.append(_unshuffle(data[at : at + size], dtype, shape))
+        yield dtype, shape, data[at : at + size]
         at += size
-    return kind(*arrays)  # type: ignore[arg-type]
 
 
 def _inflate(packed: bytes, size: int) -> bytes:
@@ -137,6 +163,10 @@ def _deflate(planes: Sequence[bytes]) -> bytes:
 
 
 def _unshuffle(data: bytes, dtype: np.dtype[np.generic], shape: list[int]) -> NDArray[np.generic]:
-    plain = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
-    array = np.frombuffer(plain, dtype).reshape(shape)
-    return array.astype(np.int64) if dtype.kind == "i" else array.copy()
+    """The array as narrow as it was packed; nobody may write to it."""
+    plain = data if dtype.itemsize == 1 else np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1).T.tobytes()
+    return np.frombuffer(plain, dtype).reshape(shape)
+
+
+def _widened(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    return array.astype(np.int64) if array.dtype.kind == "i" else array.copy()

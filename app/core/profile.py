@@ -59,6 +59,14 @@ class _Additive:
         signed = ((f.name, 1 if f.name in _MERGED_BY else -1) for f in fields(self))  # type: ignore[arg-type]
         return type(self)(*(sign * getattr(self, name) for name, sign in signed))
 
+    @staticmethod
+    def merged(name: str, total: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+        """The array of that name with more of it merged in, which may be of a narrower type; `total` may be reused."""
+        if name in _MERGED_BY:
+            return _MERGED_BY[name](np.stack([total, more]))
+        total += more
+        return total
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import reduce
+from operator import add
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.core.codec import FORMAT, decode_counts, decode_layout, encode_counts, encode_layout
+from app.core.codec import FORMAT, add_counts, decode_counts, decode_layout, encode_counts, encode_layout
 from app.core.columns import State
 from app.core.derived import DerivedFeature, DerivedKind, Embedding
 from app.core.fold import NEVER, UNKNOWN, WHOLE, Rows, Truth, fold, fold_truth, fold_whole
@@ -171,6 +173,27 @@ def test_a_truth_learnt_later_and_taken_back_leaves_no_trace(whole: Rows) -> Non
         later = profile.outcomes + learnt[WHOLE, start]
         assert_equal(Profile(profile.features, later), at_once[start])
         assert_equal(Profile(profile.features, later + learnt[WHOLE, start].negated()), profile)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows())
+def test_packed_counts_add_to_what_their_sum_is(whole: Rows) -> None:
+    parts = list(fold(LAYOUT, whole, WindowLength.HOUR).values())
+    total = reduce(add, parts)
+    features, windows = add_counts(FeatureCounts.empty(LAYOUT), (encode_counts(one.features) for one in parts))
+    outcomes, _ = add_counts(OutcomeCounts.empty(LAYOUT), (encode_counts(one.outcomes) for one in parts))
+    assert windows == len(parts)
+    assert_equal(Profile(features, outcomes), total)
+
+
+def test_packed_counts_leave_alone_what_they_are_added_to_and_refuse_another_shape() -> None:
+    start = FeatureCounts.empty(LAYOUT)
+    one = replace(start, numeric=start.numeric + 1)
+    twice, _ = add_counts(one, [encode_counts(one)])
+    assert one.numeric.max() == 1
+    assert twice.numeric.min() == 2
+    with pytest.raises(ValueError, match="numeric has the shape"):
+        add_counts(start, [encode_counts(replace(start, numeric=start.numeric[:1]))])
 
 
 @settings(max_examples=40, deadline=None)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Select, select
 
-from app.core.codec import decode_counts
+from app.core.codec import add_counts
 from app.core.columns import State
 from app.core.errors import NotFoundError
 from app.core.fold import WHOLE
@@ -157,12 +157,8 @@ def _rolled_up(version_id: int, since: datetime, until: datetime, segment: str) 
 
 
 def _total(connection: Connection, layout: Layout, query: Select[Any]) -> tuple[FeatureCounts, int]:
-    """All profiles of the query added, a few at a time, and how many they were."""
-    total, windows = FeatureCounts.empty(layout), 0
-    for part in connection.scalars(query).yield_per(AT_A_TIME).partitions():
-        total = FeatureCounts.stack([total, *(decode_counts(FeatureCounts, packed) for packed in part)]).sum()
-        windows += len(part)
-    return total, windows
+    """All profiles of the query added, a few read at a time, and how many they were."""
+    return add_counts(FeatureCounts.empty(layout), connection.scalars(query).yield_per(AT_A_TIME))
 
 
 def _numeric(layout: Layout, f: int, reference: FeatureCounts, now: FeatureCounts, windows: int) -> Comparison:

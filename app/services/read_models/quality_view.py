@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Engine, Select, select
 
-from app.core.codec import decode_counts
+from app.core.codec import add_counts
 from app.core.fold import WHOLE
 from app.core.labels import labelled
 from app.core.layout import Layout
@@ -162,6 +162,6 @@ def _total(connection: Connection, layout: Layout, queries: Iterable[Select[Any]
     """All profiles of the queries added, and how many they were."""
     total, windows = OutcomeCounts.empty(layout), 0
     for query in queries:
-        for packed in connection.scalars(query).yield_per(50):
-            total, windows = total + decode_counts(OutcomeCounts, packed), windows + 1
+        total, more = add_counts(total, connection.scalars(query).yield_per(50))
+        windows += more
     return total, windows
