@@ -15,6 +15,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -55,8 +56,12 @@ class OutboundClient:
     def __init__(self, *, allow_private: bool, timeout: float = TIMEOUT_SECONDS) -> None:
         self.allow_private = allow_private
         self._timeout = timeout
-        self._tls = ssl.create_default_context()
         logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Made when it is first needed: reading all certificates of the system takes longer than a request over http.
+        return ssl.create_default_context()
 
     def request(
         self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -65,9 +70,10 @@ class OutboundClient:
         parts = check_url(url)
         _check_headers(headers or {})
         target = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        tls = self._tls if parts.scheme == "https" else None
         backend = _GuardedBackend(self, monotonic() + self._timeout)
         try:
-            with httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool:
+            with httpcore.ConnectionPool(ssl_context=tls, network_backend=backend) as pool:
                 return _exchange(pool, method, url, body, headers or {})
         except httpcore.ConnectTimeout:
             raise OutboundError(f"{target}: no connection within {self._timeout:g} s") from None
