@@ -377,11 +377,10 @@ def test_a_name_that_leads_inside_is_refused_for_good(kind: str, address: str, m
     monkeypatch.setattr(socket.socket, "connect", connect)
 
     fixed = "not one of the services at a fixed public address"  # Apprise resolves by itself, so it is not even asked
-    for address in INSIDE:
-        answer = send(kind, 80, host="hook.example.org", private=False)
-        assert isinstance(answer, Failed)
-        assert (fixed if kind == "apprise" else f"resolves to {address}, which is a private address") in answer.why
-        assert SECRET not in answer.why
+    answer = send(kind, 80, host="hook.example.org", private=False)
+    assert isinstance(answer, Failed)
+    assert (fixed if kind == "apprise" else f"resolves to {address}, which is a private address") in answer.why
+    assert SECRET not in answer.why
 
 
 @every_http_channel

@@ -136,6 +136,39 @@ def every_kind(given: Given) -> Given:
 
 
 @cache
+def shuffled(task: Task) -> Case:
+    """The healthy model's case from the same rows in another order."""
+    given, rng = healthy(task), np.random.default_rng(9)
+    assert given.reference is not None
+    return given.but(
+        served=given.served.iloc[rng.permutation(len(given.served))],
+        reference=given.reference.iloc[rng.permutation(len(given.reference))],
+    ).case()
+
+
+@cache
+def healthy_case(task: Task, copy: str = "") -> Case:
+    """The healthy model's case, folded from its rows anew for each name of a copy."""
+    return healthy(task).case()
+
+
+@cache
+def moved_in_a_run_and_alone(task: Task) -> tuple[Case, list[Case]]:
+    """Six healthy days and the same with a feature that has moved: all twelve at once, and each of the last five."""
+    given = healthy(task)
+    moved = given.served.assign(x=given.served["x"] + 3.0, time=given.served["time"] + 6 * DAY)
+    given = given.but(served=pd.concat([given.served, moved], ignore_index=True), count=12)
+    alone = [given.but(first=day, count=day + 1, now=LIVE + 12 * DAY).case() for day in range(7, 12)]
+    return given.case(), alone
+
+
+@cache
+def still_learning(task: Task) -> Case:
+    """Four windows more than normal is learnt from, and a reference that cannot say what is normal."""
+    return every_kind(usual(task, seed=8, count=34, rows=60)).but(timed=False).case()
+
+
+@cache
 def in_situation(situation: Callable[[Given], Given], task: Task) -> Case:
     return situation(healthy(task)).case()
 
@@ -187,7 +220,7 @@ def test_whatever_happens_the_answer_is_well_formed(
 
 @pytest.mark.parametrize(("check", "task"), PAIRS)
 def test_a_healthy_model_is_never_in_breach(check: Check, task: Task) -> None:
-    found = evaluated(check, healthy(task).case())
+    found = evaluated(check, healthy_case(task))
     assert Outcome.BREACH not in {one.outcome for one in found}
 
 
@@ -208,8 +241,7 @@ def test_while_normal_is_not_known_nothing_is_ok(check: Check, task: Task, situa
 
 @pytest.mark.parametrize(("check", "task"), LEARNT)
 def test_the_windows_that_normal_is_learnt_from_are_not_judged(check: Check, task: Task) -> None:
-    given = every_kind(usual(task, seed=8, count=34, rows=60)).but(timed=False)
-    found = evaluated(check, given.case())
+    found = evaluated(check, still_learning(task))
     early = [one for one in found if one.window.start < LIVE + 30 * DAY]
     assert {one.outcome for one in early} == {Outcome.NOT_EVALUATED}
     later = {one.outcome for one in found} - {Outcome.NOT_EVALUATED}
@@ -218,13 +250,8 @@ def test_the_windows_that_normal_is_learnt_from_are_not_judged(check: Check, tas
 
 @pytest.mark.parametrize(("check", "task"), PAIRS)
 def test_the_same_rows_in_another_order_give_the_same_answer(check: Check, task: Task) -> None:
-    given, rng = healthy(task), np.random.default_rng(9)
-    assert given.reference is not None
-    shuffled = given.but(
-        served=given.served.iloc[rng.permutation(len(given.served))],
-        reference=given.reference.iloc[rng.permutation(len(given.reference))],
-    )
-    for one, other in zip(evaluated(check, given.case()), evaluated(check, shuffled.case()), strict=True):
+    found = evaluated(check, healthy_case(task))
+    for one, other in zip(found, evaluated(check, shuffled(task)), strict=True):
         assert (one.subject, one.window, one.outcome, one.reason) == (
             other.subject,
             other.window,
@@ -236,12 +263,12 @@ def test_the_same_rows_in_another_order_give_the_same_answer(check: Check, task:
 
 @pytest.mark.parametrize(("check", "task"), PAIRS)
 def test_asking_twice_gives_the_same_answer_and_touches_nothing(check: Check, task: Task) -> None:
-    case, untouched = healthy(task).case(), healthy(task).case()
-    assert evaluated(check, case) == evaluated(check, case) == evaluated(check, untouched)
+    case, before = healthy_case(task), healthy_case(task, "that nobody asks about")
+    assert evaluated(check, case) == evaluated(check, case) == evaluated(check, healthy_case(task, "the second"))
     for mine, theirs in (
-        (case.outcomes, untouched.outcomes),
-        (case.features, untouched.features),
-        (case.early.features, untouched.early.features),
+        (case.outcomes, before.outcomes),
+        (case.features, before.features),
+        (case.early.features, before.early.features),
     ):
         for name, array in mine.arrays().items():
             np.testing.assert_array_equal(array, theirs.arrays()[name], err_msg=name)
@@ -249,15 +276,9 @@ def test_asking_twice_gives_the_same_answer_and_touches_nothing(check: Check, ta
 
 @pytest.mark.parametrize(("check", "task"), PAIRS)
 def test_a_window_judged_alone_is_judged_as_in_the_run(check: Check, task: Task) -> None:
-    given = healthy(task)
-    moved = given.served.assign(x=given.served["x"] + 3.0, time=given.served["time"] + 6 * DAY)
-    given = given.but(served=pd.concat([given.served, moved], ignore_index=True), count=12)
-    in_run = [one for one in evaluated(check, given.case()) if one.window.start >= LIVE + 7 * DAY]
-    alone = [
-        one
-        for day in range(7, 12)
-        for one in evaluated(check, given.but(first=day, count=day + 1, now=LIVE + 12 * DAY).case())
-    ]
+    run, single = moved_in_a_run_and_alone(task)
+    in_run = [one for one in evaluated(check, run) if one.window.start >= LIVE + 7 * DAY]
+    alone = [one for case in single for one in evaluated(check, case)]
     key = lambda one: (one.window, one.subject)  # noqa: E731  two sorts, one order
     assert sorted(alone, key=key) == sorted(in_run, key=key)
 
