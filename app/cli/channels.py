@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli import parameters
-from app.cli.output import format_option, show
+from app.cli.output import as_json, format_option, show
+from app.cli.parameters import author_option
 from app.cli.session import database, now, settings
 
 if TYPE_CHECKING:
-    from app.services.channels import ChannelStatus
+    from app.services.channels import ChannelStatus, Switched
     from app.services.trials import Trial
 
+_NOBODY = "Nobody is told of alerts: every channel is off; `watchkeeper channel on NAME` switches one on"
 _FIELDS = click.option(
     "--set", "values", multiple=True, metavar="FIELD=VALUE", help="A field of the channel. May be repeated."
 )
@@ -23,7 +25,7 @@ _FIELDS = click.option(
 
 @click.group()
 def channel() -> None:
-    """Add, list, change, test and remove the channels that alerts go to."""
+    """Add, list, change, test, switch and remove the channels that alerts go to."""
 
 
 @channel.command("kinds")
@@ -100,8 +102,11 @@ def channel_list(format_: str) -> None:
     from app.services.channels import list_channels
 
     with database() as engine:
-        rows = [_row(found) for found in list_channels(engine)]
-    show(rows, format_, empty="no channel: alerts are only in the dashboard; see `watchkeeper channel add --help`")
+        found = list_channels(engine)
+    empty = "no channel: alerts are only in the dashboard; see `watchkeeper channel add --help`"
+    show([_row(one) for one in found], format_, empty=empty)
+    if found and all(one.off for one in found):
+        click.echo(_NOBODY, err=True)
 
 
 @channel.command("show")
@@ -119,7 +124,14 @@ def channel_show(name: str, format_: str) -> None:
 def _row(found: ChannelStatus) -> dict[str, object]:
     from dataclasses import asdict
 
-    return {"name": found.name, "kind": found.kind, **asdict(found.backlog), "config": dict(found.config)}
+    off = found.off
+    switched = {
+        "state": "off" if off else "on",
+        "off_since": off and off.since,
+        "off_by": off and off.by,
+        "off_reason": off and off.reason,
+    }
+    return {"name": found.name, "kind": found.kind, **switched, **asdict(found.backlog), "config": dict(found.config)}
 
 
 @channel.command(
@@ -175,6 +187,58 @@ def channel_retry(name: str) -> None:
     click.echo(f"{revival.pending} message(s) will be sent to {name} again")
     if revival.overtaken:
         click.echo(f"{revival.overtaken} stay(s) given up: a newer message about the same has arrived since")
+
+
+@channel.command(
+    "off",
+    epilog="""\b
+Example:
+  watchkeeper channel off ops-slack --reason 'the workspace is moved'
+
+What waits for it is taken back, and nothing is queued while it is off. What only it would hear of by the routes goes
+to the next route that fits, else to every channel that is on. The end of what it has got waits until it is on.""",
+)
+@click.argument("name")
+@click.option("--reason", default="", help="Why, as the page and the list say it.")
+@author_option
+@format_option
+def channel_off(name: str, reason: str, author: str, format_: str) -> None:
+    """Send nothing to channel NAME until it is switched on again."""
+    from app.services.channels import switch_off
+
+    with database() as engine:
+        done = switch_off(engine, now(), name, author=author, reason=reason)
+    _switched(name, "off", done, format_)
+    if done.nobody_told:
+        click.echo(_NOBODY, err=True)
+
+
+@channel.command(
+    "on",
+    epilog="""\b
+Example:
+  watchkeeper channel on ops-slack
+
+It hears of what is told from now on; what fires still is told with its next repetition.""",
+)
+@click.argument("name")
+@format_option
+def channel_on(name: str, format_: str) -> None:
+    """Send to channel NAME again."""
+    from app.services.channels import switch_on
+
+    with database() as engine:
+        done = switch_on(engine, name)
+    _switched(name, "on", done, format_)
+
+
+def _switched(name: str, state: str, done: Switched, format_: str) -> None:
+    if format_ == "json":
+        row = {"name": name, "state": state, "taken_back": done.taken_back, "nobody_told": done.nobody_told}
+        click.echo(as_json(row))
+        return
+    taken = f"; {done.taken_back} message(s) that waited for it are taken back" if done.taken_back else ""
+    click.echo(f"channel {name} is {state}{taken}")
 
 
 @channel.command("remove")

@@ -24,6 +24,7 @@ COLUMNS = [
     "escalate_after",
     "escalate_to",
     "missing",
+    "off",
 ]
 SEVERITIES = click.Choice([severity.value for severity in Severity])
 

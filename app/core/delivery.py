@@ -57,6 +57,21 @@ Answer: TypeAlias = Sent | Retry | Failed
 
 
 @dataclass(frozen=True, slots=True)
+class Off:
+    """That a channel is off: nothing is sent there until somebody switches it on. `reason` may be empty."""
+
+    since: datetime
+    by: str
+    reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """E.g. `off since 2026-03-01 08:00 UTC by ann (the room is moved)`."""
+        why = f" ({self.reason})" if self.reason else ""
+        return f"off since {self.since:%Y-%m-%d %H:%M} UTC by {self.by}{why}"
+
+
+@dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """What an HTTP server answered; names of headers in lower case, the body cut to a bounded size."""
 

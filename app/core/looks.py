@@ -243,18 +243,23 @@ def _heartbeat(facts: Facts) -> Sequence[Diagnosis]:
 
 def _deliveries(facts: Facts) -> Iterator[Diagnosis]:
     if not facts.channels:
-        yield from _note(
-            "deliveries",
-            "no channel: alerts are only in the dashboard",
-            "`watchkeeper channel add`, see docs/alerts.md",
-        )
-        return
-    found = [one for place in facts.channels for one in _place("deliveries", place, facts.now, _channel_mend(place))]
-    yield from found or _well("deliveries", "no message was refused, or waits for long")
+        mend = "`watchkeeper channel add`, see docs/alerts.md"
+        yield from _note("deliveries", "no channel: alerts are only in the dashboard", mend)
+    elif all(place.off for place in facts.channels):
+        off = "; ".join(f"{place.name}, {place.off.words}" for place in facts.channels if place.off)
+        mend = "`watchkeeper channel on NAME` switches one on"
+        yield from _bad("deliveries", f"every channel is off, so nobody is told of alerts: {off}", mend)
+    else:
+        found = [
+            one for place in facts.channels for one in _place("deliveries", place, facts.now, _channel_mend(place))
+        ]
+        yield from found or _well("deliveries", "no message was refused, or waits for long")
 
 
 def _channel_mend(place: Outbox) -> str:
     name = f"'{place.name}'"
+    if place.off:
+        return f"`watchkeeper channel on {name}` switches it on"
     return (
         f"`watchkeeper channel test {name}` says what is wrong, `watchkeeper channel set {name}` changes it, and "
         f"`watchkeeper channel retry {name}` sends again what was given up"
@@ -271,6 +276,8 @@ def _target_mend(place: Outbox) -> str:
 
 
 def _place(subject: str, place: Outbox, now: datetime, mend: str) -> list[Diagnosis]:
+    if place.off:
+        return _note(subject, f"nothing is sent to {place.name}, {place.off.words}", mend)
     error = f": {place.error}" if place.error else ""
     if place.dead:
         return _bad(subject, f"{place.name}: {place.dead} given up{error}", mend, place.name)
@@ -437,7 +444,7 @@ LOOKS: tuple[Look, ...] = (
     ),
     Look(
         "deliveries",
-        "Is there a channel, and has each taken what was sent to it within an hour?",
+        "Is there a channel, is any on, and has each taken what was sent to it within an hour?",
         "people are not told of alerts",
         _deliveries,
         severity=Severity.CRITICAL,
@@ -454,12 +461,7 @@ LOOKS: tuple[Look, ...] = (
         "a model that has degraded is not replaced",
         _retraining_runs,
     ),
-    Look(
-        "secrets",
-        "Is each secret that a channel or target names there?",
-        "nothing can be sent there",
-        _secrets,
-    ),
+    Look("secrets", "Is each secret that a channel or target names there?", "nothing can be sent there", _secrets),
     Look(
         "public_url",
         "Do links in messages lead to the dashboard?",

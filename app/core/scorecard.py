@@ -69,7 +69,7 @@ class CheckRecord:
 class Facts:
     """What is known of one version. `validated`: has it a reference of rows that it was not trained on, with labels?
 
-    `trials` names the model's versions that stand in shadow or canary, `channels` those that alerts go to.
+    `trials` names the model's versions that stand in shadow or canary, `channels` those that are on.
     """
 
     now: datetime
@@ -130,7 +130,7 @@ class _ByChecks:
         if not evidence:
             evidence = [f"no check for it is there yet ({', '.join(self.checks)})"]
         if told and not facts.channels:
-            evidence.append("nobody is told: add an alert channel")
+            evidence.append("nobody is told: add an alert channel, or switch one on")
         return Item(self.section, self.number, self.test, best, _standing(facts, told), tuple(evidence))
 
 

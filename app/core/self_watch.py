@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.core.delivery import Off
+
 BRIEFLY = timedelta(minutes=2)
 """A job that went well so lately has failed for a moment, as when the database restarts: nobody is woken."""
 GROWN_BATCHES = 100
@@ -107,13 +109,15 @@ class Backlog:
 class Outbox:
     """What waits to be sent to one place: a channel, or the retraining target of a model.
 
-    `dead` are those given up after the last one that arrived; `pending_since`: since when the oldest one waits.
+    `dead` are those given up after the last one that arrived; `pending_since`: since when the oldest one waits. `off`:
+    who switched it off, and nothing is sent there.
     """
 
     name: str
     dead: int = 0
     pending_since: datetime | None = None
     error: str = ""
+    off: Off | None = None
 
 
 @dataclass(frozen=True, slots=True)

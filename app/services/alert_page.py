@@ -55,7 +55,7 @@ class Told:
             return ""
         if self.kind in _NEED_A_BEGINNING:
             return "nobody: no channel had got the alarm"
-        return "it is told in the digest" if self.in_digest else "nobody: there was no channel"
+        return "it is told in the digest" if self.in_digest else "nobody: there was no channel that was on"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 import app.channels
-from app.core.delivery import Traits
+from app.core.delivery import Off, Traits
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.ports import Channel
 from app.core.registry import plugins
@@ -25,6 +25,8 @@ from app.storage.engine import read, write
 from app.storage.outbox import Backlog
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
+LONGEST_AUTHOR = 200
+LONGEST_REASON = 500
 _HIDDEN = "(not shown)"
 DASHBOARD_PREFIX = "env:WATCHKEEPER_CHANNEL_"
 """The secrets that the dashboard may name begin so: whoever sees it could have any other sent to an address of his."""
@@ -34,12 +36,15 @@ _LEADS_NOWHERE = {"channel", "recipients", "sender", "team", "username"}
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """A channel and how its deliveries stand. `config` holds references instead of secrets."""
+    """A channel and how its deliveries stand. `config` holds references instead of secrets; `off` is None while it is
+    on.
+    """
 
     name: str
     kind: str
     config: Mapping[str, Any]
     backlog: Backlog
+    off: Off | None = None
 
 
 def kinds() -> dict[str, type[Channel]]:
@@ -156,7 +161,7 @@ def set_channel(
         if from_dashboard:
             _check_from_dashboard(stored.kind, values, stored.config)
         channels.set_config(connection, stored.id, values)
-        return ChannelStatus(name, stored.kind, values, outbox.backlogs(connection).get(stored.id, Backlog()))
+        return _status(replace(stored, config=values), outbox.backlogs(connection))
 
 
 def _without(stored: StoredChannel, fields: Collection[str]) -> dict[str, Any]:
@@ -171,18 +176,65 @@ def show_channel(engine: Engine, name: str) -> ChannelStatus:
     """One channel as `list_channels` tells of it. Raises NotFoundError."""
     with read(engine) as connection:
         stored = channels.find_channel(connection, name)
-        backlog = outbox.backlogs(connection).get(stored.id, Backlog())
-        return ChannelStatus(stored.name, stored.kind, stored.config, backlog)
+        return _status(stored, outbox.backlogs(connection))
 
 
 def list_channels(engine: Engine) -> list[ChannelStatus]:
     """All channels by name, each with what waits for it, what was given up, and the newest error."""
     with read(engine) as connection:
         waiting = outbox.backlogs(connection)
-        return [
-            ChannelStatus(stored.name, stored.kind, stored.config, waiting.get(stored.id, Backlog()))
-            for stored in channels.list_channels(connection)
-        ]
+        return [_status(stored, waiting) for stored in channels.list_channels(connection)]
+
+
+def _status(stored: StoredChannel, backlogs: Mapping[int, Backlog]) -> ChannelStatus:
+    return ChannelStatus(stored.name, stored.kind, stored.config, backlogs.get(stored.id, Backlog()), off=stored.off)
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What came of switching a channel: how many messages that waited for it were taken back, and whether nobody is
+    told of alerts now, since no channel is on.
+    """
+
+    taken_back: int
+    nobody_told: bool
+
+
+def switch_off(engine: Engine, now: datetime, name: str, *, author: str, reason: str = "") -> Switched:
+    """Send nothing to a channel until it is on again. What waits for it is taken back, but for the end of what it has
+    got: that is sent once it is on, so that no incident stays open there for ever.
+
+    Raises NotFoundError, ConflictError where it is off already, InvalidError for an author or a reason.
+    """
+    if not author.strip() or len(author) > LONGEST_AUTHOR or not author.isprintable():
+        raise InvalidError("author", author[:60], f"allowed are 1 to {LONGEST_AUTHOR} printable characters")
+    if len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise InvalidError("reason", reason[:60], f"allowed are at most {LONGEST_REASON} printable characters")
+    with write(engine) as connection:
+        stored = channels.find_channel(connection, name)
+        if stored.off:
+            raise ConflictError(f"channel {name!r} is {stored.off.words} already")
+        channels.switch_off(connection, stored.id, Off(now, author.strip(), reason.strip()))
+        return Switched(outbox.take_back(connection, stored.id), _nobody_told(connection))
+
+
+def switch_on(engine: Engine, name: str) -> Switched:
+    """Send to a channel again. It hears of what is told from now on: what fires still, with its next repetition.
+
+    Raises NotFoundError, ConflictError where it is on already.
+    """
+    with write(engine) as connection:
+        stored = channels.find_channel(connection, name)
+        if stored.off is None:
+            raise ConflictError(f"channel {name!r} is on already")
+        # Whoever was about to tell it something when it was switched off may have put that in the outbox after it.
+        taken_back = outbox.take_back(connection, stored.id)
+        channels.switch_on(connection, stored.id)
+        return Switched(taken_back, nobody_told=False)
+
+
+def _nobody_told(connection: Connection) -> bool:
+    return all(one.off for one in channels.list_channels(connection))
 
 
 def remove_channel(engine: Engine, name: str) -> None:
@@ -208,9 +260,14 @@ class Revival:
 
 
 def retry_dead(engine: Engine, now: datetime, name: str) -> Revival:
-    """Let what was given up on a channel be sent again, from the first attempt on. Raises NotFoundError."""
+    """Let what was given up on a channel be sent again, from the first attempt on.
+
+    Raises NotFoundError, ConflictError while it is off.
+    """
     with write(engine) as connection:
         stored = channels.find_channel(connection, name)
+        if stored.off:
+            raise ConflictError(f"channel {name!r} is {stored.off.words}: switch it on to send again")
         pending = outbox.revive(connection, stored.id, now)
         left = outbox.backlogs(connection).get(stored.id, Backlog())
     return Revival(pending, left.dead)

@@ -67,7 +67,7 @@ def _serve(this_round: _Round, channel_id: int) -> SendSummary:
     with read(this_round.engine) as connection:
         channel = channels.channel_by_id(connection, channel_id)
     summary = SendSummary()
-    if channel is None:
+    if channel is None or channel.off:
         return summary
     traits = traits_of(channel.kind)
     for claimed, again in _claims(this_round, channel_id, traits):

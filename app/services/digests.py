@@ -74,7 +74,7 @@ def _messages(
     connection: Connection, plan: Schedule, since: datetime, now: datetime, public_url: str
 ) -> list[tuple[int, Message]]:
     book = RouteBook.read(connection, digests=True)
-    hearers = [one for one in channels.list_channels(connection) if takes_digests(one.kind)]
+    hearers = [one for one in channels.list_channels(connection) if one.off is None and takes_digests(one.kind)]
     told: dict[str, list[DigestAlert]] = {one.name: [] for one in hearers}
     for group in _groups(_happened(connection, since, now)):
         for name in _audience(book, group):

@@ -164,7 +164,7 @@ def _channels(connection: Connection, book: RouteBook, group: _Group, notice: No
     """Who is told: of what is new, those that the routes name; of how it goes on, those that have its beginning.
 
     A channel to which nothing was sent is spared both the alarm and its end. One that has yet to get the alarm needs no
-    repetition.
+    repetition. One that is off hears of nothing, but the end of what it has got waits for it.
     """
     thread, routed = group.thread_of(notice.kind), book.ids(group.routing.at_once)
     match notice.kind:
@@ -174,9 +174,11 @@ def _channels(connection: Connection, book: RouteBook, group: _Group, notice: No
             behind = set(outbox.channels_that_wait(connection, thread))
             return [channel for channel in routed if channel not in behind]
         case Kind.ACKNOWLEDGED | Kind.RESOLVED:
+            ends = notice.kind is Kind.RESOLVED and not notice.remaining
             if not notice.remaining:
                 outbox.supersede(connection, thread)
-            return outbox.channels_left_open(connection, thread)
+            on = book.channels.values()
+            return [one for one in outbox.channels_left_open(connection, thread) if ends or one in on]
         case _:
             return routed
 

@@ -23,7 +23,10 @@ SHORTEST = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class RouteBook:
-    """All that decides who hears of what: the rules in order, the ids of the channels, the owners of the models."""
+    """All that decides who hears of what: the rules in order, the ids of the channels, the owners of the models.
+
+    A channel that is off is none of them, so that what only it would hear of goes on to the next rule.
+    """
 
     routes: Sequence[Route]
     channels: Mapping[str, int]
@@ -35,7 +38,7 @@ class RouteBook:
     @classmethod
     def read(cls, connection: Connection, *, digests: bool = False) -> RouteBook:
         """As it stands now. `digests`: are any written?"""
-        known = channels.list_channels(connection)
+        known = [one for one in channels.list_channels(connection) if one.off is None]
         owners = select(tables.model.c.name, tables.model.c.owner).where(tables.model.c.project == PROJECT)
         return cls(
             routes.list_routes(connection),
@@ -77,7 +80,7 @@ def add_route(engine: Engine, now: datetime, new: Route, *, author: str, positio
 
 def list_routes(engine: Engine) -> list[dict[str, Any]]:
     """The rules in order: position, id, what each takes, where it goes and how, who added it; `missing` are channels
-    that it names and that are not there any more.
+    that it names and that are not there any more, `off` those that are off.
     """
     with read(engine) as connection:
         return _rows(connection)
@@ -108,7 +111,7 @@ def explain(
     return {
         **asdict(found),
         "why": [f"route {identity}: {by_id[identity].match.words}" for identity in found.routes]
-        or ["no route takes it: every channel hears of it"],
+        or ["no route takes it: every channel that is on hears of it"],
     }
 
 
@@ -139,7 +142,7 @@ def _known(connection: Connection, identity: int) -> list[int]:
 
 
 def _rows(connection: Connection) -> list[dict[str, Any]]:
-    there = {one.name for one in channels.list_channels(connection)}
+    there = {one.name: one.off is None for one in channels.list_channels(connection)}
     by = routes.authors(connection)
     return [
         {
@@ -153,8 +156,9 @@ def _rows(connection: Connection) -> list[dict[str, Any]]:
     ]
 
 
-def _row(one: Route, there: set[str]) -> dict[str, Any]:
-    named = [*one.channels, *one.escalate_to]
+def _row(one: Route, there: Mapping[str, bool]) -> dict[str, Any]:
+    """`there`: the channels, and whether each is on."""
+    named = dict.fromkeys((*one.channels, *one.escalate_to))
     return {
         "id": one.id,
         **asdict(one.match),
@@ -164,5 +168,6 @@ def _row(one: Route, there: set[str]) -> dict[str, Any]:
         "repeat": one.repeat,
         "escalate_after": one.escalate_after,
         "escalate_to": list(one.escalate_to),
-        "missing": [name for name in dict.fromkeys(named) if name not in there],
+        "missing": [name for name in named if name not in there],
+        "off": [name for name in named if not there.get(name, True)],
     }

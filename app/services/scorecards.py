@@ -14,6 +14,7 @@ from app.services.checks import all_checks
 from app.services.read_models.choice import choose_version
 from app.storage import tables
 from app.storage.catalogue import find_model, list_versions
+from app.storage.channels import list_channels
 from app.storage.engine import read
 from app.storage.references import find_reference
 from app.storage.samples import has_labels
@@ -53,7 +54,7 @@ def model_scorecard(engine: Engine, model: str, version: str | None, now: dateti
             window=found.window.delta,
             checks=_records(connection, chosen.id),
             installed=frozenset(name for name, check in all_checks().items() if found.task in check.tasks),
-            channels=list(connection.scalars(select(tables.channel.c.name).order_by(tables.channel.c.name))),
+            channels=[one.name for one in list_channels(connection) if one.off is None],
             validated=_validated(connection, chosen),
             trials=[one.name for one in versions if one.stage in {Stage.SHADOW, Stage.CANARY}],
         )

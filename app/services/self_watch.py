@@ -136,7 +136,7 @@ def _references(connection: Connection) -> Iterator[tuple[str, str]]:
     """(who names it, the reference) of every secret that something configured needs."""
     known = kinds()
     for channel in channels.list_channels(connection):
-        plugin = known.get(channel.kind)
+        plugin = None if channel.off else known.get(channel.kind)
         for spec in fields(plugin) if plugin else ():  # type: ignore[arg-type]  # every plugin is a dataclass
             if spec.metadata.get("secret") and channel.config.get(spec.name):
                 yield f"channel {channel.name}", str(channel.config[spec.name])

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, select, update
 
+from app.core.delivery import Off
 from app.core.errors import NotFoundError
 from app.storage.tables import channel
 
 
 @dataclass(frozen=True, slots=True)
 class StoredChannel:
-    """A configured channel. Secrets in `config` are references."""
+    """A configured channel. Secrets in `config` are references; `off` is None while it is on."""
 
     id: int
     name: str
     kind: str
     config: Mapping[str, Any]
+    off: Off | None = None
 
 
 def add_channel(connection: Connection, name: str, kind: str, config: Mapping[str, Any], now: datetime) -> None:
@@ -53,10 +55,32 @@ def set_config(connection: Connection, channel_id: int, config: Mapping[str, Any
     connection.execute(update(channel).where(channel.c.id == channel_id).values(config=dict(config)))
 
 
+def switch_off(connection: Connection, channel_id: int, off: Off) -> None:
+    """Nothing is sent to the channel any more."""
+    values = {"off_since": off.since, "off_by": off.by, "off_reason": off.reason}
+    connection.execute(update(channel).where(channel.c.id == channel_id).values(values))
+
+
+def switch_on(connection: Connection, channel_id: int) -> None:
+    """The channel is sent to again."""
+    values = {"off_since": None, "off_by": "", "off_reason": ""}
+    connection.execute(update(channel).where(channel.c.id == channel_id).values(values))
+
+
+def is_on(channel_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """A condition: the channel of that id is not off."""
+    return exists(select(channel.c.id).where(channel.c.id == channel_id, channel.c.off_since.is_(None)))
+
+
 def remove_channel(connection: Connection, channel_id: int) -> None:
     """Remove a channel with everything that waits for it."""
     connection.execute(delete(channel).where(channel.c.id == channel_id))
 
 
 def _channel(row: Row[Any]) -> StoredChannel:
-    return StoredChannel(row.id, row.name, row.kind, row.config)
+    return StoredChannel(row.id, row.name, row.kind, row.config, off_of(row))
+
+
+def off_of(row: Row[Any]) -> Off | None:
+    """From the columns of a channel; None while it is on."""
+    return None if row.off_since is None else Off(row.off_since, row.off_by, row.off_reason)

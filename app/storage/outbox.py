@@ -15,11 +15,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, case, exists, func, insert, select, update
 
 from app.core.messages import Kind, Message, from_json
+from app.storage.channels import is_on
 from app.storage.tables import action, delivery, notification, target
 from app.storage.targets import StoredTarget
 
 CLAIM = timedelta(minutes=5)
 """How long a claimed row belongs to its sender; far longer than the slowest attempt."""
+_AT_ONCE = 500
+"""Values of one statement: databases take only so many."""
 
 
 class SendState(StrEnum):
@@ -104,6 +107,33 @@ def supersede(connection: Connection, thread: str) -> None:
     connection.execute(update(delivery).where(unsent, said).values(state=SendState.SUPERSEDED.value))
 
 
+def take_back(connection: Connection, channel_id: int) -> int:
+    """Take back what waits for the channel; how many. The end of what it has got stays, so that nothing stands open
+    there for ever.
+    """
+    mine, pending = delivery.c.channel_id == channel_id, delivery.c.state == SendState.PENDING.value
+    joined = delivery.join(notification, notification.c.id == delivery.c.notification_id)
+    rows = connection.execute(select(delivery.c.id, notification.c.message).select_from(joined).where(mine, pending))
+    waiting = [(row.id, from_json(row.message)) for row in rows]
+    begun = _threads_begun(connection, channel_id, [message.thread for _, message in waiting if message.ends])
+    dropped = [row_id for row_id, message in waiting if not (message.ends and message.thread in begun)]
+    for at in range(0, len(dropped), _AT_ONCE):
+        these = delivery.c.id.in_(dropped[at : at + _AT_ONCE])
+        connection.execute(update(delivery).where(these).values(state=SendState.SUPERSEDED.value))
+    return len(dropped)
+
+
+def _threads_begun(connection: Connection, channel_id: int, threads: Sequence[str]) -> set[str]:
+    """Those of the threads of which the channel has taken something."""
+    joined = delivery.join(notification, notification.c.id == delivery.c.notification_id)
+    taken = (delivery.c.channel_id == channel_id) & (delivery.c.state == SendState.DELIVERED.value)
+    query = select(notification.c.thread).select_from(joined).where(taken)
+    found: set[str] = set()
+    for at in range(0, len(threads), _AT_ONCE):
+        found.update(connection.scalars(query.where(notification.c.thread.in_(threads[at : at + _AT_ONCE]))))
+    return found
+
+
 def channels_left_open(connection: Connection, thread: str) -> Sequence[int]:
     """Ids of the channels to which the newest message of the thread that they have, or are to get, is not its end."""
     d = delivery.c
@@ -123,15 +153,15 @@ def channels_that_wait(connection: Connection, thread: str) -> Sequence[int]:
 
 
 def channels_with_due_deliveries(connection: Connection, now: datetime) -> Sequence[int]:
-    """Ids of the channels that something is due for."""
+    """Ids of the channels that are on and that something is due for."""
     due = select(delivery.c.channel_id).where(
-        delivery.c.state == SendState.PENDING.value, delivery.c.next_attempt_at <= now
+        delivery.c.state == SendState.PENDING.value, delivery.c.next_attempt_at <= now, is_on(delivery.c.channel_id)
     )
     return connection.scalars(due.distinct().order_by(delivery.c.channel_id)).all()
 
 
 def claim_delivery(connection: Connection, channel_id: int, now: datetime) -> ClaimedDelivery | None:
-    """The channel's oldest due delivery that no older one of the same thread must precede."""
+    """The channel's oldest due delivery that no older one of the same thread must precede; None while it is off."""
     older, older_notification = delivery.alias(), notification.alias()
     waits_for_older = exists(
         select(older.c.id)
@@ -150,6 +180,7 @@ def claim_delivery(connection: Connection, channel_id: int, now: datetime) -> Cl
             delivery.c.channel_id == channel_id,
             delivery.c.state == SendState.PENDING.value,
             delivery.c.next_attempt_at <= now,
+            is_on(delivery.c.channel_id),
             ~waits_for_older,
         )
         .order_by(delivery.c.id)

@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Table, func, select, text
 
 from app.core.retraining_run import RunState as RetrainingState
 from app.core.self_watch import Backlog, ClientFacts, FailedRun, JobFacts, Outbox
+from app.storage.channels import off_of
 from app.storage.jobs import RunState
 from app.storage.outbox import SendState
 from app.storage.tables import (
@@ -79,9 +80,13 @@ def backlog(connection: Connection, fold: str, now: datetime) -> Backlog:
 
 
 def channel_facts(connection: Connection, now: datetime) -> tuple[Outbox, ...]:
-    """How the deliveries to each channel stand."""
-    places = connection.execute(select(channel.c.id, channel.c.name).order_by(channel.c.name)).all()
-    return tuple(_outbox(connection, delivery, delivery.c.channel_id, row.id, row.name, now) for row in places)
+    """How the deliveries to each channel stand. Of one that is off, what waits for it is no fault."""
+    return tuple(
+        Outbox(row.name, off=off_of(row))
+        if row.off_since
+        else _outbox(connection, delivery, delivery.c.channel_id, row.id, row.name, now)
+        for row in connection.execute(select(channel).order_by(channel.c.name))
+    )
 
 
 def target_facts(connection: Connection, now: datetime) -> tuple[Outbox, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, exists, select, update
 
 from app.core.messages import from_json
+from app.storage.channels import is_on
 from app.storage.outbox import ClaimedDelivery
 from app.storage.tables import delivery, notification
 
@@ -55,4 +56,4 @@ def _due(now: datetime, *columns: ColumnElement[Any]) -> Select[Any]:
         )
     )
     joined = select(*columns).join_from(delivery, notification, notification.c.id == delivery.c.notification_id)
-    return joined.where(delivery.c.resend_at <= now, is_newest)
+    return joined.where(delivery.c.resend_at <= now, is_on(delivery.c.channel_id), is_newest)

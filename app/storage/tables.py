@@ -293,6 +293,9 @@ channel = Table(
     Column("kind", String(50), nullable=False),
     Column("config", Json, nullable=False),  # secrets stand here only as references: env:NAME or file:PATH
     Column("created_at", UtcDateTime, nullable=False),
+    Column("off_since", UtcDateTime),  # NULL: it is on
+    Column("off_by", String(200), nullable=False, server_default=""),
+    Column("off_reason", Text, nullable=False, server_default=""),
 )
 
 delivery = Table(

@@ -44,3 +44,27 @@ def test_a_channel_from_its_kinds_to_its_end(run: Run, monkeypatch: pytest.Monke
 
 def test_a_change_of_nothing_is_a_mistake(run: Run) -> None:
     assert "say what to change" in run("channel", "set", "ops", code=2).output
+
+
+def test_a_channel_is_switched_off_and_on_and_that_nobody_is_told_is_said(run: Run) -> None:
+    run("channel", "add", "ops", "--kind", "slack", "--set", "url=env:SLACK")
+
+    off = run("channel", "off", "ops", "--author", "ann", "--reason", "the room is moved")
+    assert off.stdout == "channel ops is off\n"
+    assert off.stderr.startswith("Nobody is told of alerts: every channel is off")
+    listed = run("channel", "list")
+    assert "the room is moved" in listed.stdout
+    assert "Nobody is told of alerts: every channel is off" in listed.stderr
+    (row,) = json.loads(run("channel", "list", "--json").stdout)
+    assert (row["state"], row["off_by"], row["off_reason"]) == ("off", "ann", "the room is moved")
+    doctor = run("doctor", "--only", "deliveries", code=1).output
+    assert "every channel is off, so nobody is told of alerts: ops, off since" in doctor
+
+    assert json.loads(run("channel", "on", "ops", "--json").stdout) == {
+        "name": "ops",
+        "state": "on",
+        "taken_back": 0,
+        "nobody_told": False,
+    }
+    (row,) = json.loads(run("channel", "list", "--json").stdout)
+    assert (row["state"], row["off_since"], row["off_by"], row["off_reason"]) == ("on", None, None, None)

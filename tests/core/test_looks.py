@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.core.delivery import Off
 from app.core.looks import LOOKS, ailing_jobs, diagnose
 from app.core.self_watch import (
     Backlog,
@@ -170,6 +171,22 @@ SENTENCES: list[tuple[str, Facts, str, Level, str, str]] = [
         *("heartbeat", Level.BAD, "it did not arrive", "WATCHKEEPER_HEARTBEAT_URL"),
     ),
     ("no channel", replace(WELL, channels=()), "deliveries", Level.NOTE, "no channel", "watchkeeper channel add"),
+    (
+        "every channel is off",
+        replace(WELL, channels=(Outbox("ops", off=Off(ago(60), "ann", "moved")), Outbox("b", off=Off(ago(1), "bob")))),
+        *(
+            "deliveries",
+            Level.BAD,
+            "every channel is off, so nobody is told of alerts: ops, off since 2026-03-02 11:00",
+        ),
+        "watchkeeper channel on NAME",
+    ),
+    (
+        "one channel is off",
+        replace(WELL, channels=(Outbox("ops", off=Off(ago(60), "ann", "moved")), Outbox("b"))),
+        *("deliveries", Level.NOTE, "nothing is sent to ops, off since 2026-03-02 11:00 UTC by ann (moved)"),
+        "watchkeeper channel on 'ops'",
+    ),
     (
         "a channel that has given up",
         replace(WELL, channels=(Outbox("ops", 2, None, "answered HTTP 404"),)),

@@ -54,7 +54,7 @@ def test_what_is_missing_is_said() -> None:
     untold = replace(FACTS, checks={"staleness": CheckRecord("staleness", reason="no limit")})
     assert item(untold, 4).evidence == ("staleness: cannot tell: no limit",)
     assert item(FACTS, 1).evidence == ("no check for it is there yet (dependency_change)",)
-    assert "nobody is told: add an alert channel" in item(replace(FACTS, channels=[]), 4).evidence
+    assert "nobody is told: add an alert channel, or switch one on" in item(replace(FACTS, channels=[]), 4).evidence
 
 
 def test_a_test_that_runs_and_fails_keeps_its_point() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from app.core.model import Stage, Version
 from app.core.retraining_run import RunState
 from app.services.catalogue import register_version
+from app.services.channels import list_channels
 from app.services.deployments import standing
 from app.services.keys import list_keys
 from app.services.reports import list_reports
@@ -50,6 +51,22 @@ def test_a_key_is_made_shown_once_and_revoked(watched: Watched, fleet_engine: En
 
     expect(page.get_by_text("is revoked; collectors refuse it")).to_be_visible(timeout=PATIENCE_MS)
     assert list_keys(fleet_engine)[0].revoked_at is not None
+
+
+def test_a_channel_is_switched_off_and_on(watched: Watched, fleet_engine: Engine) -> None:
+    page = watched.open("/channels")
+    page.get_by_role("button", name="Switch off").click()
+    fill(page, "Your name", "ann")
+    page.get_by_role("button", name="Switch on-call off").click()
+
+    expect(page.get_by_text("Nobody is told of alerts: every channel is off.")).to_be_visible(timeout=PATIENCE_MS)
+    [off] = [one.off for one in list_channels(fleet_engine)]
+    assert off
+    assert off.by == "ann"
+
+    page.get_by_role("button", name="Switch on", exact=True).click()
+    expect(page.get_by_text("on-call is on.")).to_be_visible(timeout=PATIENCE_MS)
+    assert list_channels(fleet_engine)[0].off is None
 
 
 def test_a_version_is_taken_back_and_who_is_told_stands_beside_it(watched: Watched, fleet_engine: Engine) -> None:

@@ -148,7 +148,7 @@ def test_nobody_is_said_to_hear_in_a_digest_where_none_is_read(engine: Engine, v
     alert(engine, MORNING - DAY, digests=True)
 
     (told,) = alert_page(engine, 1, MORNING).told
-    assert (told.in_digest, told.nobody) == (False, "nobody: there was no channel")
+    assert (told.in_digest, told.nobody) == (False, "nobody: there was no channel that was on")
 
 
 def test_two_workers_write_it_once(engine: Engine, version_id: int) -> None:

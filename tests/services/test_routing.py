@@ -96,7 +96,7 @@ def test_explain_names_the_rule_and_the_channels(channels: Engine) -> None:
     assert found["why"] == [f"route {route}: owner=flights"]
     assert (found["at_once"], found["escalate_to"]) == (("ops",), ("pager",))
     assert explain(channels, "other", "volume", Severity.WARNING, digests=False)["why"] == [
-        "no route takes it: every channel hears of it"
+        "no route takes it: every channel that is on hears of it"
     ]
 
 

@@ -129,6 +129,33 @@ def test_a_test_message_is_sent_and_the_answer_shown(fleet: Engine, monkeypatch:
         assert "It answered HTTP 410: gone." in html(app)
 
 
+def test_a_channel_is_switched_off_and_on_and_that_nobody_is_told_is_said(fleet: Engine) -> None:
+    app = opened("channels")
+    button(app, "Switch on-call off").click().run()
+    assert app.error[0].value == "Nothing is done: give your name."
+    assert list_channels(fleet)[0].off is None
+
+    said(app, "Your name").input("ann")
+    said(app, "Why").input("the room is moved")
+    button(app, "Switch on-call off").click().run()
+
+    off = list_channels(fleet)[0].off
+    assert off
+    assert (off.by, off.reason) == ("ann", "the room is moved")
+    assert "1 channel; 1 off; " in html(app)
+    assert "Nobody is told of alerts: every channel is off." in app.error[0].value
+    assert f"Nothing is sent: it is {off.words}." in html(app)
+    assert "Hears of every alert." not in html(app)
+    assert "Nobody is told of alerts: every channel is off." in opened("alerts").error[0].value
+    assert f"nothing is sent: {off.words}" in html(opened("health", part="queues"))
+
+    app = opened("channels")
+    app.button(key="on on-call").click().run()
+    assert list_channels(fleet)[0].off is None
+    assert not app.error
+    assert not opened("alerts").error
+
+
 def test_routes_say_what_goes_where_and_which_channel_is_not_there(fleet: Engine) -> None:
     add_channel(fleet, NOW, "pager", "slack", {"url": "env:PAGER"})
     add_route(fleet, NOW, Route(RouteMatch(severity=Severity.CRITICAL), ("pager", "on-call")), author="ann")

@@ -50,9 +50,10 @@ def undelivered(model: str) -> list[Undelivered]:
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
-def has_channels() -> bool:
-    """Whether anybody is told of alerts."""
-    return bool(list_channels(engine()))
+def channels_on() -> tuple[int, int]:
+    """How many channels are on, and how many there are."""
+    found = list_channels(engine())
+    return sum(one.off is None for one in found), len(found)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

@@ -15,7 +15,7 @@ import streamlit as st
 
 from app.core.errors import WatchkeeperError
 from app.services import channels as services
-from app.services.channels import ChannelStatus, Revival
+from app.services.channels import ChannelStatus, Revival, Switched
 from app.services.routing import list_routes
 from app.services.trials import Trial, try_channel
 from app.ui.data import alerts
@@ -83,6 +83,22 @@ def remove(name: str) -> str:
     return _attempt(lambda: services.remove_channel(engine(), name))
 
 
+def switch_off(name: str, author: str, reason: str) -> Switched | str:
+    """Send nothing to a channel until it is on again; what came of it, or what is wrong with that."""
+    return _switched(lambda: services.switch_off(engine(), datetime.now(UTC), name, author=author, reason=reason))
+
+
+def switch_on(name: str) -> Switched | str:
+    """Send to a channel again; what came of it, or what is wrong with that."""
+    return _switched(lambda: services.switch_on(engine(), name))
+
+
+def _switched(act: Callable[[], Switched]) -> Switched | str:
+    done: list[Switched] = []
+    problem = _attempt(lambda: done.append(act()))
+    return problem or done[0]
+
+
 def retry(name: str) -> Revival | str:
     """Let what was given up be sent again; what became of it, or what is wrong with that."""
     done = alerts.retry_channel(name)
@@ -105,4 +121,4 @@ def try_out(name: str) -> list[Trial] | str:
 
 
 def _attempt(act: Callable[[], object]) -> str:
-    return attempt(act, channels, routes, alerts.has_channels, alerts.alerts, alerts.alert_page, alerts.undelivered)
+    return attempt(act, channels, routes, alerts.channels_on, alerts.alerts, alerts.alert_page, alerts.undelivered)

@@ -33,7 +33,7 @@ def make_live(model: str, version: str, author: str, reason: str, seen: int) -> 
 def told(model: str) -> tuple[list[str], list[str]]:
     """Who is told of a change: the targets that machines listen at, and the channels of people."""
     targets = [one.target for one in subscribers.list_subscribers(engine(), model)]
-    return targets, [one.name for one in list_channels(engine())]
+    return targets, [one.name for one in list_channels(engine()) if one.off is None]
 
 
 def drills_of(model: str) -> list[Drill]:

@@ -58,10 +58,13 @@ def _check_words(check: str) -> str:
 @st.fragment(run_every=data.connection.REFRESH)
 def _rows(state: str, severity: str, model: str, check: str, text: str) -> None:
     alerts = data.alerts.alerts(ended=state == ANY)
+    on, known = data.alerts.channels_on()
+    if known and not on:
+        st.error("Nobody is told of alerts: every channel is off. The page Channels switches them on.")
     chosen = [one for one in alerts if _fits(one, state, severity, model, check) and _says(one, text)]
     groups = grouped(chosen)
     if not groups:
-        empty.no_alerts(narrowed=bool(alerts) or state == ANY, channels=data.alerts.has_channels())
+        empty.no_alerts(narrowed=bool(alerts) or state == ANY, channels=bool(known))
         return
     unheeded = [one for one in chosen if one["state"] == "firing"]
     with st.container(horizontal=True, vertical_alignment="center", key="said"):

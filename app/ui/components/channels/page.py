@@ -7,13 +7,19 @@ from typing import Any
 
 import streamlit as st
 
-from app.services.channels import ChannelStatus, Revival
+from app.core.delivery import Off
+from app.services.channels import LONGEST_REASON, ChannelStatus, Revival, Switched
 from app.ui import data
-from app.ui.components import empty, wording
+from app.ui.components import author, empty, wording
 from app.ui.components.channels import form, routes, trial
 from app.ui.components.html import Html, element, join
 
 _SAID = "what became of a channel"
+_OFF = (
+    "Nothing is sent to it until somebody switches it on. What waits for it is taken back; what only it would hear of "
+    "goes to the next route that fits, else to every channel that is on."
+)
+_ON = "It hears of what is told from now on; what fires still is told with its next repetition"
 
 
 def show() -> None:
@@ -24,19 +30,32 @@ def show() -> None:
         st.success(st.session_state.pop(_SAID))
     if not found:
         empty.no_channels()
-    for channel in sorted(found, key=lambda one: (not one.backlog.dead, not one.backlog.pending, one.name)):
+    if _all_off(found):
+        st.error("Nobody is told of alerts: every channel is off. Switch one on.")
+    for channel in sorted(found, key=_pressing):
         _card(channel, rules)
     with st.expander("New channel", expanded=not found):
         _new()
     routes.section(rules)
 
 
+def _all_off(found: Sequence[ChannelStatus]) -> bool:
+    return bool(found) and all(one.off for one in found)
+
+
+def _pressing(channel: ChannelStatus) -> tuple[bool, bool, bool, str]:
+    """What needs a hand first."""
+    return (not channel.backlog.dead, channel.off is None, not channel.backlog.pending, channel.name)
+
+
 def _lead(found: Sequence[ChannelStatus], rules: Sequence[Mapping[str, Any]]) -> str:
     if not found:
         return "Nobody is told of alerts: there is no channel."
+    off = sum(one.off is not None for one in found)
     dead, missing = sum(one.backlog.dead for one in found), sum(bool(rule["missing"]) for rule in rules)
     said = [
         f"{wording.plural(len(found), 'channel')}",
+        f"{off} off" if off else "",
         f"{wording.plural(dead, 'message')} given up" if dead else "nothing was given up",
         f"{wording.plural(missing, 'route')} to a channel that is not there" if missing else "",
     ]
@@ -50,14 +69,19 @@ def _card(channel: ChannelStatus, rules: Sequence[Mapping[str, Any]]) -> None:
             join(
                 element("h2", name, class_="wk-section wk-first"),
                 _state(channel),
-                element("p", _hears(name, rules), class_="wk-what"),
+                element("p", _off(channel.off) if channel.off else _hears(name, rules), class_="wk-what"),
                 element("p", _settings(channel), class_="wk-facts"),
                 _error(channel),
             )
         )
         with st.container(horizontal=True, key=f"buttons of {name}"):
             tested = st.button("Send a test", key=f"test {name}", help=f"Send a real test message through {name}")
-            if channel.backlog.dead and st.button(f"Send {channel.backlog.dead} given up again", key=f"retry {name}"):
+            _switch(channel)
+            if (
+                channel.backlog.dead
+                and not channel.off
+                and st.button(f"Send {channel.backlog.dead} given up again", key=f"retry {name}")
+            ):
                 done = data.channels.retry(name)
                 _done(*(("", f"{name}: {done.words}") if isinstance(done, Revival) else (done, "")))
             with st.popover("Change", key=f"change {name}"):
@@ -69,7 +93,9 @@ def _card(channel: ChannelStatus, rules: Sequence[Mapping[str, Any]]) -> None:
 
 def _state(channel: ChannelStatus) -> Html:
     backlog = channel.backlog
-    if backlog.dead:
+    if channel.off:
+        mark, word, colours = "◌", "Off", "cannot_tell"
+    elif backlog.dead:
         mark, word, colours = "◆", "Messages given up", "breach"
     elif backlog.pending and backlog.last_error:
         mark, word, colours = "◌", "Tries again", "cannot_tell"
@@ -95,6 +121,35 @@ def _hears(name: str, rules: Sequence[Mapping[str, Any]]) -> str:
     if not any(rule["takes"] == "everything" for rule in rules):
         heard.append("what no route takes")
     return f"Hears of {'; '.join(heard)}."
+
+
+def _off(off: Off) -> str:
+    """Since when, by whom, and what becomes of messages meanwhile."""
+    return f"Nothing is sent: it is {off.words}. What is told meanwhile never arrives here."
+
+
+def _switch(channel: ChannelStatus) -> None:
+    """The way to switch it off, with who and why, or on again."""
+    name = channel.name
+    if channel.off:
+        if st.button("Switch on", key=f"on {name}", type="primary", help=_ON):
+            _told(name, "on", data.channels.switch_on(name))
+        return
+    with st.popover("Switch off", key=f"off {name}"), st.form(f"switch {name} off", border=False):
+        st.html(element("p", _OFF))
+        who = author.ask()
+        why = st.text_input("Why", max_chars=LONGEST_REASON)
+        if st.form_submit_button(f"Switch {name} off"):
+            _told(name, "off", data.channels.switch_off(name, who, why) if who else "Nothing is done: give your name.")
+
+
+def _told(name: str, state: str, done: Switched | str) -> None:
+    if isinstance(done, str):
+        _done(done, "")
+        return
+    waited = wording.plural(done.taken_back, "message")
+    taken = f" {waited} that waited for it are taken back." if done.taken_back else ""
+    _done("", f"{name} is {state}.{taken}")
 
 
 def _settings(channel: ChannelStatus) -> str:

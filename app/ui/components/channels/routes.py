@@ -35,10 +35,15 @@ def _row(rule: Mapping[str, Any]) -> tuple[str | Html, ...]:
     ]
     to = ", ".join(rule["channels"])
     missing = f"✕ not there: {', '.join(rule['missing'])}" if rule["missing"] else None
+    off = f"◌ off: {', '.join(rule['off'])}" if rule["off"] else None
     return (
         str(rule["position"]),
         rule["takes"],
-        join(element("span", to), element("div", missing, class_="wk-failed") if missing else None),
+        join(
+            element("span", to),
+            element("div", missing, class_="wk-failed") if missing else None,
+            element("div", off) if off else None,
+        ),
         ", ".join(part for part in how if part),
         rule["author"],
     )

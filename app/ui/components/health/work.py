@@ -130,6 +130,8 @@ def _outbox(found: Work) -> Html:
 
 
 def _place(kind: str, one: Outbox) -> Sequence[str]:
+    if one.off:
+        return (one.name, kind, f"◌ nothing is sent: {one.off.words}", wording.NO_VALUE)
     states = [f"◆ {one.dead} given up"] if one.dead else []
     states += [f"◌ waiting since {wording.moment(one.pending_since)}"] if one.pending_since else []
     return (one.name, kind, ", ".join(states) or "● nothing waits", one.error or wording.NO_VALUE)

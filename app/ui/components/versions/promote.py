@@ -44,7 +44,7 @@ def consequences(found: ModelVersions) -> str:
     channels = (
         f" Of a rollback people are told, too: {', '.join(people)}."
         if people
-        else " There is no channel to tell people."
+        else " People are not told: no channel is on."
     )
     return f"Serving processes that ask which version is live hear of it at once.{targets}{channels}"
 
