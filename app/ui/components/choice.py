@@ -26,38 +26,25 @@ def select(
     return _chosen(name, key, chosen or default)
 
 
-def pills(
+def buttons(
     name: str,
     label: str,
     options: Sequence[str],
     default: str,
     *,
     words: Callable[[str], str] = str,
+    joined: bool = False,
     hidden_label: bool = False,
     key: str = "",
 ) -> str:
-    """One of a few, all in sight."""
-    key = _ready(name, options, default, key)
-    chosen = st.pills(
-        label, options, format_func=words, key=key, required=True, label_visibility=_visibility(hidden=hidden_label)
-    )
-    return _chosen(name, key, chosen or default)
+    """One of a few, all in sight.
 
-
-def segmented(
-    name: str,
-    label: str,
-    options: Sequence[str],
-    default: str,
-    *,
-    words: Callable[[str], str] = str,
-    hidden_label: bool = False,
-    key: str = "",
-) -> str:
-    """One of a few steps of the same thing, such as lengths of time, or the parts of a page."""
+    `joined`: in one bar, for steps of the same thing, such as lengths of time, or the parts of a page.
+    """
     key = _ready(name, options, default, key)
-    seen = _visibility(hidden=hidden_label)
-    chosen = st.segmented_control(label, options, format_func=words, key=key, required=True, label_visibility=seen)
+    draw = st.segmented_control if joined else st.pills
+    seen: Literal["visible", "collapsed"] = "collapsed" if hidden_label else "visible"
+    chosen = draw(label, options, format_func=words, key=key, required=True, label_visibility=seen)
     return _chosen(name, key, chosen or default)
 
 
@@ -73,10 +60,6 @@ def text(name: str, label: str, *, placeholder: str = "", width: int = 280) -> s
 def asked(name: str, options: Sequence[str], default: str) -> str:
     """What a `select` that is drawn further down stands at, or will: the newest press, else the address."""
     return str(st.session_state[_ready(name, options, default, "")])
-
-
-def _visibility(*, hidden: bool) -> Literal["visible", "collapsed"]:
-    return "collapsed" if hidden else "visible"
 
 
 def _ready(name: str, options: Sequence[str], default: str, key: str) -> str:

@@ -106,7 +106,7 @@ def _segment(view: ModelView) -> str:
 def _span(view: ModelView) -> tuple[datetime, datetime]:
     length = view.model.window
     names = [days for days in RANGES if days != "1" or length is WindowLength.HOUR]
-    days = choice.segmented("days", "Range", names, USUAL_DAYS[length], words=RANGES.__getitem__)
+    days = choice.buttons("days", "Range", names, USUAL_DAYS[length], joined=True, words=RANGES.__getitem__)
     return _windows(view, int(days), _last_day(view))
 
 

@@ -47,7 +47,7 @@ def choose(chosen: Scope, breach: datetime | None) -> Split:
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = f"split of {chosen.view.version.id}"
-        name = choice.segmented("split", "Before and after", options, options[0], words=words, key=key)
+        name = choice.buttons("split", "Before and after", options, options[0], joined=True, words=words, key=key)
         at = _day(chosen) if name == DAY else known[name]
     return split_at(chosen, at, "the chosen day" if name == DAY else _NAMES[name].lower())
 

@@ -32,16 +32,16 @@ def show() -> None:
     if not models:
         empty.no_models()
         return
-    part = choice.segmented(
-        "part", "Part of the page", list(PARTS), "alerts", words=PARTS.__getitem__, hidden_label=True
+    part = choice.buttons(
+        "part", "Part of the page", list(PARTS), "alerts", joined=True, words=PARTS.__getitem__, hidden_label=True
     )
     if part == "silences":
         silences.show()
         return
     bulk.dialog_asked_for()
     with st.container(horizontal=True, vertical_alignment="bottom", key="choices"):
-        state = choice.pills("state", "State", list(STATES), "open", words=STATES.__getitem__)
-        severity = choice.pills("severity", "Severity", list(SEVERITIES), ANY, words=SEVERITIES.__getitem__)
+        state = choice.buttons("state", "State", list(STATES), "open", words=STATES.__getitem__)
+        severity = choice.buttons("severity", "Severity", list(SEVERITIES), ANY, words=SEVERITIES.__getitem__)
     with st.container(horizontal=True, vertical_alignment="bottom", key="names"):
         names = {ANY: "All models", **{name: name for name in models}}
         model = choice.select("of", "Model", list(names), ANY, words=names.__getitem__)

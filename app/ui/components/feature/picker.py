@@ -35,7 +35,7 @@ def choose(chosen: Scope) -> Picked | None:
     """The choices in a row; None, which the page then says, where there is no feature."""
     asked = [one.check for one in chosen.view.checks]
     checks = [name for name in wording.FEATURE_CHECKS if name in asked] or [wording.FEATURE_CHECKS[0]]
-    check = choice.pills("check", "Check", checks, checks[0], words=wording.check_title, key="check of the feature")
+    check = choice.buttons("check", "Check", checks, checks[0], words=wording.check_title, key="check of the feature")
     found = data.features.subjects(chosen.view.version.id, check, chosen.until, chosen.segment)
     standings = {one.name: one for one in found if one.name != NEW_FEATURES}
     columns = data.models.features(chosen.view.version.id)

@@ -20,7 +20,9 @@ _HEAD = ("Prediction", "Time (UTC)", "Value", "How usual in the reference", "Pre
 def section(chosen: Scope, picked: Picked) -> None:
     """The examples, and a way to look at others."""
     st.html(title("Examples", "Real predictions of this range, in the order of how rare such a value is."))
-    kind = choice.segmented("examples", "Which ones", KINDS, UNUSUAL, words=_WORDS.__getitem__, hidden_label=True)
+    kind = choice.buttons(
+        "examples", "Which ones", KINDS, UNUSUAL, joined=True, words=_WORDS.__getitem__, hidden_label=True
+    )
     about = (chosen.view.version.id, picked.feature, chosen.since, chosen.until, kind, chosen.segment)
     key = "turn of examples"
     if st.session_state.get("examples are about") != about:

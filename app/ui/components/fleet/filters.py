@@ -76,5 +76,5 @@ def of_state(wanted: Wanted, cards: Sequence[ModelCard]) -> Wanted:
         standing = Standing(name)
         return f"{wording.state_mark(standing)} {wording.state_word(standing)} {counts[name]}"
 
-    chosen = choice.pills("state", "State", [ALL, *counts], ALL, words=words, key="fleet state", hidden_label=True)
+    chosen = choice.buttons("state", "State", [ALL, *counts], ALL, words=words, key="fleet state", hidden_label=True)
     return wanted if chosen == ALL else replace(wanted, state=chosen)

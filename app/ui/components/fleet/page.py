@@ -38,7 +38,7 @@ def _layout(models: int) -> str:
     if models == 1:
         return "cards"
     usual = "cards" if models <= MOST_CARDS else "rows"
-    return choice.segmented("layout", "Layout", list(LAYOUTS), usual, words=LAYOUTS.__getitem__)
+    return choice.buttons("layout", "Layout", list(LAYOUTS), usual, joined=True, words=LAYOUTS.__getitem__)
 
 
 def _last_visit() -> datetime | None:

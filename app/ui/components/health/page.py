@@ -23,5 +23,7 @@ def show() -> None:
     """The part that the address or the person asks for."""
     lead = f"Watchkeeper {data.health.PROGRAM}: whether it does its own work, and how it is set."
     st.html(join(element("h1", "Settings and health", class_="wk-title"), element("p", lead, class_="wk-lead")))
-    part = choice.segmented("part", "Part", list(PARTS), "health", words=lambda name: PARTS[name][0], hidden_label=True)
+    part = choice.buttons(
+        "part", "Part", list(PARTS), "health", joined=True, words=lambda name: PARTS[name][0], hidden_label=True
+    )
     PARTS[part][1]()

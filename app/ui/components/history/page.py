@@ -34,7 +34,7 @@ def _kind(chosen: Scope) -> str:
     if len(kinds) < 2:
         return ""
     names = {ALL: f"All {sum(found.values())}", **{kind: f"{listing.label(kind)} {found[kind]}" for kind in kinds}}
-    kind = choice.pills("kind", "Kind of event", list(names), ALL, words=names.__getitem__, hidden_label=True)
+    kind = choice.buttons("kind", "Kind of event", list(names), ALL, words=names.__getitem__, hidden_label=True)
     return "" if kind == ALL else kind
 
 

@@ -38,7 +38,7 @@ def choose(scope: Scope, checks: Sequence[str]) -> CheckStanding | None:
     names = sorted(standings, key=wording.check_order)
     if len(names) == 1:
         return standings[names[0]]
-    chosen = choice.pills(
+    chosen = choice.buttons(
         "check",
         "Check",
         names,

@@ -27,11 +27,12 @@ def show() -> None:
     else:
         tabs = table.tabs_of(chosen.view.checks)
         asked = table.tab_of(st.query_params.get("check", ""), tabs)
-        tab = choice.segmented(
+        tab = choice.buttons(
             "tab",
             "Part of the page",
             list(tabs),
             asked,
+            joined=True,
             words=lambda name: table.label(tabs[name], chosen.view.checks),
             hidden_label=True,
         )

@@ -29,7 +29,9 @@ def measure(chosen: Scope) -> str:
     names = MEASURES[chosen.view.model.task]
     task = chosen.view.model.task.value
     words = {name: wording.subject_title(REALISED, name) for name in names}
-    return choice.segmented("measure", "Measure", names, names[0], words=words.__getitem__, key=f"measure of a {task}")
+    return choice.buttons(
+        "measure", "Measure", names, names[0], joined=True, words=words.__getitem__, key=f"measure of a {task}"
+    )
 
 
 def section(chosen: Scope, subject: str) -> None:

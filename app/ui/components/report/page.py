@@ -15,5 +15,7 @@ def show() -> None:
     """The part that the address or the person asks for."""
     st.html(element("h1", "Reports", class_="wk-title"))
     names = list(PARTS)
-    part = choice.segmented("part", "Part", names, names[0], words=lambda name: PARTS[name][0], hidden_label=True)
+    part = choice.buttons(
+        "part", "Part", names, names[0], joined=True, words=lambda name: PARTS[name][0], hidden_label=True
+    )
     PARTS[part][1]()

@@ -37,7 +37,7 @@ def show() -> None:
         options = [*names, ALL]
         looked_at = link.asked("model", names, names[0])
         model = choice.select("of", "Model", options, looked_at, words=_name, width=260)
-        days = choice.segmented("days", "Time", list(SPANS), "90", words=SPANS.__getitem__)
+        days = choice.buttons("days", "Time", list(SPANS), "90", joined=True, words=SPANS.__getitem__)
     length = timedelta(days=int(days))
     until = _until(names if model == ALL else [model], length, datetime.now(UTC))
     try:

@@ -20,5 +20,7 @@ def show() -> None:
     """The part that the address or the person asks for."""
     lead = "What was asked of training pipelines, and what became of it."
     st.html(join(element("h1", "Retraining", class_="wk-title"), element("p", lead, class_="wk-lead")))
-    part = choice.segmented("part", "Part", list(PARTS), "runs", words=lambda name: PARTS[name][0], hidden_label=True)
+    part = choice.buttons(
+        "part", "Part", list(PARTS), "runs", joined=True, words=lambda name: PARTS[name][0], hidden_label=True
+    )
     PARTS[part][1]()

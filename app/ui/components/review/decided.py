@@ -24,7 +24,7 @@ def show(model: str, who: str) -> None:
     """A page of decisions, newest first."""
     st.html(title("Who did what", "The decisions of the last 30 days. What is taken back waits for its author again."))
     answering.say()
-    whose = choice.pills("by", "By", [_EVERYBODY, _MINE], _EVERYBODY, words=_WORDS.__getitem__, hidden_label=True)
+    whose = choice.buttons("by", "By", [_EVERYBODY, _MINE], _EVERYBODY, words=_WORDS.__getitem__, hidden_label=True)
     if whose == _MINE and not who:
         st.html(element("p", "Give your name above to see what you did.", class_="wk-facts"))
         return

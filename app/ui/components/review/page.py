@@ -46,7 +46,9 @@ def show() -> None:
 
 
 def _queues(model: str, who: str, standing: ReviewStanding) -> None:
-    view = choice.segmented("view", "View", list(_VIEWS), "card", words=_VIEWS.__getitem__, hidden_label=True)
+    view = choice.buttons(
+        "view", "View", list(_VIEWS), "card", joined=True, words=_VIEWS.__getitem__, hidden_label=True
+    )
     if view == "decided":
         decided.show(model, who)
     elif view == "settings":
@@ -57,11 +59,12 @@ def _queues(model: str, who: str, standing: ReviewStanding) -> None:
 
 def _queue(view: str, model: str, who: str, standing: ReviewStanding) -> None:
     kind = Kind(
-        choice.segmented(
+        choice.buttons(
             "kind",
             "Why rows are reviewed",
             [kind.value for kind in standing.queues],
             Kind.AUDIT.value,
+            joined=True,
             words=lambda name: f"{KINDS[Kind(name)]} · {wording.count(standing.queues[Kind(name)].waiting)}",
             hidden_label=True,
         )

@@ -13,7 +13,7 @@ PARTS = {"model": "One model", "fleet": "All models"}
 
 def show() -> None:
     """The part that the address or the person asks for."""
-    part = choice.segmented("part", "Part", list(PARTS), "model", words=PARTS.__getitem__, hidden_label=True)
+    part = choice.buttons("part", "Part", list(PARTS), "model", joined=True, words=PARTS.__getitem__, hidden_label=True)
     if part == "fleet":
         names = scope.known_models()
         st.html(fleet.section([card for name in names if (card := data.scorecards.scorecard(name))]))

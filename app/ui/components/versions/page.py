@@ -23,7 +23,9 @@ def show() -> None:
         return
     live = f"Live: {', '.join(found.live)}." if found.live else "No version is live."
     st.html(join(element("h1", f"Versions of {found.model}", class_="wk-title"), element("p", live, class_="wk-lead")))
-    part = choice.segmented("part", "Part", list(PARTS), "versions", words=PARTS.__getitem__, hidden_label=True)
+    part = choice.buttons(
+        "part", "Part", list(PARTS), "versions", joined=True, words=PARTS.__getitem__, hidden_label=True
+    )
     if part == "compare":
         compare.show(found)
     elif part == "drills":

@@ -20,7 +20,9 @@ _OF_THE_OVERVIEW = ("", "performance", "estimated_performance")
 def show(scope: Scope) -> None:
     """What is known at a glance, or the charts of the checks: a link to one of these shows it."""
     usual = OVERVIEW if st.query_params.get("check", "") in (*_OF_THE_OVERVIEW, *_others(scope)) else EACH
-    view = choice.segmented("quality", "View", tuple(_WORDS), usual, words=_WORDS.__getitem__, hidden_label=True)
+    view = choice.buttons(
+        "quality", "View", tuple(_WORDS), usual, joined=True, words=_WORDS.__getitem__, hidden_label=True
+    )
     if view == EACH:
         check_charts.show(scope, CHECKS)
     else:

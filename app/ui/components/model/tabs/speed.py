@@ -21,7 +21,7 @@ NOTE = "Each on the requests that it answered itself in this range, which are no
 
 def show(scope: Scope) -> None:
     """The quantiles over time, or the versions of the range beside each other."""
-    part = choice.pills("view", "What is shown", list(PARTS), "time", words=PARTS.__getitem__, hidden_label=True)
+    part = choice.buttons("view", "What is shown", list(PARTS), "time", words=PARTS.__getitem__, hidden_label=True)
     if part == "versions":
         _versions(data.models.version_speeds(scope.model, scope.since, scope.until, scope.segment))
     else:

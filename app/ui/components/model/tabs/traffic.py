@@ -19,7 +19,7 @@ PARTS = {"time": "Over time", "answers": "Answers now against the reference"}
 
 def show(scope: Scope) -> None:
     """The checks over time, or the newest answers beside the reference's."""
-    part = choice.pills("view", "What is shown", list(PARTS), "time", words=PARTS.__getitem__, hidden_label=True)
+    part = choice.buttons("view", "What is shown", list(PARTS), "time", words=PARTS.__getitem__, hidden_label=True)
     if part == "answers":
         _answers(scope)
     else:
