@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.api.answers import json_answer
 from app.api.context import Shared
-from app.api.queries import Time
+from app.api.queries import ShownVersion, Time
 from app.services.causes import explain, nothing_to_explain
 from app.services.read_models.labels import model_labels
 from app.services.read_models.segments import model_segments
@@ -19,14 +19,12 @@ from app.services.scorecards import model_scorecard
 
 router = APIRouter(prefix="/v1/models", tags=["results"])
 
-Version = Annotated[str | None, Query(description="without one, the newest with data")]
-
 
 @router.get("/{model}/causes", summary="Why a check is in breach")
 def causes(
     context: Shared,
     model: str,
-    version: Version = None,
+    version: ShownVersion = None,
     check: Annotated[str | None, Query(description="without one, the check in breach that matters most")] = None,
     window: Time = None,
 ) -> Response:
@@ -42,7 +40,7 @@ def causes(
 
 
 @router.get("/{model}/scorecard", summary="The ML Test Score")
-def scorecard(context: Shared, model: str, version: Version = None) -> Response:
+def scorecard(context: Shared, model: str, version: ShownVersion = None) -> Response:
     """Which tests of the ML Test Score (Breck et al. 2017) run on the model, with the evidence for each. `score` is the
     sum over the monitoring section, of at most 7.
     """
@@ -50,7 +48,7 @@ def scorecard(context: Shared, model: str, version: Version = None) -> Response:
 
 
 @router.get("/{model}/segments", summary="Where a model is worse than on the whole")
-def segments(context: Shared, model: str, version: Version = None) -> Response:
+def segments(context: Shared, model: str, version: ShownVersion = None) -> Response:
     """The segments by the newest verdicts, furthest beyond their own limits first, then worst in quality beside all
     rows; and of each attribute what had no room for a segment of its own.
     """
@@ -58,7 +56,7 @@ def segments(context: Shared, model: str, version: Version = None) -> Response:
 
 
 @router.get("/{model}/labels", summary="How late labels come")
-def labels(context: Shared, model: str, version: Version = None) -> Response:
+def labels(context: Shared, model: str, version: ShownVersion = None) -> Response:
     """The declared label delay beside the measured one, what to do where they do not fit, and the labelled share of the
     newest windows, the oldest first. Times are in seconds; `measured` is null while too few labels are known.
     """

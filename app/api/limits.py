@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.api.answers import json_answer
 from app.api.context import Shared
+from app.api.queries import ShownVersion
 from app.services import overrides
 from app.services.limits import model_limits
 
@@ -39,7 +40,7 @@ class LimitBody(Target):
 def limits(
     context: Shared,
     model: str,
-    version: Annotated[str | None, Query(description="without one, the newest with data")] = None,
+    version: ShownVersion = None,
     segment: Annotated[str, Query(description="such as country=FI; without one, for all rows")] = "",
 ) -> Response:
     """Each subject's limit in the newest judged window, what a distance cannot detect below, and the new false alerts a

@@ -14,6 +14,9 @@ from app.services import read_models
 router = APIRouter(prefix="/v1", tags=["results"])
 
 Limit = Annotated[int, Query(ge=1, le=100_000, description="rows of one answer")]
+ShownVersion = Annotated[
+    str | None, Query(description="without one, the live one, or where it has no data the newest with any")
+]
 Time = Annotated[AwareDatetime | None, Query(description="an RFC 3339 time with a zone")]
 
 

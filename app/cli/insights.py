@@ -26,7 +26,7 @@ Examples:
   watchkeeper why --model fraud --check estimated_performance --window 2026-11-01 --format json"""
 )
 @click.option("--model", required=True, help="The model.")
-@click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--version", help="Its version; without one, the live one, or where it has no data the newest with any.")
 @click.option("--check", help="The check in breach; without one, the one that matters most.")
 @click.option("--window", type=TIME, help="A time in the window to explain; without one, the newest in breach.")
 @format_option
@@ -56,7 +56,7 @@ Examples:
   watchkeeper scorecard --model fraud --format markdown > scorecard.md"""
 )
 @click.option("--model", required=True, help="The model.")
-@click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--version", help="Its version; without one, the live one, or where it has no data the newest with any.")
 @click.option(
     "--format",
     "format_",

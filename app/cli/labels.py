@@ -22,7 +22,7 @@ Examples:
   watchkeeper labels --model fraud --format json"""
 )
 @click.option("--model", required=True, help="The model.")
-@click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--version", help="Its version; without one, the live one, or where it has no data the newest with any.")
 @format_option
 def labels(model: str, version: str | None, format_: str) -> None:
     """Show how late MODEL's labels come, beside its declared label delay, and the labelled share of each window."""

@@ -33,7 +33,7 @@ Examples:
   watchkeeper limits --model fraud --version 3 --format json"""
 )
 @click.option("--model", required=True, help="The model.")
-@click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--version", help="Its version; without one, the live one, or where it has no data the newest with any.")
 @click.option("--segment", default="", help="In this segment, such as country=FI; without one, for all rows.")
 @format_option
 def limits(model: str, version: str | None, segment: str, format_: str) -> None:
@@ -147,7 +147,7 @@ Examples:
 Exit codes: 0 done, 2 nothing could be judged, with the reason."""
 )
 @click.option("--model", required=True, help="The model.")
-@click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--version", help="Its version; without one, the live one, or where it has no data the newest with any.")
 @click.option("--since", type=TIME, help="Windows that start at or after this time; without it, all.")
 @click.option("--until", type=TIME, help="Windows that start before this time; without it, all.")
 @click.option("--false-alarms", type=float, help="Try this budget of false alerts a month.")

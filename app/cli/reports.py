@@ -31,7 +31,7 @@ The worker makes it in its next round, `watchkeeper run` at once. It rests on a 
 10,000 rows of either side, which its page and its JSON say.""",
 )
 @click.option("--model", required=True, help="The model.")
-@click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--version", help="Its version; without one, the live one, or where it has no data the newest with any.")
 @click.option("--since", type=TIME, required=True, help="Predictions of this time or later.")
 @click.option("--until", type=TIME, required=True, help="Predictions before this time.")
 @click.option(

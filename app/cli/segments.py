@@ -23,7 +23,7 @@ Examples:
   watchkeeper segments --model churn --format json"""
 )
 @click.option("--model", required=True, help="The model.")
-@click.option("--version", help="Its version; without one, the newest with data.")
+@click.option("--version", help="Its version; without one, the live one, or where it has no data the newest with any.")
 @format_option
 def segments(model: str, version: str | None, format_: str) -> None:
     """Rank the segments of MODEL: furthest beyond their own limits first, then worst in quality beside the whole."""

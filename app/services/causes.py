@@ -68,8 +68,8 @@ def explain(
     """Why the check was in breach in the window that holds the time `window`; None when no such check was.
 
     Without a check it is the one in breach that matters most, without a window the newest one in breach, without a
-    version the newest with data. Raises NotFoundError on an unknown model or version, InvalidError for a check whose
-    breaches have no causes to rank.
+    version the one that the model is shown by. Raises NotFoundError on an unknown model or version, InvalidError for a
+    check whose breaches have no causes to rank.
     """
     if check is not None and check not in EXPLAINED:
         raise InvalidError("check", check, f"causes are ranked for {', '.join(EXPLAINED)}")

@@ -64,7 +64,8 @@ class ModelLimits:
 
 
 def model_limits(engine: Engine, model: str, version: str | None = None, segment: str = WHOLE) -> ModelLimits:
-    """The limits of that version, for all rows or in a segment; without a version, of the newest with data.
+    """The limits of that version, for all rows or in a segment; without a version, of the one that
+    the model is shown by.
 
     Raises NotFoundError on an unknown name.
     """

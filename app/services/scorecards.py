@@ -44,7 +44,7 @@ class ModelScorecard:
 
 
 def model_scorecard(engine: Engine, model: str, version: str | None, now: datetime) -> ModelScorecard:
-    """The card of that version; without one, of the newest with data. Raises NotFoundError on an unknown name."""
+    """The card of that version; without one, of the one that the model is shown by. Raises NotFoundError."""
     with read(engine) as connection:
         found = find_model(connection, model)
         versions = list_versions(connection, found.id)

@@ -91,7 +91,7 @@ def _measured(curve: DelayCurve, quantiles: dict[float, timedelta]) -> dict[str,
 
 
 def model_labels(engine: Engine, model: str, version: str | None, now: datetime) -> ModelLabels:
-    """The newest windows of the version; without a name, of the newest that has data.
+    """The newest windows of the version; without a name, of the one that the model is shown by.
 
     Raises NotFoundError on an unknown name, and when the model has no version.
     """

@@ -72,7 +72,7 @@ class ModelSegments:
 
 
 def model_segments(engine: Engine, model: str, version: str | None = None) -> ModelSegments:
-    """Rank the segments of a version (without a name, of the newest with data).
+    """Rank the segments of a version (without a name, of the one that the model is shown by).
 
     Raises NotFoundError on an unknown model or version.
     """

@@ -64,7 +64,7 @@ def model() -> str | None:
 
 
 def choose(*, span: bool = True, segment: bool = False, versions: bool = True) -> Scope | None:
-    """The choices in a row; without `versions` the newest with data, for pages about all of them.
+    """The choices in a row; without `versions` the one that the model is shown by, for pages about all of them.
 
     None where there is nothing to choose, which the page then says.
     """

@@ -16,7 +16,7 @@ KEPT = timedelta(minutes=5)
 
 @st.cache_data(ttl=KEPT, show_spinner="Counting what was judged …", max_entries=MOST_ANSWERS)
 def scorecard(model: str) -> ModelScorecard | None:
-    """The ML Test Score of the model's newest version with data; None when it has no version."""
+    """The ML Test Score of the version that the model is shown by; None when it has no version."""
     try:
         return model_scorecard(engine(), model, None, datetime.now(UTC))
     except NotFoundError:
