@@ -260,10 +260,8 @@ def _channel_mend(place: Outbox) -> str:
     name = f"'{place.name}'"
     if place.off:
         return f"`watchkeeper channel on {name}` switches it on"
-    return (
-        f"`watchkeeper channel test {name}` says what is wrong, `watchkeeper channel set {name}` changes it, and "
-        f"`watchkeeper channel retry {name}` sends again what was given up"
-    )
+    again = f"and `watchkeeper channel retry {name}` sends again what was given up"
+    return f"`watchkeeper channel test {name}` says what is wrong, `watchkeeper channel set {name}` changes it, {again}"
 
 
 def _retraining(facts: Facts) -> Iterator[Diagnosis]:
