@@ -19,8 +19,10 @@ SHAPES = {
     EventKind.ALERT: ("diamond", "◆", "alert"),
     EventKind.RETRAINING: ("star", "★", "retraining"),
 }
-"""The kinds that stand on every time axis: Plotly's symbol, the same as text, and its name."""
-KINDS = tuple(kind.value for kind in SHAPES)
+"""Of each kind: Plotly's symbol, the same as text, and its name."""
+# Alerts are left out: a chart marks its own windows in breach, and alerts of other checks say nothing about it.
+KINDS = tuple(kind.value for kind in SHAPES if kind is not EventKind.ALERT)
+"""The kinds that stand on every time axis."""
 MOST_LINES = 12
 """Marks up to which each has a line through the chart; more of them would hide what is measured."""
 _MOST_TEXTS = 6
@@ -32,7 +34,6 @@ def draw(figure: go.Figure, events: Sequence[Event], palette: Palette) -> None:
         by_time = _by_time([event for event in events if event.kind is kind])
         if not by_time:
             continue
-        colour = palette.breach if kind is EventKind.ALERT else palette.text
         times = figures.texts(list(by_time))
         if len(by_time) <= MOST_LINES:
             figure.add_scatter(
@@ -40,7 +41,7 @@ def draw(figure: go.Figure, events: Sequence[Event], palette: Palette) -> None:
                 y=[end for _ in times for end in (0, 1, None)],
                 yaxis="y2",
                 mode="lines",
-                line={"color": colour, "width": 1, "dash": "dot"},
+                line={"color": palette.text, "width": 1, "dash": "dot"},
                 opacity=0.6,
                 hoverinfo="skip",
             )
@@ -52,7 +53,7 @@ def draw(figure: go.Figure, events: Sequence[Event], palette: Palette) -> None:
             marker={
                 "symbol": symbol,
                 "size": 9 if len(by_time) <= MOST_LINES else 6,
-                "color": colour,
+                "color": palette.text,
                 "line": {"width": 1, "color": palette.background},
             },
             customdata=[_said(found) for found in by_time.values()],

@@ -79,9 +79,9 @@ def version_speeds(model: str, since: datetime, until: datetime, segment: str = 
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
-def causes(model: str, version: str) -> Explanation | None:
-    """Why the version's worst check is in breach; None when there is nothing to explain."""
-    return explain(engine(), model, version)
+def causes(model: str, version: str, check: str, window: datetime) -> Explanation | None:
+    """Why the version's check is in breach in the window of that time; None when it is not."""
+    return explain(engine(), model, version, check, window)
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

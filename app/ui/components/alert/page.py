@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from app.core.causes import cause_text, likely
-from app.core.timeline import EventKind
 from app.services.alert_page import AlertPage
 from app.ui import data
 from app.ui.components import charts, empty, markers, timeline, urgency, wording
@@ -77,9 +76,7 @@ def _how_bad(page: AlertPage) -> None:
             page.version_id, alert["check"], since, until, (alert["subject"],), alert["segment"] or ""
         ):
             if charts.has_values(series):
-                # Alerts are left out: the windows in breach are marked already.
-                kinds = tuple(kind for kind in markers.KINDS if kind != EventKind.ALERT.value)
-                events = data.timeline.events(page.model.name, since, until, kinds) if page.model else []
+                events = data.timeline.events(page.model.name, since, until, markers.KINDS) if page.model else []
                 charts.chart(series, events)
                 if legend := markers.legend(events):
                     st.html(legend)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from app.core.causes import cause_text, likely
+from collections.abc import Sequence
+
+from app.core.causes import EXPLAINED, cause_text, likely
 from app.services.causes import Explanation
+from app.services.read_models.model_view import Judged
 from app.ui.components import wording
 from app.ui.components.html import Html, element, join
 
 MOST = 3
+
+
+def to_explain(breaches: Sequence[Judged]) -> Judged | None:
+    """What matters most of what the headline says and whose causes can be ranked; None without any."""
+    known = [judged for judged in breaches if judged.check in EXPLAINED]
+    return min(known, key=lambda judged: wording.check_order(judged.check), default=None)
 
 
 def section(found: Explanation | None) -> Html:

@@ -48,7 +48,8 @@ def _answers(scope: Scope) -> Html | None:
     view = scope.view
     if view.newest_window is None:
         return None
-    found = data.models.causes(scope.model, scope.version) if view.breaches and not scope.segment else None
+    worst = None if scope.segment else causes.to_explain(view.breaches)
+    found = data.models.causes(scope.model, scope.version, worst.check, worst.window_start) if worst else None
     parts = [causes.section(found), _answer("What was done", done.section(scope)), _to_do(view)]
     return element("div", *parts, class_="wk-answers")
 

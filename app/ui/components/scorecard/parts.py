@@ -59,7 +59,7 @@ def _next_step(items: Sequence[Item]) -> str:
 
 def _meter(items: Sequence[Item]) -> Html:
     """One cell a test: full, half or empty."""
-    cells = [element("i", class_=f"wk-cell wk-cell-{_kind(item.credit)}") for item in items]
+    cells = [element("i", class_=f"wk-point wk-point-{_kind(item.credit)}") for item in items]
     said = ", ".join(f"{item.number} {item.credit.value}" for item in items)
     return element("div", *cells, class_="wk-meter", role="img", aria_label=f"Monitoring tests: {said}")
 
