@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from app.api.answers import json_answer
 from app.api.context import Shared
 from app.core.routing import Route, RouteMatch
 from app.core.severity import Severity
-from app.services import routing
+from app.services import route_preview, routing
 
 router = APIRouter(prefix="/v1/routes", tags=["results"])
 
@@ -53,6 +54,13 @@ class RouteBody(BaseModel):
         )
 
 
+class DraftBody(RouteBody):
+    """A route that is thought of, in the place of the one with the id `instead_of`, or beside the others."""
+
+    author: str = ""
+    instead_of: int | None = None
+
+
 class Place(BaseModel):
     """Where a route stands, 1 being the first."""
 
@@ -74,8 +82,8 @@ def _wire(row: dict[str, Any]) -> dict[str, Any]:
 
 @router.get("", summary="Which alerts go where")
 def list_routes(context: Shared) -> Response:
-    """The routes in order: position, id, what each takes, channels, how it is told, who added it, and the channels that
-    it names and that are `missing`. Without any, every alert goes to every channel.
+    """The routes in order: position, id, what each takes, channels, how it is told, who said so last, and the channels
+    that it names and that are `missing` or `off`. Without any, every alert goes to every channel.
     """
     return json_answer([_wire(row) for row in routing.list_routes(context.engine)])
 
@@ -88,16 +96,40 @@ def add_route(body: RouteBody, context: Shared) -> Response:
     return json_answer(_wire(row))
 
 
+@router.post("/preview", summary="Who would hear of alerts")
+def preview(body: DraftBody, context: Shared) -> Response:
+    """Changes nothing. Of each check that is open or alerted in the last 30 days, in a version: who hears of it `now`,
+    who would `then`, and whether that `changes` anything; what changes comes first.
+    """
+    draft = route_preview.Draft(body.instead_of, body.to_route(), body.position)
+    digests = bool(context.settings.digest)
+    found = route_preview.preview(context.engine, context.clock(), draft, digests=digests)
+    return json_answer([_previewed(one) for one in found])
+
+
+def _previewed(one: route_preview.Heard) -> dict[str, Any]:
+    heard = {"now": _wire(asdict(one.now)), "then": _wire(asdict(one.then))}
+    return {**asdict(one), **heard, "changes": one.changes}
+
+
 @router.get("/explain", summary="Who hears of an alert")
 def explain(
     context: Shared, model: str, check: str, severity: Severity = Severity.WARNING, segment: str = ""
 ) -> Response:
     """The routes that take an alert of the check of the model, and why; the channels that hear of it `at_once`, and
-    those that it escalates to.
+    those that it escalates to. `passed_over` are the routes that fit and of which no channel is there and on.
     """
     return json_answer(
         _wire(routing.explain(context.engine, model, check, severity, segment, digests=bool(context.settings.digest)))
     )
+
+
+@router.put("/{identity}", summary="Change a route")
+def set_route(identity: int, body: RouteBody, context: Shared) -> Response:
+    """It becomes what is sent, and stays where it stands unless `position` says otherwise. Answers with the route."""
+    now, new = context.clock(), body.to_route()
+    row = routing.set_route(context.engine, now, identity, new, author=body.author, position=body.position)
+    return json_answer(_wire(row))
 
 
 @router.post("/{identity}/move", summary="Move a route")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
 from app.core.patterns import fits
@@ -87,6 +87,19 @@ class Routing:
     repeat: timedelta | None = None
     escalate_after: timedelta | None = None
     routes: tuple[int, ...] = ()
+
+
+def with_rule(routes: Sequence[Route], identity: int | None, new: Route | None, position: int | None) -> list[Route]:
+    """The rules in order, if that of the id `identity` (None: one more) became `new` (None: none).
+
+    It stands at `position`, 1 being the first; None: where it stood, or as the last one.
+    """
+    others = [one for one in routes if one.id != identity]
+    if new is None:
+        return others
+    stood = next((at for at, one in enumerate(routes) if one.id == identity), len(others))
+    others.insert(stood if position is None else position - 1, replace(new, id=identity or 0))
+    return others
 
 
 def routed(facts: Facts, routes: Iterable[Route], channels: Sequence[str], *, digests: bool) -> Routing:

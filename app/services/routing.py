@@ -1,4 +1,4 @@
-"""Routes: add, list, move and remove the rules, say which one takes a message, and who hears of it."""
+"""Routes: add, list, change, move and remove the rules, say which one takes a message, and who hears of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from app.core.errors import InvalidError, NotFoundError
+from app.core.label_delay import duration
 from app.core.routing import Facts, Route, Routing, routed
 from app.core.severity import Severity
 from app.services.channels import takes_digests
@@ -52,9 +53,19 @@ class RouteBook:
         self, model: str, check: str, severity: Severity, segments: Iterable[str] = ("",), *, alert: bool = True
     ) -> Routing:
         """Where a message about that goes."""
-        owner = self.owners.get(model, "")
-        facts = Facts(PROJECT, model, check, severity, owner, tuple(dict.fromkeys(segments)) or ("",), alert)
+        facts = self.facts(model, check, severity, segments, alert=alert)
         return routed(facts, self.routes, list(self.channels), digests=self.digests)
+
+    def facts(
+        self, model: str, check: str, severity: Severity, segments: Iterable[str] = ("",), *, alert: bool = True
+    ) -> Facts:
+        """What the rules are asked about."""
+        owner = self.owners.get(model, "")
+        return Facts(PROJECT, model, check, severity, owner, tuple(dict.fromkeys(segments)) or ("",), alert)
+
+    def ids_on(self, names: Iterable[str]) -> list[int]:
+        """The ids of those of the channels that are there and on."""
+        return [self.channels[name] for name in names if name in self.channels]
 
     def ids(self, *names: Sequence[str]) -> list[int]:
         """The ids of these channels, each once."""
@@ -65,22 +76,40 @@ def add_route(engine: Engine, now: datetime, new: Route, *, author: str, positio
     """Add a rule, as the last one or at that position, the first being 1. Raises InvalidError that names the field,
     NotFoundError for a channel.
     """
-    _check(new)
     with write(engine) as connection:
-        kinds = {name: channels.find_channel(connection, name).kind for name in (*new.channels, *new.escalate_to)}
-        if new.digest and not all(takes_digests(kinds[name]) for name in new.channels):
-            raise InvalidError(
-                "digest", True, f"{', '.join(new.channels)}: incidents are opened there, no digest is read"
-            )
+        check_route(connection, new)
         present = len(routes.list_routes(connection))
-        where = present + 1 if position is None else _position(position, present + 1)
+        where = present + 1 if position is None else check_position(position, present + 1)
         identity = routes.add_route(connection, new, where, author, now)
         return next(row for row in _rows(connection) if row["id"] == identity)
 
 
+def set_route(
+    engine: Engine, now: datetime, identity: int, new: Route, *, author: str, position: int | None = None
+) -> dict[str, Any]:
+    """Let a rule be this one, where it stands or at that position; `author` is who changed it.
+
+    Raises NotFoundError for a rule or a channel, InvalidError that names the field.
+    """
+    with write(engine) as connection:
+        known = known_routes(connection, identity)
+        check_route(connection, new)
+        routes.set_route(connection, identity, new, author, now)
+        if position is not None:
+            routes.move_route(connection, identity, check_position(position, len(known)))
+        return next(row for row in _rows(connection) if row["id"] == identity)
+
+
+def find_route(engine: Engine, identity: int) -> Route:
+    """A rule by its id. Raises NotFoundError."""
+    with read(engine) as connection:
+        known_routes(connection, identity)
+        return next(one for one in routes.list_routes(connection) if one.id == identity)
+
+
 def list_routes(engine: Engine) -> list[dict[str, Any]]:
-    """The rules in order: position, id, what each takes, where it goes and how, who added it; `missing` are channels
-    that it names and that are not there any more, `off` those that are off.
+    """The rules in order: position, id, what each takes, where it goes and how, who said so last; `missing` are
+    channels that it names and that are not there any more, `off` those that are off.
     """
     with read(engine) as connection:
         return _rows(connection)
@@ -89,33 +118,58 @@ def list_routes(engine: Engine) -> list[dict[str, Any]]:
 def move_route(engine: Engine, identity: int, position: int) -> None:
     """Let the rule stand at that position. Raises NotFoundError, InvalidError."""
     with write(engine) as connection:
-        known = _known(connection, identity)
-        routes.move_route(connection, identity, _position(position, len(known)))
+        known = known_routes(connection, identity)
+        routes.move_route(connection, identity, check_position(position, len(known)))
 
 
 def remove_route(engine: Engine, identity: int) -> None:
     """Remove a rule. Raises NotFoundError."""
     with write(engine) as connection:
-        _known(connection, identity)
+        known_routes(connection, identity)
         routes.remove_route(connection, identity)
 
 
 def explain(
     engine: Engine, model: str, check: str, severity: Severity, segment: str = "", *, digests: bool
 ) -> dict[str, Any]:
-    """Which rules take a message about that, and which channels hear of it, how and when."""
+    """Which rules take a message about that, and which channels hear of it, how and when; `passed_over` are the rules
+    that fit and take nothing, since none of their channels is there and on.
+    """
     with read(engine) as connection:
         book = RouteBook.read(connection, digests=digests)
-    found = book.routing(model, check, severity, [segment])
+    found, facts = book.routing(model, check, severity, [segment]), book.facts(model, check, severity, [segment])
     by_id = {route.id: route for route in book.routes}
     return {
         **asdict(found),
+        "words": in_words(found),
         "why": [f"route {identity}: {by_id[identity].match.words}" for identity in found.routes]
         or ["no route takes it: every channel that is on hears of it"],
+        "passed_over": [one.id for one in book.routes if one.match.takes(facts) and not book.ids_on(one.channels)],
     }
 
 
-def _check(new: Route) -> None:
+def in_words(found: Routing) -> str:
+    """Where it goes, e.g. `ops, again every 8 h, after 15 min to pager, too`."""
+    said = [
+        ", ".join(found.at_once),
+        f"in the digest: {', '.join(found.in_digest)}" if found.in_digest else "",
+        f"again every {duration(found.repeat)}" if found.repeat else "",
+        f"after {duration(found.escalate_after)} to {', '.join(found.escalate_to) or 'the same'}, too"
+        if found.escalate_after
+        else "",
+    ]
+    return ", ".join(part for part in said if part) if found.at_once or found.in_digest else "nobody"
+
+
+def check_route(connection: Connection, new: Route) -> None:
+    """Raise InvalidError that names the field of a rule that cannot be, NotFoundError for a channel."""
+    _check_fields(new)
+    kinds = {name: channels.find_channel(connection, name).kind for name in (*new.channels, *new.escalate_to)}
+    if new.digest and not all(takes_digests(kinds[name]) for name in new.channels):
+        raise InvalidError("digest", True, f"{', '.join(new.channels)}: incidents are opened there, no digest is read")
+
+
+def _check_fields(new: Route) -> None:
     if not new.channels:
         raise InvalidError("channels", [], "allowed is at least one name of a channel")
     for name, text in asdict(new.match).items():
@@ -128,13 +182,15 @@ def _check(new: Route) -> None:
         raise InvalidError("escalate_after", None, "say after how long it is told to the channels of escalate_to")
 
 
-def _position(position: int, most: int) -> int:
+def check_position(position: int, most: int) -> int:
+    """The position. Raises InvalidError for one that no rule can have."""
     if not 1 <= position <= most:
         raise InvalidError("position", position, f"allowed is 1 to {most}")
     return position
 
 
-def _known(connection: Connection, identity: int) -> list[int]:
+def known_routes(connection: Connection, identity: int) -> list[int]:
+    """The ids of all rules. Raises NotFoundError unless `identity` is one."""
     known = [route.id for route in routes.list_routes(connection)]
     if identity not in known:
         raise NotFoundError("route", str(identity), [str(one) for one in known])

@@ -16,9 +16,20 @@ from app.storage.tables import route
 
 def add_route(connection: Connection, new: Route, position: int, author: str, now: datetime) -> int:
     """Store a rule at that position, 1 being the first; its id."""
-    values = {
+    values = {**_values(new, author, now), "position": 0}
+    identity: int = connection.execute(insert(route).values(values).returning(route.c.id)).scalar_one()
+    move_route(connection, identity, position)
+    return identity
+
+
+def set_route(connection: Connection, identity: int, new: Route, author: str, now: datetime) -> None:
+    """Let a rule be this one; it stands where it stood."""
+    connection.execute(update(route).where(route.c.id == identity).values(_values(new, author, now)))
+
+
+def _values(new: Route, author: str, now: datetime) -> dict[str, Any]:
+    return {
         **asdict(new.match),
-        "position": 0,
         "channels": list(new.channels),
         "digest": new.digest,
         "go_on": new.go_on,
@@ -28,9 +39,6 @@ def add_route(connection: Connection, new: Route, position: int, author: str, no
         "author": author,
         "created_at": now,
     }
-    identity: int = connection.execute(insert(route).values(values).returning(route.c.id)).scalar_one()
-    move_route(connection, identity, position)
-    return identity
 
 
 def list_routes(connection: Connection) -> list[Route]:
@@ -39,7 +47,7 @@ def list_routes(connection: Connection) -> list[Route]:
 
 
 def authors(connection: Connection) -> dict[int, tuple[str, datetime]]:
-    """Who added each rule, and when, by its id."""
+    """Who added each rule or changed it last, and when, by its id."""
     return {row.id: (row.author, row.created_at) for row in connection.execute(_in_order())}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from tests.services.measured import add_channels
+from app.services.alerting import alert
+from tests.services.measured import START, add_channels, add_version, measure
 
 
 def test_routes_are_added_explained_moved_and_removed(client: TestClient, engine: Engine) -> None:
@@ -23,6 +24,25 @@ def test_routes_are_added_explained_moved_and_removed(client: TestClient, engine
     assert [row["id"] for row in moved] == [first["id"], second["id"]]
     assert client.get("/v1/routes/explain", params=asked).json()["at_once"] == ["ops"]
     assert [row["id"] for row in client.delete(f"/v1/routes/{first['id']}").json()] == [second["id"]]
+
+
+def test_a_route_is_previewed_and_changed(client: TestClient, engine: Engine) -> None:
+    add_channels(engine, [("ops", "OPS"), ("pager", "PAGER")])
+    measure(engine, add_version(engine), "ob")
+    alert(engine, START)
+    made = client.post("/v1/routes", json={"channels": ["ops"], "author": "ann"}).json()
+
+    (row,) = client.post("/v1/routes/preview", json={"channels": ["pager"], "instead_of": made["id"]}).json()
+    assert (row["model"], row["changes"], row["now"]["at_once"], row["then"]["at_once"]) == (
+        *("delay", True),
+        *(["ops"], ["pager"]),
+    )
+    assert client.get("/v1/routes").json() == [made]
+
+    body = {"channels": ["pager"], "author": "bob", "repeat_seconds": 60}
+    changed = client.put(f"/v1/routes/{made['id']}", json=body).json()
+    assert (changed["channels"], changed["repeat_seconds"], changed["author"]) == (["pager"], 60, "bob")
+    assert client.put("/v1/routes/77", json=body).status_code == 404
 
 
 def test_what_is_wrong_is_named(client: TestClient) -> None:

@@ -37,6 +37,25 @@ def test_a_route_is_added_listed_explained_and_removed(channels: Run) -> None:
     assert [row["id"] for row in json.loads(run("route", "list", "--json").stdout)] == [1]
 
 
+def test_a_route_is_changed_in_part_and_previewed(channels: Run) -> None:
+    run = channels
+    run("route", "add", "--model", "fraud*", "--owner", "pay", "--to", "ops", "--repeat", "8h", "--continue")
+    nothing = run("route", "set", "1", "--to", "pager", "--preview")
+    assert "no check that alerted in the last 30 days would be told otherwise" in nothing.stdout
+    assert json.loads(run("route", "remove", "1", "--preview", "--json").stdout) == []
+    assert json.loads(run("route", "list", "--json").stdout)[0]["channels"] == ["ops"]
+
+    said = run("route", "set", "1", "--to", "pager", "--unset", "owner", "--unset", "repeat", "--no-continue")
+    assert said.stdout == "route 1 stands at position 1: model=fraud* goes to pager\n"
+    (row,) = json.loads(run("route", "list", "--json").stdout)
+    assert (row["takes"], row["channels"], row["repeat"], row["continue"]) == ("model=fraud*", ["pager"], None, False)
+    changed = json.loads(run("route", "set", "1", "--severity", "critical", "--json").stdout)
+    assert changed["takes"] == "model=fraud* severity>=critical"
+
+    assert "say what to change" in run("route", "set", "1", code=2).output
+    assert "which of the two" in run("route", "set", "1", "--owner", "a", "--unset", "owner", code=2).output
+
+
 def test_a_digest_is_previewed_and_said_not_to_be_sent(channels: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run = channels
     nothing = run("digest", "preview").output

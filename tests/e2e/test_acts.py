@@ -16,6 +16,7 @@ from app.services.deployments import standing
 from app.services.keys import list_keys
 from app.services.reports import list_reports
 from app.services.retraining_runs import begin, list_runs
+from app.services.routing import list_routes
 from app.storage.engine import write
 from app.storage.policies import list_policies
 from app.storage.retraining_runs import NewRun
@@ -67,6 +68,21 @@ def test_a_channel_is_switched_off_and_on(watched: Watched, fleet_engine: Engine
     page.get_by_role("button", name="Switch on", exact=True).click()
     expect(page.get_by_text("on-call is on.")).to_be_visible(timeout=PATIENCE_MS)
     assert list_channels(fleet_engine)[0].off is None
+
+
+def test_a_route_is_added_after_a_look_at_who_would_hear(watched: Watched, fleet_engine: Engine) -> None:
+    page = watched.open("/channels")
+    page.get_by_text("Add, change or remove a route").click()
+    page.get_by_role("combobox", name="To", exact=True).click()
+    page.get_by_role("option", name="on-call").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("none would be told otherwise than now")).to_be_visible(timeout=PATIENCE_MS)
+    fill(page, "Who you are", "ann")
+    page.get_by_role("button", name="Add the route").click()
+
+    expect(page.get_by_text("The route is added")).to_be_visible(timeout=PATIENCE_MS)
+    [made] = list_routes(fleet_engine)
+    assert (made["takes"], made["channels"], made["author"]) == ("everything", ["on-call"], "ann")
 
 
 def test_a_version_is_taken_back_and_who_is_told_stands_beside_it(watched: Watched, fleet_engine: Engine) -> None:

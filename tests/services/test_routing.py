@@ -11,8 +11,18 @@ from app.core.errors import InvalidError, NotFoundError
 from app.core.routing import Route, RouteMatch
 from app.core.severity import Severity
 from app.services.alerting import alert
-from app.services.channels import remove_channel
-from app.services.routing import add_route, explain, list_routes, move_route, remove_route
+from app.services.channels import remove_channel, switch_off
+from app.services.route_preview import Draft, preview
+from app.services.routing import (
+    add_route,
+    explain,
+    find_route,
+    in_words,
+    list_routes,
+    move_route,
+    remove_route,
+    set_route,
+)
 from app.storage import tables
 from app.storage.engine import read, write
 from tests.services.measured import DAY, START, add_channels, add_version, measure
@@ -144,3 +154,69 @@ def test_a_rule_has_its_own_pace_and_escalates_to_others(channels: Engine) -> No
     assert told[4] == [("repeated", "ops")]
     assert told[5] == []
     assert told[6] == [("repeated", "ops")]
+
+
+def test_a_rule_is_changed_where_it_stands_or_at_another_place(channels: Engine) -> None:
+    first, second = add(channels, "ops", repeat=HOUR), add(channels, "mail")
+    new = Route(RouteMatch(model="f*"), ("pager",), digest=False)
+
+    row = set_route(channels, NOW, first, new, author="bob")
+    assert (row["position"], row["takes"], row["channels"], row["repeat"]) == (1, "model=f*", ["pager"], None)
+    assert (row["author"], row["created_at"]) == ("bob", NOW)
+    assert find_route(channels, second).channels == ("mail",)
+    assert set_route(channels, NOW, first, new, author="bob", position=2)["position"] == 2
+    assert [one["id"] for one in list_routes(channels)] == [second, first]
+
+    with pytest.raises(NotFoundError, match="no channel 'gone'"):
+        set_route(channels, NOW, first, Route(RouteMatch(), ("gone",)), author="bob")
+    with pytest.raises(InvalidError, match="position: 3 is not allowed"):
+        set_route(channels, NOW, first, new, author="bob", position=3)
+    with pytest.raises(NotFoundError, match="no route '9'"):
+        set_route(channels, NOW, 9, new, author="bob")
+    assert find_route(channels, first).channels == ("pager",)
+
+
+def test_a_preview_says_who_would_hear_and_changes_nothing(channels: Engine) -> None:
+    version_id = add_version(channels)
+    measure(channels, version_id, "ob")
+    measure(channels, version_id, "ob", check="volume", subject="", value=5, limit=50, normal=100)
+    alert(channels, NOW)
+    measure(channels, version_id, "o", first_day=2)
+    alert(channels, NOW + HOUR)
+    rule = add(channels, "ops", check="volume", repeat=8 * HOUR)
+
+    def told(draft: Draft, now: timedelta = HOUR) -> list[tuple[str, bool, bool, str, str]]:
+        found = preview(channels, NOW + now, draft, digests=False)
+        return [(one.check, one.fires, one.changes, in_words(one.now), in_words(one.then)) for one in found]
+
+    volume, skew, everyone = "ops, again every 8 h", "training_serving_skew", "mail, ops, pager"
+    assert told(Draft(None, Route(RouteMatch(check="training*"), ("mail",)))) == [
+        (skew, False, True, everyone, "mail"),
+        ("volume", True, False, volume, volume),
+    ]
+    first = Draft(None, Route(RouteMatch(), ("pager",), escalate_after=15 * MINUTE), position=1)
+    assert told(first) == [
+        (skew, False, True, everyone, "pager, after 15 min to the same, too"),
+        ("volume", True, True, volume, "pager, after 15 min to the same, too"),
+    ]
+    assert told(Draft(rule, None))[0] == ("volume", True, True, volume, everyone)
+    assert told(Draft(rule, Route(RouteMatch(check="volume"), ("ops",))))[0] == ("volume", True, True, volume, "ops")
+    # What is over for long is of no interest; what still fires is, however old.
+    assert told(Draft(rule, None), now=40 * DAY) == [("volume", True, True, volume, everyone)]
+    assert [row["id"] for row in list_routes(channels)] == [rule]
+
+    with pytest.raises(NotFoundError, match="no channel 'gone'"):
+        told(Draft(None, Route(RouteMatch(), ("gone",))))
+    with pytest.raises(InvalidError, match="position: 7 is not allowed; allowed is 1 to 2"):
+        told(Draft(None, Route(RouteMatch(), ("ops",)), position=7))
+    with pytest.raises(NotFoundError, match="no route '9'"):
+        told(Draft(9, None))
+
+
+def test_a_rule_that_is_passed_over_is_named(channels: Engine) -> None:
+    rule = add(channels, "pager")
+    switch_off(channels, NOW, "pager", author="ann")
+
+    found = explain(channels, "m", "volume", Severity.WARNING, digests=False)
+
+    assert (found["passed_over"], found["words"]) == ([rule], "mail, ops")

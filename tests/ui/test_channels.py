@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine, delete, select, update
 from app.core.routing import Route, RouteMatch
 from app.core.severity import Severity
 from app.services.channels import Revival, add_channel, list_channels
-from app.services.routing import add_route
+from app.services.routing import add_route, list_routes
 from app.storage import tables
 from app.storage.engine import engine_for, write
 from app.ui import data
@@ -167,6 +167,49 @@ def test_routes_say_what_goes_where_and_which_channel_is_not_there(fleet: Engine
     assert "1 route to a channel that is not there" in shown
     assert "✕ not there: pager" in shown
     assert "Hears of severity&gt;=critical (route 1); what no route takes." in shown
+
+
+def test_a_route_is_added_changed_and_removed_and_shows_who_would_hear_before(fleet: Engine) -> None:
+    add_channel(fleet, NOW, "pager", "slack", {"url": "env:PAGER"})
+    app = opened("channels")
+    next(one for one in app.multiselect if one.label == "To").select("pager").run()
+    shown = html(app)
+    assert "this would tell" in shown
+    assert "on-call, pager" in shown  # as it is: no route takes anything
+    next(one for one in app.selectbox if one.label == "At least").select("critical").run()
+    button(app, "Add the route").click().run()
+    assert app.error[0].value == "Nothing is changed: say who you are."
+    assert list_routes(fleet) == []
+
+    said(app, "Who you are").input("ann")
+    button(app, "Add the route").click().run()
+    (made,) = list_routes(fleet)
+    assert (made["takes"], made["channels"], made["author"]) == ("severity>=critical", ["pager"], "ann")
+    assert app.success[0].value == "The route is added; what is told from now on goes by it."
+
+    next(one for one in app.selectbox if one.label == "Route").select(made["id"]).run()
+    next(one for one in app.number_input if one.label == "Told again every (minutes)").set_value(90).run()
+    button(app, "Save the route").click().run()
+    (changed,) = list_routes(fleet)
+    assert (changed["id"], changed["takes"], changed["repeat"]) == (
+        *(made["id"], "severity>=critical"),
+        timedelta(minutes=90),
+    )
+
+    next(one for one in app.selectbox if one.label == "Route").select(made["id"]).run()
+    button(app, "Remove route 1").click().run()
+    assert list_routes(fleet) == []
+
+
+def test_it_says_who_hears_of_an_alert(fleet: Engine) -> None:
+    add_channel(fleet, NOW, "pager", "slack", {"url": "env:PAGER"})
+    add_route(fleet, NOW, Route(RouteMatch(severity=Severity.CRITICAL), ("pager",)), author="ann")
+    app = opened("channels")
+
+    app.selectbox(key="heard model").select("churn").run()
+    assert "no route takes it: every channel that is on hears of it" in html(app)
+    next(one for one in app.selectbox if one.label == "Severity").select("critical").run()
+    assert "route 1: severity&gt;=critical" in html(app)
 
 
 def test_without_a_channel_it_says_how_to_begin(use_database: Use, sqlite_template: Path) -> None:

@@ -14,9 +14,11 @@ from typing import Any
 import streamlit as st
 
 from app.core.errors import WatchkeeperError
+from app.core.severity import Severity
 from app.services import channels as services
+from app.services import route_preview, routing
 from app.services.channels import ChannelStatus, Revival, Switched
-from app.services.routing import list_routes
+from app.services.route_preview import Draft, Heard
 from app.services.trials import Trial, try_channel
 from app.ui.data import alerts
 from app.ui.data.connection import FRESH, attempt, engine, settings
@@ -43,7 +45,36 @@ def channels() -> list[ChannelStatus]:
 @st.cache_data(ttl=FRESH, show_spinner=False)
 def routes() -> list[dict[str, Any]]:
     """The routes, in order."""
-    return list_routes(engine())
+    return routing.list_routes(engine())
+
+
+def preview(draft: Draft) -> list[Heard] | str:
+    """Who hears of the alerts of late, and who would by that change; or what is wrong with it."""
+    try:
+        return route_preview.preview(engine(), datetime.now(UTC), draft, digests=bool(settings().digest))
+    except WatchkeeperError as error:
+        return str(error)
+
+
+def explain(model: str, check: str, severity: Severity) -> dict[str, Any]:
+    """Who hears of such an alert, and why."""
+    return routing.explain(engine(), model, check, severity, digests=bool(settings().digest))
+
+
+def save_route(draft: Draft, author: str) -> str:
+    """Make the route of the draft, or let it be what the draft says; what is wrong with that, or ""."""
+    new, now = draft.new, datetime.now(UTC)
+    if not author or new is None:
+        return "say who you are."
+    if draft.identity is None:
+        return _attempt(lambda: routing.add_route(engine(), now, new, author=author, position=draft.position))
+    known = draft.identity
+    return _attempt(lambda: routing.set_route(engine(), now, known, new, author=author, position=draft.position))
+
+
+def remove_route(identity: int) -> str:
+    """Remove a route; what is wrong with that, or ""."""
+    return _attempt(lambda: routing.remove_route(engine(), identity))
 
 
 def kinds() -> list[str]:

@@ -8,21 +8,23 @@ from typing import Any
 import streamlit as st
 
 from app.ui.components import wording
+from app.ui.components.channels import route_form, route_preview
 from app.ui.components.html import Html, element, join, table, title
 
 _HOW = "The first route that fits takes an alert; what none takes goes to every channel."
 
 
 def section(rules: Sequence[Mapping[str, Any]]) -> None:
-    """The routes as a table, with what is missing marked."""
+    """The routes as a table, with what is missing marked; ways to change them, and to ask who hears."""
     if not rules:
         st.html(title("Routes", "There is none, so that every alert goes to every channel."))
     else:
         head = ("", "Takes", "To", "How", "By")
         st.html(join(title("Routes", _HOW), table(head, [_row(rule) for rule in rules])))
-    change = element("code", "watchkeeper route add | move | remove")
-    ask = element("code", "watchkeeper route explain")
-    st.html(element("p", "From a shell ", change, " changes them, ", ask, " says who hears.", class_="wk-facts"))
+    with st.expander("Add, change or remove a route"):
+        route_form.show(rules)
+    with st.expander("Who hears of an alert?"):
+        route_preview.ask()
 
 
 def _row(rule: Mapping[str, Any]) -> tuple[str | Html, ...]:
