@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +15,13 @@ from app.cli.session import database, now
 from app.core.model import Source
 
 if TYPE_CHECKING:
-    from app.services.imports import ImportSummary, Preview, Progress
+    from app.services.imports import Differences, ImportSummary, Preview, Progress
     from collectors.tabular import ColumnMapping
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+MOST_NAMED = 10
+"""Columns that a note names; as JSON all of them come."""
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -138,7 +141,8 @@ Examples:
   watchkeeper import predictions monday.csv --model fraud --version 1 --timestamp-column at \\
       --score-column score --dry-run
 
-Every column that is not named is a feature. Running the same import again adds nothing; an interrupted one goes on.""",
+Every column that is not named is a feature. What the reference lacks or has beside
+them is said. Running the same import again adds nothing; an interrupted one goes on.""",
 )
 @FILE
 @click.option("--version", "version_name", required=True, help="The version that made the predictions.")
@@ -334,13 +338,14 @@ def progress_bar(title: str, format_: str) -> Iterator[Callable[[Progress], None
 
 
 def _summary(summary: ImportSummary, format_: str, model: str) -> None:
-    row = {name: value for name, value in asdict(summary).items() if name != "errors"}
+    row = {name: value for name, value in asdict(summary).items() if name not in ("differences", "errors")}
     if format_ == "json":
-        row["errors"] = [str(error) for error in summary.errors]
+        row |= {**_differences(summary.differences), "errors": [str(error) for error in summary.errors]}
     elif not summary.labels:
         del row["labels"]
     show([row], format_)
     say_rejected(summary.errors, summary.rejected)
+    _say_differences(summary.differences)
     if summary.read and summary.rejected == summary.read:
         raise click.ClickException(f"all {summary.read} rows were rejected; nothing was stored")
     if summary.was_complete:
@@ -357,14 +362,41 @@ def say_rejected(errors: list[Any], rejected: int) -> None:
         click.echo(f"... and {rejected - len(errors)} more rows", err=True)
 
 
+def _differences(found: Differences | None) -> dict[str, list[str] | None]:
+    """For JSON: all names; null where there is nothing to compare with."""
+    return {
+        "features_not_in_reference": list(found.unknown) if found else None,
+        "features_only_in_reference": list(found.lacking) if found else None,
+    }
+
+
+def _say_differences(found: Differences | None) -> None:
+    if found and found.unknown:
+        told = "Note: features that the reference lacks, so no check looks at their values (--exclude leaves them out)"
+        click.echo(f"{told}: {_some(found.unknown)}", err=True)
+    if found and found.lacking:
+        click.echo(
+            f"Note: features of the reference that the file lacks, so they are missing in each of its rows: "
+            f"{_some(found.lacking)}",
+            err=True,
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
 def _preview(preview: Preview, format_: str) -> None:
     import msgspec
 
     rows = [msgspec.to_builtins(record) for record in preview.records]
     if format_ == "json":
-        show([{"records": rows, "rejected": preview.rejected, "errors": [str(e) for e in preview.errors]}], format_)
+        counts = {"records": rows, "rejected": preview.rejected, **_differences(preview.differences)}
+        show([counts | {"errors": [str(error) for error in preview.errors]}], format_)
         return
     for row in rows:
         click.echo("\n".join(f"{name:16} {value}" for name, value in row.items() if value is not None) + "\n")
     click.echo(f"{preview.read} rows read, {preview.rejected} would be rejected; nothing was stored")
     say_rejected(list(preview.errors), preview.rejected)
+    _say_differences(preview.differences)

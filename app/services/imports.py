@@ -59,11 +59,27 @@ class Progress:
 Report: TypeAlias = Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The features that a file has and the reference of its version lacks, and the other way round."""
+
+    unknown: Sequence[str]
+    lacking: Sequence[str]
+
+    @classmethod
+    def of(cls, names: Sequence[str], layout: Layout) -> Differences:
+        """In the order of the file, and in that of the reference."""
+        here, there = frozenset(names), frozenset(layout.feature_names)
+        unknown = [name for name in names if name not in there]
+        return cls(unknown, [name for name in layout.feature_names if name not in here])
+
+
 @dataclass(slots=True)
 class ImportSummary:
     """What an import did. `read` rows gave `accepted`, `duplicates` and `rejected` ones, and `labels` new truths.
 
     `errors` are the first rejections. `lines_before`: so many lines an earlier run had stored; they were passed over.
+    `differences` None: there is no reference to compare the file's columns with, or it is no file of predictions.
     """
 
     lines_before: int = 0
@@ -72,6 +88,7 @@ class ImportSummary:
     duplicates: int = 0
     rejected: int = 0
     labels: int = 0
+    differences: Differences | None = None
     errors: list[RowError] = field(default_factory=list)
 
     @property
@@ -87,11 +104,15 @@ class ImportSummary:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an import would do: the first records as they would be stored, and the rows that it would reject."""
+    """What an import would do: the first records as they would be stored, and the rows that it would reject.
+
+    `differences`: as in `ImportSummary`.
+    """
 
     records: Sequence[PredictionRecord | CorrectionRecord | OfflineFeaturesRecord]
     read: int
     rejected: int
+    differences: Differences | None
     errors: Sequence[RowError]
 
 
@@ -103,11 +124,15 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened file with the reader of its rows, and the key under which its progress is kept."""
+    """An opened file with the reader of its rows, and the key under which its progress is kept.
+
+    `differences`: as in `ImportSummary`.
+    """
 
     table: Table
     reader: Reader
     key: str
+    differences: Differences | None = None
 
 
 def import_predictions(
@@ -190,9 +215,10 @@ def open_predictions(
         reference = find_reference(connection, version.id)
     expected = {**(feature_kinds(reference.layout) if reference else {}), **mapping.kinds(model.task)}
     table = open_table(path, format, expected=expected, exclude=mapping.exclude)
-    mapping.features(table.columns)
+    features = mapping.features(table.columns)
     reader = PredictionReader(model, version, mapping, frozenset(table.columns), zone)
-    return Source(table, reader, _key(path, "predictions", model.id, version.id, mapping, timezone))
+    differences = Differences.of(features, reference.layout) if reference and reference.layout.feature_names else None
+    return Source(table, reader, _key(path, "predictions", model.id, version.id, mapping, timezone), differences)
 
 
 def open_offline_features(
@@ -250,7 +276,7 @@ def preview(
         summary.reject(_errors(records, made.rejected, said.rejected, computed.rejected), most_errors)
         shown = records.predictions or records.corrections or records.offline
         first += shown[: max(0, most_records - len(first))]
-    return Preview(first, summary.read, summary.rejected, summary.errors)
+    return Preview(first, summary.read, summary.rejected, source.differences, summary.errors)
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
@@ -264,6 +290,7 @@ def zone_of(name: str | None) -> ZoneInfo | None:
 def _import(engine: Engine, source: Source, now: datetime, rows: int, progress: Report | None) -> ImportSummary:
     with read(engine) as connection:
         summary = ImportSummary(lines_before=stored_progress.lines_done(connection, source.key))
+    summary.differences = source.differences
     for chunk in source.table.chunks(rows):
         if chunk.end > summary.lines_before:
             _store_chunk(engine, source, chunk, now, summary)

@@ -108,6 +108,35 @@ def test_a_dry_run_stores_nothing_and_shows_errors_by_line(run: Run, tmp_path: P
     assert "all of these options" in run("measurements", "--model", "m", "--outcome", "breach").stdout
 
 
+def test_an_import_says_how_its_features_differ_from_those_of_the_reference(
+    run: Run, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    reference, served = files
+    run("model", "add", "m", "--task", "binary")
+    run("version", "add", "m", "1")
+    of = ("--model", "m", "--version", "1", *COLUMNS)
+    lone = run("import", "predictions", str(served), *of, "--dry-run", "--json").stdout
+    assert json.loads(lone)[0]["features_not_in_reference"] is None
+    run("import", "reference", str(reference), *of)
+    assert "Note: features" not in run("import", "predictions", str(served), *of, "--dry-run").output
+
+    other = tmp_path / "other.csv"
+    renamed = pd.read_parquet(served).rename(columns={"kind": "sort"})
+    renamed.assign(**{f"y{i}": 0.5 for i in range(11)}).to_csv(other, index=False)
+    lacks = "the reference lacks, so no check looks at their values (--exclude leaves them out): sort, y0, "
+    for said in (
+        run("import", "predictions", str(other), *of, "--dry-run"),
+        run("import", "predictions", str(other), *of),
+    ):
+        assert lacks in said.stderr
+        assert ", y8 and 2 more\n" in said.stderr
+        assert "the file lacks, so they are missing in each of its rows: kind\n" in said.stderr
+    for option in ((), ("--dry-run",)):
+        [found] = json.loads(run("import", "predictions", str(other), *of, "--json", *option).stdout)
+        assert found["features_not_in_reference"] == ["sort", *(f"y{i}" for i in range(11))]
+        assert found["features_only_in_reference"] == ["kind"]
+
+
 def test_an_import_fails_when_no_row_can_be_taken_and_not_when_one_can(run: Run, tmp_path: Path) -> None:
     good, bad = "a,2026-03-01T10:00:00Z,1,0.5\n", "b,yesterday,2,0.6\n"
     run("model", "add", "m", "--task", "binary")
