@@ -48,7 +48,7 @@ from app.settings import Settings
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = "1"
-REFUSALS_SECONDS = 60.0
+BOOKS_SECONDS = 60.0
 """However many strangers knock, one transaction a minute says so."""
 
 
@@ -101,21 +101,24 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = wall_clock) -
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.committer.start()
-    bookkeeping = asyncio.create_task(_store_refusals(context))
+    bookkeeping = asyncio.create_task(_keep_books(context))
     try:
         yield
     finally:
         context.waiting.close()
         bookkeeping.cancel()
         await run_in_threadpool(context.refusals.store, context.clock())
+        await run_in_threadpool(context.key_uses.store, context.clock(), everything=True)
         await run_in_threadpool(context.committer.close)
         context.engine.dispose()
 
 
-async def _store_refusals(context: Context) -> None:
+async def _keep_books(context: Context) -> None:
+    """Write down what is only counted, or noted, while requests are answered."""
     while True:
-        await asyncio.sleep(REFUSALS_SECONDS)
+        await asyncio.sleep(BOOKS_SECONDS)
         await run_in_threadpool(context.refusals.store, context.clock())
+        await run_in_threadpool(context.key_uses.store, context.clock())
 
 
 # --- Errors on the wire -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from app.api.waiting import Waiting
 from app.services import ingest
 from app.services.commit import Committer
 from app.services.ingest import Targets
+from app.services.key_uses import KeyUses
 from app.services.keys import Scope, scopes
 from app.services.live import live_states
 from app.services.refusals import Refusals
@@ -44,6 +45,7 @@ class Context:
     keys: Snapshot[dict[str, Scope]]
     committer: Committer
     refusals: Refusals
+    key_uses: KeyUses
     waiting: Waiting
     clock: Callable[[], datetime]
 
@@ -65,7 +67,7 @@ class Context:
         waiting = Waiting(partial(live_states, engine))
         metrics.waiting.set_function(lambda: waiting.number)
         targets, keys, refusals = ingest.known_targets(engine), scopes(engine), Refusals(engine)
-        return cls(settings, engine, metrics, targets, keys, committer, refusals, waiting, clock)
+        return cls(settings, engine, metrics, targets, keys, committer, refusals, KeyUses(engine), waiting, clock)
 
     def models_changed(self) -> None:
         """Forget what is known of models and versions, and answer those who wait for a change of what is live."""

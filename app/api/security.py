@@ -113,7 +113,10 @@ class Guard:
         held = keys.fresh()
         if held is None or wanted not in held:
             held = await run_in_threadpool(keys.reload)
-        return held.get(wanted)
+        granted = held.get(wanted)
+        if granted is not None:
+            self._context.key_uses.note(wanted, self._context.clock())
+        return granted
 
 
 def _host_name(host: str) -> str:

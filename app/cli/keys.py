@@ -9,6 +9,8 @@ import click
 from app.cli.output import format_option, show
 from app.cli.session import database, now
 
+_IN_WORDS = ("last_used_at", "uses_known_since")
+
 
 @click.group()
 def key() -> None:
@@ -39,14 +41,17 @@ def key_create(name: str, scope: str, format_: str) -> None:
     click.echo("Keep it: it is not shown again. Send it as `Authorization: Bearer KEY`.", err=True)
 
 
-@key.command("list")
+@key.command("list", epilog="\b\nExample:\n  watchkeeper key list --json")
 @format_option
 def key_list(format_: str) -> None:
-    """List the keys, revoked ones too."""
+    """List the keys, revoked ones too, and when each was used last, as of the last few minutes."""
+    from app.services.key_uses import last_use
     from app.services.keys import list_keys
 
     with database() as engine:
-        rows = [_row(found) for found in list_keys(engine)]
+        rows = [{**_row(found), "last_use": last_use(found, now())} for found in list_keys(engine)]
+    if format_ == "text":
+        rows = [{name: row[name] for name in row if name not in _IN_WORDS} for row in rows]
     show(rows, format_, empty="no key; make one with `watchkeeper key create NAME`")
 
 
@@ -62,5 +67,5 @@ def key_revoke(key_id: int) -> None:
 
 
 def _row(found: Any) -> dict[str, Any]:
-    names = ("id", "name", "scope", "hint", "created_at", "revoked_at")
+    names = ("id", "name", "scope", "hint", "created_at", "revoked_at", *_IN_WORDS)
     return {name: getattr(found, name) for name in names}

@@ -454,6 +454,8 @@ api_key = Table(
     Column("hint", String(12), nullable=False),  # the first characters, to recognise it by
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),  # written every few minutes at most
+    Column("uses_known_since", UtcDateTime),  # NULL: since it was made
 )
 
 # Every change of a version's stage, written beside the change. Rows are never changed or deleted.

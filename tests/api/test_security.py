@@ -12,7 +12,7 @@ from sqlalchemy import URL, Engine, text
 
 from app.api.app import create_app
 from app.api.context import Context
-from app.services.keys import MAX_AGE_SECONDS, create_key, revoke_key
+from app.services.keys import MAX_AGE_SECONDS, create_key, list_keys, revoke_key
 from app.settings import Settings, is_loopback
 from app.storage.engine import write
 from tests.api.conftest import ADDRESS
@@ -95,6 +95,19 @@ def test_a_training_key_does_what_a_pipeline_needs_and_nothing_else(guarded: Tes
         refused = guarded.request(method, path, headers=headers, json={})
         assert refused.status_code == 403, path
         assert "may only fetch training sets" in refused.json()["error"]
+
+
+def test_the_last_use_of_a_good_key_is_kept_and_no_request_waits_for_that(settings: Settings, engine: Engine) -> None:
+    used, idle, revoked = (create_key(engine, name, "ingest", NOW) for name in ("used", "idle", "revoked"))
+    revoke_key(engine, revoked.key.id, NOW)
+    app = create_app(replace(settings, require_keys=True), clock=lambda: NOW)
+    with TestClient(app, base_url=ADDRESS) as client:
+        assert client.post("/v1/predictions", json=[], headers=bearer(used.secret)).status_code == 200
+        assert client.post("/v1/predictions", json=[], headers=bearer(revoked.secret)).status_code == 401
+        assert [key.last_used_at for key in list_keys(engine)] == [None] * 3  # it is written later, by itself
+
+    assert [key.last_used_at for key in list_keys(engine)] == [NOW, None, None]
+    assert idle.key.last_used_at is None
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer  ", "Basic d2s6", "Bearer wk_wrong", "Bearer \xff"])

@@ -248,6 +248,9 @@ def test_keys_are_shown_once_and_never_again(run: Run) -> None:
     listed = run("key", "list", "--json").output
     assert secret.startswith("wk_")
     assert secret not in listed
+    assert "never used" in run("key", "list").stdout
+    (row,) = json.loads(listed)
+    assert (row["last_used_at"], row["uses_known_since"], row["last_use"]) == (None, None, "never used")
     run("key", "revoke", "1")
     assert json.loads(run("key", "list", "--json").stdout)[0]["revoked_at"] is not None
 

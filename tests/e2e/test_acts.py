@@ -44,6 +44,7 @@ def test_a_key_is_made_shown_once_and_revoked(watched: Watched, fleet_engine: En
 
     page = watched.open("/health?part=keys")
     assert page.get_by_test_id("stCode").count() == 0
+    expect(page.get_by_text("never used")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("button", name="Revoke a key").click()
     page.get_by_role("combobox", name="Key").click()
     page.get_by_role("option", name="payments").click()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import streamlit as st
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, update
 
 from app.core.self_watch import Diagnosis, Level
 from app.services.keys import create_key, digest, list_keys, revoke_key
 from app.services.schedule import Job
 from app.settings import PREFIX, Settings, sources
-from app.storage.engine import engine_for
+from app.storage import tables
+from app.storage.engine import engine_for, write
 from app.storage.jobs import RunState, finish_run, start_run
 from app.ui import run
 from app.ui.components.health import findings, page, store, work
@@ -111,6 +112,20 @@ def test_a_key_is_made_shown_once_and_revoked(database: Engine) -> None:
     assert list_keys(database)[0].revoked_at is not None
     assert "is revoked" in html(app)
     assert "○ revoked" in html(app)
+
+
+def test_the_last_use_of_each_key_is_shown(database: Engine) -> None:
+    now = datetime.now(UTC)
+    for name in ("first", "second"):
+        create_key(database, name, "ingest", now)
+    used = now - timedelta(days=3, hours=1)
+    with write(database) as connection:
+        connection.execute(update(tables.api_key).where(tables.api_key.c.name == "first").values(last_used_at=used))
+
+    shown = html(opened("health", part="keys"))
+
+    assert f"3 days ago ({used:%Y-%m-%d %H:%M} UTC)" in shown
+    assert "never used" in shown
 
 
 def test_no_other_key_is_revoked_when_the_chosen_one_is_gone_before_the_press(database: Engine) -> None:

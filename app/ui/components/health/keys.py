@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import streamlit as st
 
 from app.core.errors import WatchkeeperError
+from app.services.key_uses import WRITTEN_EVERY, last_use
 from app.services.keys import MAX_AGE_SECONDS, NAME_LENGTH, Scope
 from app.storage.api_keys import ApiKey
 from app.ui import data
@@ -38,8 +41,14 @@ def show() -> None:
 
 def _asked_for() -> str:
     if data.connection.settings().asks_for_keys:
-        return "The collector takes requests with a good key only."
-    return "None is asked for while the collector listens on this machine alone (WATCHKEEPER_REQUIRE_KEYS)."
+        return (
+            "The collector takes requests with a good key only. Of each it writes the last use down every "
+            f"{WRITTEN_EVERY // timedelta(minutes=1)} minutes."
+        )
+    return (
+        "None is asked for while the collector listens on this machine alone (WATCHKEEPER_REQUIRE_KEYS), and then no "
+        "use of one is written down."
+    )
 
 
 def _make() -> str:
@@ -100,6 +109,7 @@ def _do(key: ApiKey) -> None:
 def _table(keys: list[ApiKey]) -> Html:
     if not keys:
         return element("p", "There is no key yet.", class_="wk-quiet")
+    now = datetime.now(UTC)
     rows = [
         (
             element(
@@ -110,7 +120,8 @@ def _table(keys: list[ApiKey]) -> Html:
             key.scope,
             f"{key.hint}…",
             wording.moment(key.created_at),
+            last_use(key, now),
         )
         for key in reversed(keys)
     ]
-    return table(("Stands", "No.", "Who uses it", "Good for", "Begins with", "Made"), rows)
+    return table(("Stands", "No.", "Who uses it", "Good for", "Begins with", "Made", "Used last"), rows)
