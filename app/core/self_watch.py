@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.core.delivery import Off
+from app.core.routing import Route
 
 BRIEFLY = timedelta(minutes=2)
 """A job that went well so lately has failed for a moment, as when the database restarts: nobody is woken."""
@@ -181,6 +182,7 @@ class Facts:
     jobs: tuple[JobFacts, ...] = ()
     backlog: Backlog = Backlog()
     channels: tuple[Outbox, ...] = ()
+    routes: tuple[Route, ...] = ()
     retraining: tuple[Outbox, ...] = ()
     failed_runs: tuple[FailedRun, ...] = ()
     missing_secrets: tuple[MissingSecret, ...] = ()

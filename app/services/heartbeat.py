@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from app.core.delivery import Failed, Retry, judge
 from app.core.errors import WatchkeeperError
-from app.core.looks import ailing_jobs
+from app.core.looks.work import ailing_jobs
 from app.outbound import OutboundClient, OutboundError
 from app.services.self_watch import read_facts
 from app.settings import Settings

@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.core.looks import RECENTLY
+from app.core.looks.incoming import RECENTLY
 from app.core.self_watch import Backlog, Database, Disk, Facts, Installed, JobFacts, MissingSecret, Outbox
 from app.core.targets import is_reference
 from app.services.channels import kinds
 from app.services.schedule import Job, beside, interval
 from app.services.secrets import SecretError, Secrets
 from app.settings import Settings, is_loopback
-from app.storage import channels, migrate, self_watch, targets
+from app.storage import channels, migrate, routes, self_watch, targets
 from app.storage.engine import read, unused_sqlite
 from app.storage.lease import is_held
 
@@ -39,6 +39,7 @@ def _with_database(connection: Connection, known: Facts, settings: Settings, env
     return replace(
         known,
         **read_work(connection, settings, known.now),
+        routes=tuple(routes.list_routes(connection)),
         failed_runs=self_watch.failed_runs(connection, known.now),
         missing_secrets=tuple(_missing_secrets(connection, environment)),
         clients=self_watch.client_facts(connection, known.now - RECENTLY),

@@ -37,6 +37,23 @@ def test_a_route_is_added_listed_explained_and_removed(channels: Run) -> None:
     assert [row["id"] for row in json.loads(run("route", "list", "--json").stdout)] == [1]
 
 
+def test_doctor_names_the_routes_whose_channel_was_removed(channels: Run) -> None:
+    run = channels
+    run("route", "add", "--model", "fraud*", "--to", "ops", "--escalate-after", "15m", "--escalate-to", "pager")
+
+    def said() -> tuple[str, str]:
+        [one] = json.loads(run("doctor", "--only", "routes", "--json", code=None).stdout)
+        return one["level"], one["what"]
+
+    assert said() == ("ok", "each leads to channels that are on")
+    run("channel", "off", "ops")
+    why = "so it takes nothing, and those behind it do"
+    assert said() == ("note", f"route 1 (model=fraud*) names channels that are off: ops, {why}")
+    run("channel", "on", "ops")
+    run("channel", "remove", "pager")
+    assert said() == ("bad", "route 1 (model=fraud*) names channels that are gone: pager")
+
+
 def test_a_route_is_changed_in_part_and_previewed(channels: Run) -> None:
     run = channels
     run("route", "add", "--model", "fraud*", "--owner", "pay", "--to", "ops", "--repeat", "8h", "--continue")

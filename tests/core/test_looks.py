@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.core.delivery import Off
-from app.core.looks import LOOKS, ailing_jobs, diagnose
+from app.core.looks import LOOKS, diagnose
+from app.core.looks.work import ailing_jobs
+from app.core.routing import Route, RouteMatch
 from app.core.self_watch import (
     Backlog,
     ClientFacts,
@@ -48,6 +50,7 @@ WELL = Facts(
     worker_leads=True,
     jobs=(job(), job("evaluate"), job("heartbeat")),
     channels=(Outbox("ops"),),
+    routes=(Route(RouteMatch(), ("ops",), id=1),),
     retraining=(Outbox("training"),),
     good_keys=1,
     versions=1,
@@ -246,6 +249,30 @@ SENTENCES: list[tuple[str, Facts, str, Level, str, str]] = [
         "a service that logs half of what it serves",
         replace(WELL, clients=(ClientFacts("web-1", ago(1), 60, 50, served=100),)),
         *("logged_share", Level.BAD, "logged 50 of the 100 predictions", "client.log()"),
+    ),
+    (
+        "a route to a channel that is gone",
+        replace(WELL, routes=(Route(RouteMatch(model="fraud*"), ("ops", "team"), id=7),)),
+        *("routes", Level.BAD, "route 7 (model=fraud*) names channels that are gone: team", "watchkeeper route set 7"),
+    ),
+    (
+        "a route that no channel is left of",
+        replace(WELL, routes=(Route(RouteMatch(), ("team",), escalate_to=("ops",), id=7),)),
+        *("routes", Level.BAD, "gone: team, so it takes nothing, and those behind it do", "channel add"),
+    ),
+    (
+        "a route that escalates to a channel that is gone",
+        replace(WELL, routes=(Route(RouteMatch(), ("ops",), escalate_to=("boss",), id=7),)),
+        *("routes", Level.BAD, "route 7 (everything) names channels that are gone: boss", "channel add"),
+    ),
+    (
+        "a route to a channel that is off",
+        replace(
+            WELL,
+            channels=(Outbox("ops"), Outbox("night", off=Off(ago(60), "ann"))),
+            routes=(Route(RouteMatch(), ("night",), id=7), Route(RouteMatch(), ("ops",), id=8)),
+        ),
+        *("routes", Level.NOTE, "channels that are off: night, so it takes nothing", "watchkeeper channel on"),
     ),
     (
         "a version without a reference",

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from app.core.looks import ailing_jobs
+from app.core.looks.work import ailing_jobs
 from app.core.review import KEPT as REVIEWS_KEPT
 from app.core.self_watch import Backlog, Database, Disk, Facts, Outbox
 from app.services.report_runs import KEPT_REPORTS
