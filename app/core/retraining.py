@@ -88,7 +88,7 @@ def should_request(policy: Policy, facts: Facts, now: datetime) -> Decision:
     if no:
         return Decision(False, no)
     where = f" in {facts.alarm.segment}" if facts.alarm.segment else ""
-    labels = f"{facts.new_labels} new labels {_since(facts)}"
+    labels = f"{facts.new_labels:,} new labels {_since(facts)}"
     return Decision(True, f"{facts.alarm.check} is firing{where}, with {labels}")
 
 
@@ -109,7 +109,7 @@ def _not_now(policy: Policy, facts: Facts, now: datetime) -> str:
 def _too_few(policy: Policy, facts: Facts) -> str:
     if facts.new_labels >= policy.minimum_new_labels:
         return ""
-    return f"{facts.new_labels} new labels {_since(facts)}, must be at least {policy.minimum_new_labels}"
+    return f"{facts.new_labels:,} new labels {_since(facts)}, must be at least {policy.minimum_new_labels:,}"
 
 
 def _since(facts: Facts) -> str:

@@ -47,7 +47,8 @@ class Seasons:
     def words(self, length: WindowLength, needed: int) -> str:
         """What is said of the limits."""
         if self.windows:
-            return f"seasonal: {len(self.windows)} buckets"
+            hours = "" if length is WindowLength.DAY else "each hour of "
+            return f"seasonal: {hours}weekdays and weekends apart"
         if self.lacking is None:
             return "not seasonal: there is no reference with timestamps"
         season, known = self.lacking

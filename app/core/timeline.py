@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from app.core.deployments import Deployment
 from app.core.deployments import Kind as DeploymentKind
-from app.core.model import Version
+from app.core.model import Stage, Version
 
 MOST_NAMES = 5
 """Names that one event lists; of the others it says how many they are."""
@@ -66,7 +66,8 @@ def deployment_text(one: Deployment) -> str:
     if one.takes_over:
         return f"version {one.version} went live"
     if one.change.kind is DeploymentKind.REGISTERED:
-        return f"version {one.version} was registered as {one.to_stage}"
+        as_what = "" if one.to_stage == Stage.REGISTERED else f" as {one.to_stage}"
+        return f"version {one.version} was registered{as_what}"
     return f"version {one.version} went from {one.from_stage or 'no stage'} to {one.to_stage}"
 
 

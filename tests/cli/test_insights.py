@@ -125,9 +125,9 @@ def test_the_timeline_says_what_happened_and_where_to_look_when_nothing_did(judg
     rows = json.loads(judged("timeline", "--model", "m", *since, "--kind", "reference", "--json").stdout)
 
     assert [(row["kind"], row["version"], row["what"]) for row in rows] == [
-        ("reference", "1", "a reference of 4000 rows was stored")
+        ("reference", "1", "a reference of 4,000 rows was stored")
     ]
-    assert "a reference of 4000 rows was stored" in judged("timeline", "--model", "m", *since).output
+    assert "a reference of 4,000 rows was stored" in judged("timeline", "--model", "m", *since).output
     nothing = judged("timeline", "--model", "m", *since, "--until", "2026-01-02").output
     assert "nothing happened from 2026-01-01 00:00 to 2026-01-02 00:00 UTC; look further back" in nothing
 

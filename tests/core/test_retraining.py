@@ -83,7 +83,7 @@ CASES = [
         POLICY,
         Facts(Alarm("concept_drift"), NOW - 7 * DAY, 9000),
         True,
-        "concept_drift is firing, with 9000 new labels since the last request",
+        "concept_drift is firing, with 9,000 new labels since the last request",
     ),
     (
         "a spent budget is waited out",
@@ -97,7 +97,7 @@ CASES = [
         BOUNDED,
         Facts(PERFORMANCE, NOW - 8 * DAY, 9000, (NOW - 30 * DAY, NOW - 8 * DAY)),
         True,
-        "performance is firing, with 9000 new labels since the last request",
+        "performance is firing, with 9,000 new labels since the last request",
     ),
     (
         "a budget of none is none",

@@ -76,6 +76,8 @@ def settled(page: Page, *, charts: int = 0) -> None:
     if charts:
         expect(page.get_by_test_id("stPlotlyChart").nth(charts - 1)).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible(timeout=PATIENCE_MS)
+    # Streamlit loads the code of each kind of element when one is first shown; until then a grey bar stands for it.
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE_MS)
 
 
 class Watched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import numpy as np
@@ -14,7 +15,7 @@ from app.core.model import Outcome, Task
 from app.services.fold import fold
 from app.services.read_models import histogram
 from app.services.read_models.examples import examples
-from app.services.read_models.feature_view import NO_SAMPLE, feature_error, segments, subjects
+from app.services.read_models.feature_view import NO_SAMPLE, SubjectStanding, feature_error, segments, subjects
 from app.storage import references, tables
 from app.storage.engine import write
 from tests.services.measured import DAY, add_version, measure
@@ -42,6 +43,15 @@ def test_the_worst_feature_stands_first_as_of_the_newest_window(engine: Engine) 
     assert segment.name == "origin=JFK"
     assert segment.ratio == pytest.approx(9)
     assert subjects(engine, version, "schema", MEASURED + 9 * DAY) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "ratio"),
+    [(0.4, 0.1, 4.0), (1.0, 0.0, math.inf), (0.0, 0.0, 0.0), (None, 0.1, 0.0), (0.4, None, 0.0)],
+)
+def test_how_far_a_value_has_gone_towards_its_limit(value: float | None, limit: float | None, ratio: float) -> None:
+    standing = SubjectStanding("x", Outcome.OK, value, limit, None, "", MEASURED)
+    assert standing.ratio == pytest.approx(ratio)
 
 
 @pytest.fixture

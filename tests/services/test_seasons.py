@@ -91,7 +91,7 @@ def test_two_of_three_windows_beside_two_limits_are_a_breach(engine: Engine, giv
 
 def test_limits_say_whether_they_are_seasonal(engine: Engine, given: Given) -> None:
     register(engine, given)
-    assert model_limits(engine, "m").seasons == "seasonal: 4 buckets"
+    assert model_limits(engine, "m").seasons == "seasonal: each hour of weekdays and weekends apart"
 
 
 def test_limits_say_which_season_has_too_few_windows(engine: Engine, given: Given) -> None:

@@ -48,7 +48,7 @@ class TestList:
     def test_the_worst_check_comes_first_and_each_is_one_card(self, fleet: Engine) -> None:
         app = opened("alerts")
 
-        assert "14 alerts of 8 checks; 8 of these checks nobody has in hand yet." in html(app)
+        assert "14 alerts of 8 checks; nobody has any of these checks in hand yet." in html(app)
         assert len(titles(app)) == 8
         assert "Schema" in titles(app)[0]
         assert html(app).index("Critical") < html(app).index("Warning")
@@ -66,7 +66,7 @@ class TestList:
     def test_words_are_looked_for_in_names_and_reasons(self, fleet: Engine) -> None:
         app = opened("alerts", search="skew CARRIER")
 
-        assert "1 alert of 1 check; 1 of these checks" in html(app)
+        assert "1 alert of 1 check, which nobody has in hand yet." in html(app)
         assert "carrier 32.2 %" in html(opened("alerts", check="schema"))
 
     def test_a_group_is_taken_in_hand_from_the_list(self, fleet: Engine) -> None:
@@ -80,7 +80,7 @@ class TestList:
         rows = [alert_of(fleet, SKEW, subject) for subject in ("carrier", "hour", HOSTILE_FEATURE)]
         assert {(row["state"], row["acknowledged_by"]) for row in rows} == {("acknowledged", "ann")}
         assert "in the hands of ann" in html(app)
-        assert "none of these checks nobody has in hand yet" in html(app)
+        assert "4 alerts of 1 check." in html(app)
         assert not app.exception
 
     def test_all_that_is_shown_is_resolved_from_the_list(self, fleet: Engine) -> None:

@@ -68,12 +68,12 @@ class TestWording:
         [
             ("performance", "precision[very late]", 0.25, "0.250"),
             ("performance", "accuracy", 0.8612, "0.861"),
-            ("performance", "rmse", 34303.2, "34\u202f303"),
+            ("performance", "rmse", 34303.2, "34,303"),
             ("confident_share", "", 0.5, "50.0 %"),
             ("missing_values", "wind", 0.0049, "0.5 %"),
             ("staleness", "training_data", 7.04, "7.0 days"),
             ("staleness", "training_data", 90.2, "90 days"),
-            ("volume", "", 12345.0, "12\u202f345"),
+            ("volume", "", 12345.0, "12,345"),
             ("throughput", "", -0.0125, "-0.0125 per second, per day"),
             ("training_serving_skew", "wind", 0.1, "0.100"),
             ("prediction_drift", "class", 0.1, "0.100"),
@@ -112,7 +112,46 @@ class TestWording:
         assert len({wording.state_word(one) for one in Standing}) == len(Standing)
 
 
+def of_two_windows(second: Outcome, first: Outcome = Outcome.OK) -> Series:
+    """The confident share in two windows; the second has a reason."""
+    few = np.array([0.9, 0.5])
+    return Series(
+        check="confident_share",
+        subject="",
+        statistic="share",
+        starts=(DAY, DAY + timedelta(days=1)),
+        values=few,
+        limits=np.array([0.4, 0.4]),
+        low=few,
+        high=few,
+        lower=few,
+        upper=few,
+        outcomes=(first, second),
+        reasons=("", "too few rows"),
+        expected_rate=None,
+    )
+
+
 class TestFigures:
+    def test_the_title_says_where_a_series_stands_and_why_it_has_no_verdict_is_apart(self) -> None:
+        untold, told = of_two_windows(Outcome.NOT_EVALUATED), of_two_windows(Outcome.OK)
+
+        assert headline.series(untold) == "Confident share: 50.0 %, limit 40.0 %, ◌ no verdict"
+        assert headline.why_untold(untold) == "Too few rows."
+        assert headline.why_untold(told) == ""
+
+    @pytest.mark.parametrize(
+        ("first", "marked"),
+        [(Outcome.OK, [1]), (Outcome.NOT_EVALUATED, [])],  # what holds for all windows need not stand at each
+    )
+    def test_windows_without_a_verdict_are_marked_among_those_that_have_one(
+        self, first: Outcome, marked: list[int]
+    ) -> None:
+        drawn = time_series(of_two_windows(Outcome.NOT_EVALUATED, first), LIGHT).data
+
+        circles = [trace for trace in drawn if trace.marker.symbol == "circle-open"]
+        assert [len(trace.x) for trace in circles] == marked
+
     @pytest.mark.parametrize(("subject", "highest"), [("accuracy", 1.0), ("rmse", 1.9)])
     def test_the_normal_range_of_a_rate_ends_where_rates_end(self, subject: str, highest: float) -> None:
         few = np.array([0.9, 0.5])

@@ -8,10 +8,12 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.core.feature_error import FeatureError
-from app.ui.components.feature import errors
+from app.services.read_models.histogram import Comparison, Side
+from app.ui.components.feature import errors, values
 from app.ui.theme import LIGHT
 from tests.ui.conftest import NOW
 from tests.ui.fleet import HOSTILE, HOSTILE_FEATURE
@@ -32,6 +34,14 @@ def test_the_worst_feature_is_shown_with_what_moved_and_since_when(use_database:
     for part in ("Values", "Over time", "Does the model do worse where it changed?", "Examples"):
         assert part in said
     assert "reference: all of the reference" in said
+
+
+def test_the_check_in_breach_is_shown_first(use_database: Use, fleet_template: Path) -> None:
+    use_database(fleet_template)
+    app = shown()
+    pills = app.button_group(key="check of the feature")
+    assert "◆ Skew against training" in pills.options
+    assert pills.value == "training_serving_skew"
 
 
 def test_a_link_names_the_feature_the_check_and_the_moment(use_database: Use, fleet_template: Path) -> None:
@@ -84,7 +94,7 @@ def test_the_error_along_the_feature_names_its_statistic_rows_and_interval(
 ) -> None:
     use_database(fleet_template)
     said = html(shown(feature="humidity"))
-    assert "Post-stratified error rate over 24\u202f000 labelled rows" in said
+    assert "Post-stratified error rate over 24,000 labelled rows" in said
     assert "95 % interval" in said
     assert "informational correlation" in said
 
@@ -130,3 +140,23 @@ def test_each_range_is_drawn_at_a_place_of_its_own() -> None:
 
     assert list(drawn.data[0].x) == [0, 1, 2]
     assert list(drawn.layout.xaxis.ticktext) == ["a", "a", "&lt;b&gt;"]
+
+
+@pytest.mark.parametrize(
+    ("edges", "after", "said"),
+    [
+        ([0.0, 1.0], None, "No value after: all are missing, NaN or infinite"),
+        ([0.0, 1.0], 0.75, "Mean 0.5 before, 0.75 after"),
+        (None, None, "No value after: all are missing, NaN or infinite"),  # it takes few values, which have labels
+    ],
+)
+def test_a_feature_that_was_lost_after_the_moment_is_said_to_be(
+    edges: list[float] | None, after: float | None, said: str
+) -> None:
+    def side(mean: float | None) -> Side:
+        return Side(np.array([0.0 if mean is None else 1.0]), 900, float(mean is None), 0.0, 0.0, mean)
+
+    labels = () if edges else ("1",)
+    found = Comparison("dewp", np.array(edges) if edges else None, labels, side(0.5), side(after), 0.0, 2)
+
+    assert values.headline(found, ("before", "after")) == said

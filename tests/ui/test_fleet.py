@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +15,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.services.catalogue import change_model
 from app.services.read_models.news import News, WentLive
+from app.services.read_models.standings import CheckStanding
 from app.storage.engine import engine_for
 from app.ui import visits
-from app.ui.components.fleet import news
+from app.ui.components.fleet import breaches, news
 from tests.ui.fleet import HOSTILE
 from tests.ui.test_pages import html, opened
 
@@ -48,6 +50,7 @@ def test_few_models_have_a_card_each_the_worst_first(use_database: Use, fleet_te
     assert names(app)[-1] == "churn"
     assert "wk-tiles" in html(app)
     assert "Latency that 5 % exceed" in html(app)
+    assert "In breach: </b>Quality, " in html(app)
 
 
 def test_rows_say_the_same_and_escape_what_models_are_called(use_database: Use, fleet_template: Path) -> None:
@@ -58,6 +61,7 @@ def test_rows_say_the_same_and_escape_what_models_are_called(use_database: Use, 
     assert len(names(app)) == 4
     assert html(app).count('class="wk-row wk-row-') == 5  # the head too
     assert "4 of 9" in html(app)
+    assert re.search(r"Quality \+\d", html(app))
     assert HOSTILE not in html(app)
 
 
@@ -130,3 +134,22 @@ def test_who_was_here_before_is_told_what_is_new(use_database: Use, fleet_templa
 def test_news_is_a_sentence(found: News, said: str) -> None:
     assert said in news.line(found, NOW - timedelta(hours=3), NOW)
     assert "3 hours ago" in news.line(found, NOW - timedelta(hours=3), NOW)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "short"),
+    [
+        ({}, "", ""),
+        ({"latency": 1, "schema": 8}, "Schema (8 of 15 features), Latency", "Schema +1"),
+        (
+            {"latency": 1, "volume": 1, "performance": 2, "staleness": 1},
+            "Quality, Latency, Volume and 1 more check",
+            "Quality +3",
+        ),
+    ],
+)
+def test_what_is_in_breach_is_named_what_matters_most_first(wrong: dict[str, int], said: str, short: str) -> None:
+    checks = {name: CheckStanding(name, n, 15, 0, NOW, NOW, ()) for name, n in {**wrong, "calibration": 0}.items()}
+
+    assert breaches.text(checks) == said
+    assert breaches.short_text(breaches.names(checks)) == short

@@ -68,7 +68,7 @@ class TestModel:
         shown = html(opened("model", model="churn", tab="staleness"))
 
         assert "Declared: none; fits what was measured." in shown
-        assert "Labels that came: 50% within 1 h, 90% within 1 h, 95% within 1 h, 99% within 1 h" in shown
+        assert "Labels that came: 50 % within 1 h, 90 % within 1 h, 95 % within 1 h, 99 % within 1 h" in shown
         assert "Label delay" not in html(
             opened("model", model="house-price", tab="staleness")
         )  # when its labels came is not known
@@ -248,7 +248,7 @@ class TestViews:
 
         app = opened("model", model="arrival-delay", tab="traffic", view="answers")
 
-        assert "Scores of 2\u202f800 predictions against the reference" in html(app)
+        assert "Scores of 2,800 predictions against the reference" in html(app)
         assert "Predicted classes: " in html(app)
         assert len(app.get("plotly_chart")) == 2
 

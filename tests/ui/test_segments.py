@@ -19,7 +19,7 @@ def of(count: int, attribute: Attribute) -> ModelSegments:
 
 def test_the_ranking_names_the_breach_the_rest_and_the_overflow() -> None:
     found = ranking(of(12, Attribute("country", None, 20, 300, 7)))
-    assert "Skew against training &lt;b&gt;x&lt;/b&gt;" in found
+    assert "Skew against training: &lt;b&gt;x&lt;/b&gt;" in found
     assert "◌ no verdict" in found
     assert ">none<" not in found
     assert 'href="model?model=m&amp;version=1&amp;segment=country%3DFI"' in found

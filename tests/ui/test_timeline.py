@@ -109,7 +109,7 @@ def test_each_event_leads_to_what_it_is_about() -> None:
     shown = listing.listing("a&b", events)
 
     assert shown.index('href="alert?id=7"') < shown.index('href="versions?model=a%26b"')
-    assert "volume &lt;fired&gt;" in shown
+    assert "Volume &lt;fired&gt;" in shown
 
 
 @pytest.mark.parametrize(

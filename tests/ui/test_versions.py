@@ -76,7 +76,9 @@ def test_at_first_the_live_version_stands_beside_the_one_before(database: Engine
 
 
 def test_who_is_told_is_said_before_anything_is_done(database: Engine, model: str) -> None:
-    assert "No target listens for changes. There is no channel to tell people." in html(opened("versions", model=model))
+    assert "No target listens for changes. People are not told: no channel is on." in html(
+        opened("versions", model=model)
+    )
 
 
 def test_a_drill_is_started_from_the_page_and_its_progress_is_shown(database: Engine, model: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,11 +37,13 @@ class SubjectStanding:
 
     @property
     def ratio(self) -> float:
-        """How far it has gone towards its limit; 0 where that is not known."""
-        if self.value is None or not self.limit:
+        """How far it has gone towards its limit; 0 where that is not known, infinite beyond one that allows nothing."""
+        if self.value is None or self.limit is None:
             return 0.0
-        span = self.limit - (self.normal or 0.0)
-        return abs((self.value - (self.normal or 0.0)) / span) if span else 0.0
+        gone, span = self.value - (self.normal or 0.0), self.limit - (self.normal or 0.0)
+        if not span:
+            return math.inf if gone else 0.0
+        return abs(gone / span)
 
 
 def subjects(

@@ -200,7 +200,8 @@ class _Binned:
         filled = self.counts > 0
         lower, upper = self.lower[filled, None], self.upper[filled, None]
         width = np.maximum(upper - lower, np.finfo(np.float64).tiny)
-        below = np.clip((edges[1:-1] - lower) / width, 0.0, 1.0) * self.counts[filled, None]
+        with np.errstate(over="ignore"):  # a bin of a single value lies wholly on one side: infinitely far, clipped
+            below = np.clip((edges[1:-1] - lower) / width, 0.0, 1.0) * self.counts[filled, None]
         total = self.counts.sum()
         return _shares(np.diff(np.concatenate([[0.0], below.sum(axis=0), [total]])))
 

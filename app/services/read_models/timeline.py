@@ -100,7 +100,7 @@ def _references(connection: Connection, span: Span) -> Iterator[Event]:
     )
     for row in connection.execute(query):
         name = span.names[row.version_id]
-        yield Event(row.created_at, EventKind.REFERENCE, f"a reference of {row.rows} rows was stored", name)
+        yield Event(row.created_at, EventKind.REFERENCE, f"a reference of {row.rows:,} rows was stored", name)
 
 
 def _labels(connection: Connection, span: Span) -> Iterator[Event]:

@@ -32,16 +32,23 @@ def state_text(run: StoredRun) -> str:
 def runs(found: Sequence[StoredRun], *, with_model: bool = False) -> Html:
     """Runs as a table, newest first."""
     model = ("Model",) if with_model else ()
-    head = ("Requested", *model, "Version", "State", "Since", "Why", "New version", "Error")
-    return table(head, [_row(one, with_model) for one in found])
+    failed = ("Error",) if any(_error(one) for one in found) else ()
+    head = ("Requested", *model, "Version", "State", "Since", "New version", "Why", *failed)
+    return table(head, [_row(one, with_model)[: len(head)] for one in found])
 
 
 def _row(run: StoredRun, with_model: bool) -> list[str]:
     requested, since = wording.moment(run.created_at), wording.moment(run.changed_at)
-    attempts = f" ({wording.plural(run.attempts, 'attempt')})" if run.last_error else ""
-    error = (run.last_error or run.poll_error) + attempts
     named = [run.model] if with_model else []
-    return [requested, *named, run.version, state_text(run), since, run.reason, run.new_version, error]
+    state = element("span", state_text(run), class_="wk-fixed")
+    dates = [element("span", date, class_="wk-fixed") for date in (requested, since)]
+    why = element("span", run.reason, class_="wk-words")
+    return [dates[0], *named, run.version, state, dates[1], run.new_version or wording.NO_VALUE, why, _error(run)]
+
+
+def _error(run: StoredRun) -> str:
+    attempts = f" ({wording.plural(run.attempts, 'attempt')})" if run.last_error else ""
+    return (run.last_error or run.poll_error) + attempts
 
 
 def troubles(found: Sequence[Undelivered]) -> Html:

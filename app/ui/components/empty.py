@@ -78,10 +78,12 @@ def no_reference(model: str, version: str) -> None:
     )
 
 
-def no_reports() -> None:
+def no_reports(model: str) -> None:
     """Nothing was asked for."""
     st.text("No report has been asked for yet. Ask above, and the worker makes it; on the command line:")
-    command.show("watchkeeper report create --model churn --since 2026-11-01 --until 2026-11-08\nwatchkeeper run")
+    command.show(
+        f"watchkeeper report create --model {quote(model)} --since 2026-11-01 --until 2026-11-08\nwatchkeeper run"
+    )
 
 
 def no_retraining() -> None:

@@ -86,10 +86,13 @@ def time_series(series: Series, palette: Palette, *, height: int = 230) -> go.Fi
         customdata=_hover(series),
         hovertemplate="%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
     )
+    judged = any(outcome is not Outcome.NOT_EVALUATED for outcome in series.outcomes)
     for outcome, symbol, colour in (
         (Outcome.NOT_EVALUATED, "circle-open", palette.unknown),
         (Outcome.BREACH, "diamond", palette.breach),
     ):
+        if not judged:  # what is said of all of them need not stand at each
+            break
         chosen = [i for i, found in enumerate(series.outcomes) if found is outcome and np.isfinite(series.values[i])]
         size = 9 if len(times) <= FEW_WINDOWS else 5
         figure.add_scatter(

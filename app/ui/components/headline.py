@@ -88,12 +88,19 @@ def series(found: Series) -> str:
     if not known.size:
         return f"{name}: no value in this range"
     newest = known[-1]
-    said = f"{name} {wording.number(found.check, found.subject, float(found.values[newest]))}"
+    said = f"{name}: {wording.number(found.check, found.subject, float(found.values[newest]))}"
     if np.isfinite(found.limits[newest]):
         said += f", limit {wording.number(found.check, found.subject, float(found.limits[newest]))}"
-    outcome = found.outcomes[newest]
-    reason = f": {found.reasons[newest]}" if outcome is Outcome.NOT_EVALUATED and found.reasons[newest] else ""
-    return f"{said}, {wording.outcome_text(outcome)}{reason}"
+    return f"{said}, {wording.outcome_text(found.outcomes[newest])}"
+
+
+def why_untold(found: Series) -> str:
+    """Why the newest value of a series has no verdict; "" where it has one, or there is no value."""
+    known = np.flatnonzero(np.isfinite(found.values))
+    if not known.size or found.outcomes[known[-1]] is not Outcome.NOT_EVALUATED:
+        return ""
+    reason = found.reasons[known[-1]].rstrip(".")
+    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
 
 
 def _telling(check: str) -> tuple[bool, str]:

@@ -39,6 +39,6 @@ def _item(event: Event) -> Html:
     return element(
         "li",
         element("span", wording.moment(event.at), class_="wk-when"),
-        element("span", event.what, by),
+        element("span", wording.event(event), by),
         element("span", event.why, class_="wk-reason") if event.why else None,
     )

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.core import label_delay
 from app.core.checks.schema import NEW_FEATURES
 from app.core.model import Outcome
+from app.core.timeline import Event, EventKind
 from app.services.read_models.standings import Standing
 
 NO_VALUE = "\u2013"
@@ -206,8 +208,8 @@ def times(ratio: float) -> str:
 
 
 def count(value: float) -> str:
-    """A whole number, with its thousands set apart by a narrow space."""
-    return f"{value:,.0f}".replace(",", "\u202f")
+    """A whole number, with commas between its thousands."""
+    return f"{value:,.0f}"
 
 
 def short(value: float) -> str:
@@ -237,6 +239,19 @@ def duration(span: timedelta) -> str:
         if seconds >= size:
             return plural(int(seconds // size), unit)
     return "less than a minute"
+
+
+def event(one: Event) -> str:
+    """What happened; of an alert the check's title, where other programs read its name."""
+    if one.kind is not EventKind.ALERT:
+        return one.what
+    check, _, rest = one.what.partition(" ")
+    return f"{check_title(check)} {rest}"
+
+
+def delays(shares: Mapping[float, timedelta]) -> str:
+    """Which share of the labels was in after what time, e.g. `50 % within 3 h, 90 % within 8 h`."""
+    return ", ".join(f"{whole_share(share)} within {label_delay.duration(time)}" for share, time in shares.items())
 
 
 def plural(n: int, noun: str, several: str = "") -> str:

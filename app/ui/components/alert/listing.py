@@ -117,7 +117,11 @@ def _unheeded(rows: Sequence[Alert]) -> bool:
 def _headline(alerts: Sequence[Alert], groups: Sequence[Sequence[Alert]]) -> str:
     unheeded = sum(_unheeded(rows) for rows in groups)
     said = f"{wording.plural(len(alerts), 'alert')} of {wording.plural(len(groups), 'check')}"
-    return f"{said}; {unheeded or 'none'} of these checks nobody has in hand yet."
+    if not unheeded:
+        return f"{said}."
+    if len(groups) == 1:
+        return f"{said}, which nobody has in hand yet."
+    return f"{said}; nobody has {unheeded if unheeded < len(groups) else 'any'} of these checks in hand yet."
 
 
 def _row(rows: Sequence[Alert], now: datetime) -> None:

@@ -87,7 +87,8 @@ def _how_bad(page: AlertPage) -> None:
 def _figures(alert: Mapping[str, Any]) -> str:
     """Value, limit and normal in one sentence."""
     if alert["value"] is None:
-        return alert["reason"] or "There is no value."
+        reason = (alert["reason"] or "there is no value").rstrip(".")
+        return f"{reason[:1].upper()}{reason[1:]}."
     value, limit, normal = (
         wording.number(alert["check"], alert["subject"], alert[name]) for name in ("value", "limit", "normal")
     )

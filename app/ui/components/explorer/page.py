@@ -171,4 +171,4 @@ def _controls(page: Page) -> None:
         on_click=link.remember,
         kwargs={"before": page.older or "", "after": ""},
     )
-    choice.select("size", "A page", SIZES, "50", words="{} rows".format, width=120)
+    choice.select("size", "Rows a page", SIZES, "50", width=120)

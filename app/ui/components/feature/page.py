@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -79,6 +80,8 @@ def _lead(chosen: Scope, picked: Picked, standing: SubjectStanding | None) -> st
         return f"{said}: within limits in the window of {wording.start_of_window(standing.window_start)}."
     since = split.breach_of(chosen, picked.check, picked.feature)
     until = f" since {wording.start_of_window(since)}" if since else ""
+    if math.isinf(standing.ratio):
+        return f"{said}: out of its normal range{until}."
     return f"{said}: {standing.ratio:.1f} times as far from normal as allowed{until}."
 
 

@@ -11,6 +11,7 @@ from app.core.checks.schema import NEW_FEATURES
 from app.core.derived import SEPARATOR
 from app.core.model import Outcome
 from app.services.read_models.feature_view import SubjectStanding
+from app.services.read_models.standings import Standing
 from app.ui import data
 from app.ui.components import choice, link, wording
 from app.ui.components.html import element
@@ -35,11 +36,20 @@ def choose(chosen: Scope) -> Picked | None:
     """The choices in a row; None, which the page then says, where there is no feature."""
     asked = [one.check for one in chosen.view.checks]
     checks = [name for name in wording.FEATURE_CHECKS if name in asked] or [wording.FEATURE_CHECKS[0]]
-    check = choice.buttons("check", "Check", checks, checks[0], words=wording.check_title, key="check of the feature")
+    standings = {one.check: one.standing for one in chosen.view.checks}
+    wrong = [name for name in checks if standings.get(name) is Standing.BREACH]
+    check = choice.buttons(
+        "check",
+        "Check",
+        checks,
+        (wrong or checks)[0],
+        words=lambda name: f"{wording.state_mark(standings.get(name, Standing.NO_DATA))} {wording.check_title(name)}",
+        key="check of the feature",
+    )
     found = data.features.subjects(chosen.view.version.id, check, chosen.until, chosen.segment)
-    standings = {one.name: one for one in found if one.name != NEW_FEATURES}
+    subjects = {one.name: one for one in found if one.name != NEW_FEATURES}
     columns = data.models.features(chosen.view.version.id)
-    names = [*standings, *(name for name in columns if name not in standings)]
+    names = [*subjects, *(name for name in columns if name not in subjects)]
     if not names:
         st.html(element("p", "The reference of this version has no features.", class_="wk-lead"))
         return None
@@ -47,8 +57,8 @@ def choose(chosen: Scope) -> Picked | None:
     if wanted is not None and wanted not in names:
         said = f"Version {chosen.version} has no feature “{wanted}” here; this is the one furthest from normal."
         st.html(element("p", said, class_="wk-quiet", role="status"))
-    feature = _feature(chosen, names, standings)
-    return Picked(feature, check, standings.get(feature))
+    feature = _feature(chosen, names, subjects)
+    return Picked(feature, check, subjects.get(feature))
 
 
 def _feature(chosen: Scope, names: Sequence[str], standings: dict[str, SubjectStanding]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -40,8 +41,14 @@ def _row(chosen: Scope, picked: Picked, one: SubjectStanding) -> tuple[str | Htm
     target = f"feature?{urlencode(query | {'segment': one.name})}"
     return (
         element("a", one.name, href=target, target="_self"),
-        wording.outcome_text(one.outcome),
+        element("span", wording.outcome_text(one.outcome), class_="wk-fixed"),
         wording.number(picked.check, picked.feature, one.value),
         wording.number(picked.check, picked.feature, one.limit),
-        f"{100 * one.ratio:.0f} %" if one.value is not None else wording.NO_VALUE,
+        _of_allowed(one),
     )
+
+
+def _of_allowed(one: SubjectStanding) -> str:
+    if one.value is None:
+        return wording.NO_VALUE
+    return "∞" if math.isinf(one.ratio) else f"{100 * one.ratio:.0f} %"

@@ -42,10 +42,10 @@ def _comparison(found: Comparison | None, names: tuple[str, str], spans: tuple[s
     if empty:
         said = f"Nothing was served {' and '.join(empty)}; choose another moment or a longer range."
         st.html(
-            join(element("p", _headline(found, names), class_="wk-chart-title"), element("p", said, class_="wk-quiet"))
+            join(element("p", headline(found, names), class_="wk-chart-title"), element("p", said, class_="wk-quiet"))
         )
         return
-    said = _headline(found, names)
+    said = headline(found, names)
     st.html(join(element("p", said, class_="wk-chart-title"), _legend(names, spans)))
     figures.show(figures.histogram(found, theme.current(), names), key=f"values {names[1]}", alt=said)
     st.html(_sides(found, names))
@@ -55,21 +55,28 @@ def _zip(found: Comparison, names: tuple[str, str], spans: tuple[str, str]) -> l
     return list(zip(names, spans, (found.reference, found.now), strict=True))
 
 
-def _headline(found: Comparison, names: tuple[str, str]) -> str:
+def headline(found: Comparison, names: tuple[str, str]) -> str:
     """What changed, in words."""
     left, right = found.reference, found.now
     if not left.values or not right.values:
         return f"{names[0].capitalize()} and {names[1]} cannot be compared"
+    empty = [name for name, side in zip(names, (left, right), strict=True) if _is_empty(found, side)]
+    if empty:
+        return f"No value {' and '.join(empty)}: all are missing, NaN or infinite"
     if left.mean is not None and right.mean is not None:
         return f"Mean {wording.short(left.mean)} {names[0]}, {wording.short(right.mean)} {names[1]}"
     changes = right.shares - left.shares
-    if not changes.size:
-        return f"No values {names[1]}"
     most = int(abs(changes).argmax())
     return (
         f"{found.labels[most]} changed most: {wording.share(float(left.shares[most]))} {names[0]}, "
         f"{wording.share(float(right.shares[most]))} {names[1]}"
     )
+
+
+def _is_empty(found: Comparison, side: Side) -> bool:
+    """Whether a numeric feature has nothing to draw on that side."""
+    is_numeric = found.edges is not None or found.reference.mean is not None or found.now.mean is not None
+    return is_numeric and side.mean is None
 
 
 def _span(span: tuple[datetime, datetime]) -> str:

@@ -12,7 +12,7 @@ from app.core.model import Outcome, Task
 from app.services.read_models.fleet import ModelCard, Reading
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui.components import state, wording
-from app.ui.components.fleet import destination
+from app.ui.components.fleet import breaches, destination
 from app.ui.components.html import Html, element, join, markdown_text
 from app.ui.components.sparkline import sparkline
 from app.ui.theme import Palette
@@ -37,7 +37,9 @@ def show(card: ModelCard, palette: Palette, now: datetime) -> None:
         body = element("dl", *_tiles(card, palette), class_="wk-tiles")
         if card.standing is Standing.NO_DATA:
             body = element("p", "No predictions have been counted yet; its page says how to send them.")
-        st.html(join(_status_line(card, now), body))
+        wrong = breaches.text(card.checks)
+        said = element("p", element("b", "In breach: "), wrong, class_="wk-what") if wrong else None
+        st.html(join(_status_line(card, now), said, body))
 
 
 def _status_line(card: ModelCard, now: datetime) -> Html:
@@ -96,7 +98,8 @@ def _reading_tile(check: str, title: str, reading: Reading, palette: Palette) ->
 
 
 def _brief(reason: str) -> str:
-    return shorten(reason.partition(";")[0], MOST_LETTERS, placeholder=" …")
+    """Its beginning; that nothing can be told is said by the mark above it."""
+    return shorten(reason.partition(";")[0].removeprefix("cannot tell: "), MOST_LETTERS, placeholder=" …")
 
 
 def _skew_tile(check: CheckStanding | None, palette: Palette) -> Html:

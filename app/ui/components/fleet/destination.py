@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from app.services.read_models.fleet import ModelCard
-from app.services.read_models.standings import Standing
-from app.ui.components import wording
+from app.ui.components.fleet import breaches
 
 
 def query(card: ModelCard) -> dict[str, str]:
@@ -12,7 +11,7 @@ def query(card: ModelCard) -> dict[str, str]:
     said = {"model": card.model.name}
     if card.version:
         said["version"] = card.version.name
-    wrong = [name for name, check in card.checks.items() if check.standing is Standing.BREACH]
+    wrong = breaches.names(card.checks)
     if wrong:
-        said["check"] = min(wrong, key=wording.check_order)
+        said["check"] = wrong[0]
     return said

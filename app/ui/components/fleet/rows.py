@@ -11,7 +11,7 @@ from app.core.model import Outcome
 from app.services.read_models.fleet import ModelCard
 from app.services.read_models.standings import CheckStanding, Standing
 from app.ui.components import state, wording
-from app.ui.components.fleet import destination
+from app.ui.components.fleet import breaches, destination
 from app.ui.components.html import Html, element, join, markdown_text
 from app.ui.components.sparkline import sparkline
 from app.ui.theme import Palette
@@ -44,6 +44,7 @@ def _row(one: ModelCard, palette: Palette, now: datetime) -> Html:
         element(
             "span",
             state.badge(one.standing),
+            element("span", breaches.short_text(breaches.names(one.checks)), class_="wk-row-note"),
             element("span", state.since_text(one.since, now) or "", class_="wk-row-note"),
             class_="wk-row-state",
         ),

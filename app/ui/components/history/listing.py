@@ -67,7 +67,7 @@ def _item(model: str, event: Event) -> Html:
     return element(
         "li",
         element("span", wording.moment(event.at), class_="wk-when"),
-        element("span", kind, " ", element("a", event.what, href=_target(model, event), target="_self"), by),
+        element("span", kind, " ", element("a", wording.event(event), href=_target(model, event), target="_self"), by),
         element("span", event.why, class_="wk-reason") if event.why else None,
     )
 

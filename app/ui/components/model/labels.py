@@ -26,7 +26,6 @@ def section(view: ModelView) -> None:
 
 def _measured(found: ModelLabels) -> str:
     assert found.curve is not None
-    shares = ", ".join(f"{share:.0%} within {duration(time)}" for share, time in found.quantiles.items())
     waiting = sum(not window.final for window in found.windows)
     state = f"{wording.plural(waiting, 'window')} provisional" if waiting else "all windows final"
-    return f"Labels that came: {shares}; {state}"
+    return f"Labels that came: {wording.delays(found.quantiles)}; {state}"

@@ -42,14 +42,15 @@ def _row(found: ModelSegments, one: RankedSegment) -> tuple[str, ...]:
     worst, quality = next(iter(one.breaches), None), one.quality
     breach = "none" if one.outcome is Outcome.OK else ""
     if worst:
-        breach = f"{wording.check_title(worst.check)} {worst.subject}".strip()
+        named = wording.subject_title(worst.check, worst.subject) if worst.subject else ""
+        breach = f"{wording.check_title(worst.check)}: {named}" if named else wording.check_title(worst.check)
     asked = {name: st.query_params.get(name, "") for name in ("days", "until", "tab")}
     there = link.page("model", model=found.model, version=found.version, segment=one.segment, **asked)
     return (
         element("a", one.segment, href=there, target="_self"),
-        f"{one.rows:,}",
-        f"{one.share:.1%}",
-        wording.outcome_text(one.outcome),
+        wording.count(one.rows),
+        wording.share(one.share),
+        element("span", wording.outcome_text(one.outcome), class_="wk-fixed"),
         breach,
         f"{one.excess:.1f}" if worst else "",
         f"{quality.value:.3g}" if quality and quality.value is not None else "",

@@ -46,8 +46,7 @@ def _delay(labels: ModelLabels) -> list[str]:
     waiting = sum(not window.final for window in labels.windows)
     said = [f"Declared delay: {duration(labels.model.label_delay)}; {labels.verdict}."]
     if labels.quantiles:
-        shares = ", ".join(f"{share:.0%} within {duration(time)}" for share, time in labels.quantiles.items())
-        said.append(f"Labels that came: {shares}.")
+        said.append(f"Labels that came: {wording.delays(labels.quantiles)}.")
     state = (
         f"{wording.plural(waiting, 'window')} provisional: labels are still due" if waiting else "all windows are final"
     )

@@ -29,7 +29,7 @@ def section(chosen: Scope, subject: str) -> None:
     rows = [
         (
             element("a", one.name, href=_target(chosen, one.name), target="_self"),
-            wording.outcome_text(one.outcome),
+            element("span", wording.outcome_text(one.outcome), class_="wk-fixed"),
             wording.number(REALISED, subject, one.value),
             wording.number(REALISED, subject, one.normal),
             wording.number(REALISED, subject, one.limit),

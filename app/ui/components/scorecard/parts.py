@@ -8,7 +8,7 @@ from app.core.model import Outcome
 from app.core.scorecard import BEYOND, Credit, Item, PaperSection, Section
 from app.services.scorecards import ModelScorecard
 from app.ui.components import wording
-from app.ui.components.html import Html, element, join, title
+from app.ui.components.html import Html, code_text, element, join, title
 
 _MARKS = {Credit.AUTOMATED: "● automated", Credit.MANUAL: "◐ manual", Credit.NOT_YET: "◌ not yet"}
 _MONITORING = 7
@@ -81,7 +81,7 @@ def _test(item: Item) -> Html:
             "div",
             element("h3", f"{item.number}. {item.test}"),
             element("p", stands(item), class_="wk-stands"),
-            element("ul", *(element("li", said) for said in item.evidence), class_="wk-evidence"),
+            element("ul", *(element("li", code_text(said)) for said in item.evidence), class_="wk-evidence"),
         ),
         class_=f"wk-test wk-test-{_kind(item.credit)}{breach}",
     )

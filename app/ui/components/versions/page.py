@@ -21,7 +21,10 @@ def show() -> None:
     if found is None or not found.versions:
         empty.no_version(model)
         return
-    live = f"Live: {', '.join(found.live)}." if found.live else "No version is live."
+    live = "No version is live."
+    if found.live:
+        several = len(found.live) > 1
+        live = f"Version{'s' if several else ''} {', '.join(found.live)} {'are' if several else 'is'} live."
     st.html(join(element("h1", f"Versions of {found.model}", class_="wk-title"), element("p", live, class_="wk-lead")))
     part = choice.buttons(
         "part", "Part", list(PARTS), "versions", joined=True, words=PARTS.__getitem__, hidden_label=True

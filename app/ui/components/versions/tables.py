@@ -9,12 +9,12 @@ from app.ui.components import wording
 from app.ui.components.html import Html, element, join, table, title
 
 MOST_DIFFERENCES = 5
-NONE = "-"
+NONE = wording.NO_VALUE
 
 
 def section(found: ModelVersions) -> Html:
     """Where each version stands."""
-    head = ("Version", "Stage", "Since", "By", "Why", "Last predictions", "Other than the live one")
+    head = ("Version", "Stage", "Since", "By", "Why", "Newest window", "Other than the live one")
     return table(head, [_row(one) for one in found.versions])
 
 
@@ -57,12 +57,12 @@ def history(found: ModelVersions) -> Html:
     """What happened, the newest first."""
     rows = [
         (
-            wording.moment(row["at"]),
+            _fixed(wording.moment(row["at"])),
             row["version"],
-            f"{row['from_stage'] or NONE} → {row['to_stage']}",
+            _fixed(f"{row['from_stage'] or NONE} → {row['to_stage']}"),
             row["kind"],
-            row["author"] or NONE,
-            row["reason"] or NONE,
+            _fixed(row["author"] or NONE),
+            _words(row["reason"] or NONE),
         )
         for row in found.history
     ]
@@ -72,13 +72,21 @@ def history(found: ModelVersions) -> Html:
 def _row(one: VersionRow) -> tuple[str, ...]:
     return (
         one.name,
-        element("span", f"{'●' if one.stage is Stage.LIVE else '○'} {one.stage}", class_="wk-fixed"),
-        wording.moment(one.since) if one.since else NONE,
-        one.author or NONE,
-        "; ".join(text for text in (one.reason, one.lacks) if text) or NONE,
-        f"window of {wording.start_of_window(one.newest_window)}" if one.newest_window else NONE,
+        _fixed(f"{'●' if one.stage is Stage.LIVE else '○'} {one.stage}"),
+        _fixed(wording.moment(one.since)) if one.since else NONE,
+        _fixed(one.author) if one.author else NONE,
+        _words("; ".join(text for text in (one.reason, one.lacks) if text) or NONE),
+        _fixed(wording.start_of_window(one.newest_window)) if one.newest_window else NONE,
         _differs(one),
     )
+
+
+def _fixed(text: str) -> Html:
+    return element("span", text, class_="wk-fixed")
+
+
+def _words(text: str) -> Html:
+    return element("span", text, class_="wk-words")
 
 
 def _differs(one: VersionRow) -> Html:
