@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench trust docs screenshots browser lock clean
+.PHONY: help setup demo test check lint bench trust docs screenshots browser lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,14 +21,16 @@ demo: $(VENV)/.runtime ## Watch a real model degrade: a year of flights, then th
 	$(BIN)/watchkeeper demo $(ARGS)
 
 test: $(VENV)/.dev browser ## Run the tests (ARGS="-k name" runs some of them)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder $(ARGS)
 
-check: $(VENV)/.dev ## Check format, lint, types, imports and documents
+check: lint ## Check format, lint, types, imports and documents
+	$(BIN)/python -m pytest --quiet tests/architecture tests/docs tests/packaging
+
+lint: $(VENV)/.dev ## Check format, lint, types and imports: what `make check` does without a test
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest --quiet tests/architecture tests/docs tests/packaging
 
 bench: $(VENV)/.dev ## Measure what docs/benchmarks.md claims
 	$(BIN)/python -m benchmarks $(ARGS)
