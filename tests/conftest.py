@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -19,12 +23,52 @@ POSTGRES = make_url(
     os.environ.get("WATCHKEEPER_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 )
 
+FORKED = ["tests.e2e.test_kill_collector", "tests.e2e.test_kill_counting", "tests.services.crashing"]
+"""What runs in processes that tests fork."""
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+LONGEST = (
+    "demo",
+    "tests/e2e/test_every_page.py",
+    "tests/e2e/",
+    "tests/services/test_alert_machine.py",
+    "tests/services/test_alert_crashes.py",
+    "tests/conformance/",
+    "tests/demo/",
+)
+"""How the names of those groups begin that take longest: they come first, lest one processor be idle at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With several processes (`make test`) a file's tests stay in one of them, and so do all that look at one demo."""
-    for item in items:
-        is_of_the_demo = "demo" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("demo" if is_of_the_demo else str(item.path)))
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    sizes = Counter(groups.values())
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: (_turn(groups[item]), -sizes[groups[item]]))
+
+
+def _group(item: pytest.Item) -> str:
+    named = item.get_closest_marker("xdist_group")
+    if named is not None:
+        return str(named.args[0])
+    return "demo" if "demo" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+
+
+def _turn(group: str) -> int:
+    return next((turn for turn, start in enumerate(LONGEST) if group.startswith(start)), len(LONGEST))
+
+
+@pytest.fixture(scope="session")
+def forks() -> ForkServerContext:
+    """Starts processes in milliseconds, from one that has imported everything and opened nothing.
+
+    Python has one such process for all: what one test alone names would be imported in every fork of the others.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(FORKED)
+    return context
 
 
 @pytest.fixture(scope="session")
@@ -56,15 +100,24 @@ def postgres_admin() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_admin: Engine) -> Iterator[str]:
     """The name of a migrated, empty PostgreSQL database to copy from."""
-    name = _create(postgres_admin)
-    engine = engine_for(POSTGRES.set(database=name))
-    migrate.upgrade(engine)
-    engine.dispose()
-    yield name
-    _drop(postgres_admin, name)
+    with postgres_copy(postgres_admin, "template1") as url:
+        engine = engine_for(url)
+        migrate.upgrade(engine)
+        engine.dispose()
+        yield str(url.database)
 
 
-def _create(admin: Engine, template: str = "template1") -> str:
+@contextmanager
+def postgres_copy(admin: Engine, template: str) -> Iterator[URL]:
+    """A copy of a PostgreSQL database that nobody is connected to; in the end it is dropped."""
+    name = _create(admin, template)
+    try:
+        yield POSTGRES.set(database=name)
+    finally:
+        _drop(admin, name)
+
+
+def _create(admin: Engine, template: str) -> str:
     name = f"watchkeeper_test_{uuid.uuid4().hex[:12]}"
     with admin.connect() as connection:
         connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
@@ -87,9 +140,8 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> URL:
 @pytest.fixture
 def postgres_url(postgres_admin: Engine, postgres_template: str) -> Iterator[URL]:
     """A fresh, migrated PostgreSQL database."""
-    name = _create(postgres_admin, postgres_template)
-    yield POSTGRES.set(database=name)
-    _drop(postgres_admin, name)
+    with postgres_copy(postgres_admin, postgres_template) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

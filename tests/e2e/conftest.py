@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine
 
 from app.storage.engine import engine_for
+from tests.conftest import postgres_copy
 from tests.e2e.browser import Watched, chromium, dashboard
 from tests.ui import fleet
 
@@ -30,13 +31,48 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium: install one, or run `playwright install chromium`")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def fleet_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
-    """The database of `tests.ui.fleet`, once of each kind; a module's tests share it, and may change it."""
-    url = _sqlite(request, tmp_path_factory) if request.param == "sqlite" else _postgres(request)
+@pytest.fixture(scope="session")
+def fleet_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQLite database of `tests.ui.fleet`, to copy from."""
+    path = tmp_path_factory.mktemp("fleet") / "watchkeeper.sqlite3"
+    shutil.copy(sqlite_template, path)
+    _build_fleet(URL.create("sqlite", database=str(path)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_fleet_template(postgres_admin: Engine, postgres_template: str) -> Iterator[URL]:
+    """The PostgreSQL database of `tests.ui.fleet`, to copy from."""
+    with postgres_copy(postgres_admin, postgres_template) as url:
+        _build_fleet(url)
+        yield url
+
+
+def _build_fleet(url: URL) -> None:
     engine = engine_for(url)
     fleet.build(engine, datetime.now(UTC))
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def sqlite_fleet(fleet_template: Path, tmp_path_factory: pytest.TempPathFactory) -> URL:
+    """A copy for a module: for what does not depend on the database."""
+    path = tmp_path_factory.mktemp("dashboard") / "watchkeeper.sqlite3"
+    shutil.copy(fleet_template, path)
+    return URL.create("sqlite", database=str(path))
+
+
+@pytest.fixture(scope="module")
+def postgres_fleet(postgres_admin: Engine, postgres_fleet_template: URL) -> Iterator[URL]:
+    """A copy for a module."""
+    with postgres_copy(postgres_admin, str(postgres_fleet_template.database)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=["sqlite_fleet", "postgres_fleet"], ids=["sqlite", "postgresql"])
+def fleet_database(request: pytest.FixtureRequest) -> URL:
+    """The database of `tests.ui.fleet`, once of each kind; a module's tests share it, and may change it."""
+    url: URL = request.getfixturevalue(request.param)
     return url
 
 
@@ -53,26 +89,6 @@ def fleet_engine(fleet_database: URL) -> Iterator[Engine]:
     engine = engine_for(fleet_database)
     yield engine
     engine.dispose()
-
-
-def _sqlite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> URL:
-    path = tmp_path_factory.mktemp("dashboard") / "watchkeeper.sqlite3"
-    shutil.copy(request.getfixturevalue("sqlite_template"), path)
-    return URL.create("sqlite", database=str(path))
-
-
-def _postgres(request: pytest.FixtureRequest) -> URL:
-    """A database of its own, since the fixture of that name lasts for one test only."""
-    admin: Engine = request.getfixturevalue("postgres_admin")
-    name, template = f"watchkeeper_test_{uuid.uuid4().hex[:12]}", request.getfixturevalue("postgres_template")
-
-    def run(statement: str) -> None:
-        with admin.connect() as connection:
-            connection.execute(text(statement))
-
-    run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    request.addfinalizer(lambda: run(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    return admin.url.set(database=name)
 
 
 @pytest.fixture

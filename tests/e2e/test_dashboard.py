@@ -13,8 +13,6 @@ from tests.ui import fleet
 
 pytestmark = pytest.mark.browser
 
-NARROW, WIDE = 375, 1600
-
 
 def test_a_click_on_the_worst_model_leads_to_why(watched: Watched) -> None:
     page = watched.open("/")
@@ -47,22 +45,6 @@ def test_two_people_do_not_see_each_others_choices(browser: Browser, address: st
 
     settled(mine, charts=1)
     expect(mine.get_by_role("heading", name="arrival-delay", level=1)).to_be_visible()
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/alerts", "/alert?id=1", "/model?model=arrival-delay", "/model?model=house-price"]
-)
-def test_every_page_fits_any_width_in_both_themes(watched: Watched, path: str) -> None:
-    page = watched.open(path)
-    app = page.get_by_test_id("stApp")
-
-    for scheme, background in (("light", "rgb(252, 251, 248)"), ("dark", "rgb(18, 24, 29)")):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        expect(app).to_have_css("background-color", background, timeout=PATIENCE_MS)
-        for width in (NARROW, WIDE):
-            page.set_viewport_size({"width": width, "height": 900})
-            settled(page)
-            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, (scheme, width)
 
 
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(watched: Watched) -> None:

@@ -6,11 +6,18 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import URL
 
 from tests.e2e.browser import PATIENCE_MS, Watched, settled
 from tests.ui.fleet import HOSTILE_FEATURE
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def fleet_database(sqlite_fleet: URL) -> URL:
+    """One kind is enough: what a click leads to does not depend on the database."""
+    return sqlite_fleet
 
 
 def test_one_walks_through_the_features_by_keyboard_and_the_address_keeps_up(watched: Watched) -> None:

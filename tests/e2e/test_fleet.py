@@ -8,11 +8,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import URL
 
 from app.ui import visits
 from tests.e2e.browser import PATIENCE_MS, Watched, settled
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def fleet_database(sqlite_fleet: URL) -> URL:
+    """One kind is enough: what a click leads to does not depend on the database."""
+    return sqlite_fleet
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
@@ -14,7 +13,6 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import TypeAlias
 
-import pytest
 from sqlalchemy import Connection, Engine, event, func, select, update
 
 from app.core.model import Task, WindowLength
@@ -79,14 +77,6 @@ def judged(engine: Engine) -> None:
         # Evaluation takes the version too: without, a fold that saves the same profiles may wait for us, and we for it.
         connection.execute(select(tables.version.c.id).with_for_update(key_share=True))
         connection.execute(update(tables.profile).values(evaluated_revision=tables.profile.c.revision))
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    """Starts processes in milliseconds, from one that has imported everything and opened nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
 
 
 def begin(forks: ForkServerContext, engine: Engine, job: str) -> ForkServerProcess:

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import URL
 
-from app.storage.engine import engine_for
-from tests.e2e.browser import PATIENCE_MS, chromium, dashboard, settled
-from tests.ui import fleet
+from tests.e2e.browser import PATIENCE_MS, settled
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as found:
-            yield found
-    except Error as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI needs a Chromium: {error}")
-        pytest.skip("no Chromium: install one, or run `playwright install chromium`")
-
-
-@pytest.fixture(scope="module")
-def address(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("model") / "watchkeeper.sqlite3"
-    shutil.copy(sqlite_template, path)
-    engine = engine_for(URL.create("sqlite", database=str(path)))
-    fleet.build(engine, datetime.now(UTC))
-    engine.dispose()
-    with dashboard({"WATCHKEEPER_DATA_DIR": str(path.parent)}) as found:
-        yield found
+def fleet_database(sqlite_fleet: URL) -> URL:
+    """One kind is enough: what a click leads to does not depend on the database."""
+    return sqlite_fleet
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import base64
 import json
 import signal
 from datetime import datetime, timedelta
-from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 
 import pytest
 from sqlalchemy import URL, Engine
@@ -23,12 +23,9 @@ LATER = timedelta(minutes=10)
 ENVIRONMENT = {"HOOK": "whsec_" + base64.b64encode(b"a key of twenty-four byte").decode()}
 SENT_TWICE = {"after a message is sent", "before that it was sent is committed"}
 
-processes = get_context("forkserver")
-processes.set_forkserver_preload(["tests.services.crashing"])
 
-
-def die(url: str, now: datetime, step: str) -> None:
-    worker = processes.Process(target=crashing.work, args=(url, ENVIRONMENT, now, step))
+def die(forks: ForkServerContext, url: str, now: datetime, step: str) -> None:
+    worker = forks.Process(target=crashing.work, args=(url, ENVIRONMENT, now, step))
     worker.start()
     worker.join(60)
     assert worker.exitcode == -signal.SIGKILL
@@ -48,14 +45,16 @@ def nothing_is_marked_that_was_not_sent(engine: Engine, receiver: HttpReceiver) 
 
 
 @pytest.mark.parametrize("step", crashing.STEPS)
-def test_a_worker_that_dies_loses_and_doubles_nothing(engine: Engine, database_url: URL, step: str) -> None:
+def test_a_worker_that_dies_loses_and_doubles_nothing(
+    forks: ForkServerContext, engine: Engine, database_url: URL, step: str
+) -> None:
     url, now = database_url.render_as_string(hide_password=False), NOW
     version_id = add_version(engine)
     with http_receiver() as receiver:
         add_channel(engine, START, "hook", "webhook", {"url": receiver.url(), "secret": "env:HOOK"})
         for day, letter in enumerate("bo"):
             measure(engine, version_id, letter, first_day=day)
-            die(url, now, step)
+            die(forks, url, now, step)
             nothing_is_marked_that_was_not_sent(engine, receiver)
             now += LATER  # a claim of the dead is over by then
             crashing.work(url, ENVIRONMENT, now)
