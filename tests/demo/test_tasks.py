@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +39,15 @@ COMPUTED_ANEW = 0.5
 """Part of these flights whose features the offline pipeline computes: a tenth of an eighth would be too few a day."""
 SILENT = {("rollback_ready", task): "one version was ever live, so that there is none to go back to" for task in Task}
 """Checks without a verdict on the demo of a task, each with the reason why that cannot be otherwise."""
+
+
+def together(task: Task) -> pytest.MarkDecorator:
+    """What is asked about one task's demo is asked in one process."""
+    return pytest.mark.xdist_group(f"demo of {task}")
+
+
 PAIRS = [
-    pytest.param(name, task, id=f"{name}-{task}")
+    pytest.param(name, task, id=f"{name}-{task}", marks=together(task))
     for name, check in all_checks().items()
     for task in Task
     if task in check.tasks
@@ -66,8 +75,9 @@ def some_flights() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def lived(some_flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[Task, Lived]:
-    return {task: live(some_flights, QUESTIONS[task], tmp_path_factory.mktemp(task.value)) for task in Task}
+def lived(some_flights: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Task], Lived]:
+    """The demo of a task, lived through when it is first asked for."""
+    return cache(lambda task: live(some_flights, QUESTIONS[task], tmp_path_factory.mktemp(task.value)))
 
 
 def live(some_flights: pd.DataFrame, question: Question, folder: Path) -> Lived:
@@ -94,16 +104,17 @@ def live(some_flights: pd.DataFrame, question: Question, folder: Path) -> Lived:
 
 
 @pytest.mark.parametrize(("check", "task"), PAIRS)
-def test_every_check_measures_something_and_judges_it(lived: dict[Task, Lived], check: str, task: Task) -> None:
-    found = lived[task].series(check)
+def test_every_check_measures_something_and_judges_it(lived: Callable[[Task], Lived], check: str, task: Task) -> None:
+    found = lived(task).series(check)
     values = sum(int(np.isfinite(one.values).sum()) for one in found)
     verdicts = sum(outcome is not Outcome.NOT_EVALUATED for one in found for outcome in one.outcomes)
     reasons = sorted({reason for one in found for reason in one.reasons if reason})[:5]
     assert (values > 0 and verdicts > 0) is ((check, task) not in SILENT), reasons
 
 
-def test_the_realised_error_in_minutes_is_that_of_the_flights(lived: dict[Task, Lived]) -> None:
-    demo = lived[Task.REGRESSION]
+@together(Task.REGRESSION)
+def test_the_realised_error_in_minutes_is_that_of_the_flights(lived: Callable[[Task], Lived]) -> None:
+    demo = lived(Task.REGRESSION)
     error = (demo.flights["prediction"] - demo.flights["truth"]).abs().dropna()
     days = error.groupby(demo.flights.loc[error.index, "departure"].dt.floor("D")).mean()
     (mae,) = (one for one in demo.series("performance") if one.subject == "mae")
@@ -113,8 +124,9 @@ def test_the_realised_error_in_minutes_is_that_of_the_flights(lived: dict[Task, 
     assert mae.values[told] == pytest.approx(theirs.to_numpy())
 
 
-def test_each_class_has_figures_of_its_own(lived: dict[Task, Lived]) -> None:
-    demo = lived[Task.MULTICLASS]
+@together(Task.MULTICLASS)
+def test_each_class_has_figures_of_its_own(lived: Callable[[Task], Lived]) -> None:
+    demo = lived(Task.MULTICLASS)
     subjects = {one.subject for one in demo.series("performance")}
     assert {f"{measure}[{name}]" for measure in ("precision", "recall") for name in CLASSES} <= subjects
     assert {f"precision[{name}]" for name in CLASSES} <= {s.subject for s in demo.series("estimated_performance")}
