@@ -117,11 +117,18 @@ every_http_channel = pytest.mark.parametrize("kind", OVER_HTTP)
 
 
 def send(
-    kind: str, port: int, message: Message | None = None, *, host: str = HOST, thread: str = "", private: bool = True
+    kind: str,
+    port: int,
+    message: Message | None = None,
+    *,
+    host: str = HOST,
+    thread: str = "",
+    private: bool = True,
+    patience: float = 2.0,
 ) -> Answer:
     rig = RIGS[kind]
     secrets = Secrets({"S": rig.secret(host, port)})
-    network = OutboundClient(allow_private=private, timeout=2)
+    network = OutboundClient(allow_private=private, timeout=patience)
     channel = configure(kind, rig.config(host, port))
     return attempt(
         lambda: channel.send(message or firing(), network=network, resolve=secrets.resolve, thread=thread), secrets
@@ -338,11 +345,12 @@ def test_a_name_that_does_not_resolve_is_tried_again(kind: str) -> None:
     "reply", [Reply(delay=8), Reply(body=b"x" * 500, drip=0.1)], ids=["silent", "a byte at a time"]
 )
 def test_a_slow_server_is_left_in_time(kind: str, reply: Reply, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apprise_channel, "TIMEOUT_SECONDS", 2.0)
+    patience = 0.5
+    monkeypatch.setattr(apprise_channel, "TIMEOUT_SECONDS", patience)
     begun = time.monotonic()
     with http_receiver() as receiver:
         receiver.reply = lambda _: reply
-        answer = send(kind, receiver.port)
+        answer = send(kind, receiver.port, patience=patience)
         took = time.monotonic() - begun
 
     assert isinstance(answer, Retry)
