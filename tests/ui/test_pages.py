@@ -28,13 +28,14 @@ MAIN = Path(__file__).parents[2] / "app" / "ui" / "main.py"
 Use = Callable[[Path | None], None]
 
 
-def opened(page: str | None = None, **query: str) -> AppTest:
+def opened(page: str = "fleet", **query: str) -> AppTest:
+    """A page as a link leads to it, without any other before it."""
     app = AppTest.from_file(str(MAIN), default_timeout=30)
     for name, value in query.items():
         app.query_params[name] = value
+    if page != "fleet":  # the page without a name
+        app.switch_page(f"views/{page}.py")
     app.run()
-    if page:
-        app.switch_page(f"views/{page}.py").run()
     assert not app.exception, app.exception
     return app
 

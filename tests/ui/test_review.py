@@ -47,7 +47,7 @@ def queued(engine: Engine, task: Task = Task.BINARY, rows: int = 4) -> Served:
 def opened(author: str = "ann", **query: str) -> AppTest:
     app = AppTest.from_file(str(MAIN), default_timeout=30)
     app.session_state["author"] = author
-    app.run().switch_page("views/review.py")
+    app.switch_page("views/review.py")
     for name, value in query.items():
         app.query_params[name] = value
     app.run()
