@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from app.demo.flights import load_flights
 from app.demo.folder import DATABASE, Folder, State
 
 MONTHS = int(os.environ.get("WATCHKEEPER_TEST_DEMO_MONTHS", "3"))
@@ -64,3 +65,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     state = Folder(path).state()
     assert state is not None
     return Demo(path, done.stdout, state)
+
+
+@pytest.fixture(scope="session")
+def year() -> pd.DataFrame:
+    """All flights of 2013, read once: to choose from, not to change."""
+    return load_flights()

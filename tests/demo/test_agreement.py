@@ -11,7 +11,7 @@ import pytest
 from app.core.budget import allowed_rate
 from app.core.model import Model, Task
 from app.core.stats.false_alarms import fit_tail, limit_for_rate
-from app.demo.flights import CATEGORIES, FEATURES, PRODUCTION_START, load_flights
+from app.demo.flights import CATEGORIES, FEATURES, PRODUCTION_START
 from app.demo.folder import Folder
 from app.demo.models import Models
 from app.services.checks import all_checks
@@ -108,8 +108,10 @@ def said_months(demo: Demo, series: str) -> set[str]:
     return set() if months == "none" else set(months.split(", "))
 
 
-def test_every_flight_is_there_and_answered_by_who_was_live(demo: Demo, served: pd.DataFrame) -> None:
-    flights = load_flights()["departure"] + demo.state.shift
+def test_every_flight_is_there_and_answered_by_who_was_live(
+    demo: Demo, served: pd.DataFrame, year: pd.DataFrame
+) -> None:
+    flights = year["departure"] + demo.state.shift
     start = PRODUCTION_START + demo.state.shift
     assert len(served) == ((flights >= start) & (flights < served["day"].max() + pd.Timedelta(days=1))).sum()
     assert served["label"].notna().mean() > 0.95

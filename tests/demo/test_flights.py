@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.demo.flights import FEATURES, WEATHER, YEAR_END, load_flights, moved, whole_weeks_until
+from app.demo.flights import FEATURES, WEATHER, YEAR_END, moved, whole_weeks_until
 
 
 @pytest.fixture(scope="module")
-def flights() -> pd.DataFrame:
-    return load_flights()
+def flights(year: pd.DataFrame) -> pd.DataFrame:
+    return year
 
 
 def test_every_flight_of_2013_is_there_once_but_those_of_the_last_evening(flights: pd.DataFrame) -> None:

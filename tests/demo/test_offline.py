@@ -7,17 +7,16 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pytest
 
-from app.demo.flights import FEATURES, load_flights, moved
+from app.demo.flights import FEATURES, moved
 from app.demo.offline import DELAY, recomputed
 
 WEEKS = timedelta(weeks=2)
 
 
 @pytest.fixture(scope="module")
-def flights() -> pd.DataFrame:
+def flights(year: pd.DataFrame) -> pd.DataFrame:
     """Every second flight of three weeks, the change to summer time among them, two weeks later than they were."""
-    rows = load_flights()
-    chosen = rows[(rows["departure"] >= "2013-03-01") & (rows["departure"] < "2013-03-22")].iloc[::2]
+    chosen = year[(year["departure"] >= "2013-03-01") & (year["departure"] < "2013-03-22")].iloc[::2]
     return moved(chosen, WEEKS).reset_index(drop=True)
 
 

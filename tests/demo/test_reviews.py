@@ -6,16 +6,14 @@ import pandas as pd
 import pytest
 
 from app.core.model import Task
-from app.demo.flights import load_flights
 from app.demo.questions import QUESTIONS
 from app.demo.reviews import AUDITOR, USER, corrections
 
 
 @pytest.fixture(scope="module")
-def flights() -> pd.DataFrame:
+def flights(year: pd.DataFrame) -> pd.DataFrame:
     # A prediction that is always "on time" will do: what is said depends on whether it is right.
-    rows = load_flights()
-    return rows[rows["departure"] >= "2013-10-01"].assign(prediction=0, truth=rows["late"]).reset_index(drop=True)
+    return year[year["departure"] >= "2013-10-01"].assign(prediction=0, truth=year["late"]).reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from app.core.model import Task
-from app.demo.flights import FEATURES, load_flights
+from app.demo.flights import FEATURES
 from app.demo.questions import QUESTIONS, Question
 from app.demo.serving import Service, calls
 from app.demo.training import fitted, one_thread
@@ -21,10 +21,9 @@ START, LATER = "2013-01-01T05:00:00+00:00", "2013-01-06T12:00:30+00:00"
 
 
 @pytest.fixture(scope="module")
-def flights() -> pd.DataFrame:
+def flights(year: pd.DataFrame) -> pd.DataFrame:
     """A tenth of ten days."""
-    rows = load_flights()
-    return rows[rows["departure"] < "2013-01-11"].iloc[::10].dropna(subset="late").reset_index(drop=True)
+    return year[year["departure"] < "2013-01-11"].iloc[::10].dropna(subset="late").reset_index(drop=True)
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from app.core.model import Outcome, Task
 from app.demo.clock import Clock
 from app.demo.collector import collecting
-from app.demo.flights import PRODUCTION_START, is_training, load_flights
+from app.demo.flights import PRODUCTION_START, is_training
 from app.demo.models import Models
 from app.demo.offline import recomputed
 from app.demo.questions import CLASSES, QUESTIONS, Question
@@ -68,9 +68,8 @@ class Lived:
 
 
 @pytest.fixture(scope="module")
-def some_flights() -> pd.DataFrame:
-    flights = load_flights()
-    served = flights[flights["departure"] < PRODUCTION_START + DAYS * DAY]
+def some_flights(year: pd.DataFrame) -> pd.DataFrame:
+    served = year[year["departure"] < PRODUCTION_START + DAYS * DAY]
     return served.iloc[::SHARE].reset_index(drop=True)
 
 

@@ -14,7 +14,7 @@ import pytest
 from app.core.model import Task
 from app.demo.clock import Clock
 from app.demo.errors import DemoError
-from app.demo.flights import FEATURES, load_flights
+from app.demo.flights import FEATURES
 from app.demo.models import Models
 from app.demo.questions import QUESTIONS
 from app.demo.trainer import EVENT, FEATURE, Trainer
@@ -61,9 +61,8 @@ class Watchkeeper:
 
 
 @pytest.fixture(scope="module")
-def flights() -> pd.DataFrame:
-    rows = load_flights()
-    return rows[rows["departure"] < END].iloc[::10].reset_index(drop=True)
+def flights(year: pd.DataFrame) -> pd.DataFrame:
+    return year[year["departure"] < END].iloc[::10].reset_index(drop=True)
 
 
 def body(type_: str = EVENT) -> bytes:

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from app.core.model import Task
-from app.demo.flights import CATEGORIES, FEATURES, load_flights
+from app.demo.flights import CATEGORIES, FEATURES
 from app.demo.questions import CLASSES, QUESTIONS, THRESHOLD
 from app.demo.training import fitted, one_thread, out_of_fold
 
@@ -17,10 +17,9 @@ LATE = QUESTIONS[Task.BINARY]
 
 
 @pytest.fixture(scope="module")
-def some_flights() -> pd.DataFrame:
+def some_flights(year: pd.DataFrame) -> pd.DataFrame:
     """A tenth of January and February."""
-    flights = load_flights()
-    rows = flights[flights["departure"] < "2013-03-01"].iloc[::10].reset_index(drop=True)
+    rows = year[year["departure"] < "2013-03-01"].iloc[::10].reset_index(drop=True)
     return rows.assign(truth=rows["late"])
 
 
