@@ -83,6 +83,20 @@ def outcomes_between(
     }
 
 
+def daily_outcomes_between(
+    connection: Connection, version_id: int, start: datetime, end: datetime, segment: str = WHOLE
+) -> dict[datetime, OutcomeCounts]:
+    """Outcome counts of the days that overlap [start, end) and whose hours are rolled up, by their midnight."""
+    days = daily_profile.c
+    query = select(days.window_start, days.outcomes).where(
+        days.version_id == version_id,
+        days.segment == segment,
+        days.window_start > start - timedelta(days=1),
+        days.window_start < end,
+    )
+    return {row.window_start: decode_counts(OutcomeCounts, row.outcomes) for row in connection.execute(query)}
+
+
 def features_between(
     connection: Connection, version_id: int, start: datetime, end: datetime, segment: str = WHOLE
 ) -> dict[datetime, FeatureCounts]:

@@ -19,7 +19,9 @@ from app.services import rollup as service
 from app.services.counting import fold_turn
 from app.services.evaluate import evaluate, replay
 from app.services.fold import fold
+from app.services.project_review import project_review
 from app.services.read_models import histogram
+from app.services.read_models.version_records import version_records
 from app.services.rebuild import rebuild
 from app.services.rollup import KEEP_HOURS, RollUpSummary, kept_by_hour, roll_up
 from app.services.uploads import store_upload
@@ -390,6 +392,28 @@ def test_the_histogram_counts_the_days_that_a_span_touches(engine: Engine, serve
     after = histogram.compare(engine, id_, "x", since=SINCE, until=UNTIL + DAY)
     assert after.now.values == before.now.values == 8 * 24 // EVERY
     assert after.now.shares.tolist() == before.now.shares.tolist()
+
+
+def test_what_a_version_did_counts_the_days_that_a_span_touches(engine: Engine, served: Served) -> None:
+    per_day = 24 // EVERY
+    labels = [correction(served.model, f"p{at}", "yes") for at in range(FIRST, FIRST + 40)]
+    store(engine, labels)
+    fold(engine, NOW)
+    judged(engine)
+    name = served.model.name
+    (before,) = version_records(engine, name, SINCE, UNTIL + DAY)
+    roll_up(engine, NOW)
+
+    (after,) = version_records(engine, name, SINCE, UNTIL + DAY)
+
+    assert days_of(engine, served)
+    assert (after.predictions, after.labelled, after.quality) == (8 * per_day, 40, 1.0)
+    assert (after.predictions, after.labelled, after.quality) == (before.predictions, before.labelled, before.quality)
+    assert (after.first, after.last) == (SINCE, before.last)
+    (amid,) = version_records(engine, name, SINCE + 30 * HOUR, SINCE + 50 * HOUR)
+    assert (amid.predictions, amid.first, amid.last) == (2 * per_day, SINCE + DAY, SINCE + 2 * DAY)
+    review = project_review(engine, NOW, since=SINCE, until=UNTIL + DAY, models=[name])
+    assert [one.predictions for one in review.models[0].versions] == [8 * per_day]
 
 
 def test_the_way_down_counts_rolled_up_versions_anew(engine: Engine, served: Served) -> None:

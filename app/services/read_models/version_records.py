@@ -13,15 +13,15 @@ from app.core.model import Model, Task, Version
 from app.core.profile import OutcomeCounts
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
-from app.storage.evaluations import outcomes_between
+from app.storage.evaluations import daily_outcomes_between, outcomes_between
 
 MEASURES = {Task.BINARY: "accuracy", Task.MULTICLASS: "accuracy", Task.REGRESSION: "mae"}
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRecord:
-    """A version's `predictions` from the window `first` to `last`, how many of them have a label, and the realised
-    quality of those; None where too few have one.
+    """A version's `predictions` from the window `first` to `last` (of hours that are rolled up, their day), how many of
+    them have a label, and the realised quality of those; None where too few have one.
     """
 
     version: str
@@ -37,7 +37,8 @@ class VersionRecord:
 def version_records(engine: Engine, model: str, since: datetime, until: datetime) -> list[VersionRecord]:
     """The versions that answered anything in the windows that start in [since, until), in the order of their first.
 
-    Hours that are rolled up to days are left out. Raises NotFoundError for the model.
+    Hours that are rolled up to days come as whole days, also where the span begins or ends amid one. Raises
+    NotFoundError for the model.
     """
     with read(engine) as connection:
         found = find_model(connection, model)
@@ -48,13 +49,16 @@ def version_records(engine: Engine, model: str, since: datetime, until: datetime
 def _record(
     connection: Connection, model: Model, version: Version, since: datetime, until: datetime
 ) -> VersionRecord | None:
-    stored = outcomes_between(connection, version.id, since, until)
-    served = {start: outcomes for start, (_, outcomes) in stored.items() if outcomes.rows}
+    hours = outcomes_between(connection, version.id, since, until)
+    days = daily_outcomes_between(connection, version.id, since, until)
+    windows = [*days.items(), *((start, outcomes) for start, (_, outcomes) in hours.items())]
+    served = [(start, outcomes) for start, outcomes in windows if outcomes.rows]
     if not served:
         return None
-    total = OutcomeCounts.stack([*served.values()]).sum()
+    starts, counts = zip(*served, strict=True)
+    total = OutcomeCounts.stack(counts).sum()
     return VersionRecord(
-        *(version.name, version.stage.value, min(served), max(served)),
+        *(version.name, version.stage.value, min(starts), max(starts)),
         *(int(total.rows), int(labelled(total)), MEASURES[model.task], _quality(model.task, total)),
     )
 
