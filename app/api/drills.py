@@ -84,6 +84,23 @@ def answer_drill(drill_id: int, body: DrillAnswer, context: Shared) -> Response:
     return json_answer(drill_row(ended))
 
 
+class CallOffBody(BaseModel):
+    """Who calls it off, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    author: str = Field(min_length=1)
+    reason: str = ""
+
+
+@router.post("/drills/{drill_id}/call-off", summary="Call off a drill")
+def call_off_drill(drill_id: int, body: CallOffBody, context: Shared) -> Response:
+    """It ends without a result, and answers that come later are refused. 409 for a drill that is over."""
+    ended = drills.call_off_drill(context.engine, drill_id, context.clock(), author=body.author, reason=body.reason)
+    context.models_changed()
+    return json_answer(drill_row(ended))
+
+
 def drill_row(one: Drill) -> dict[str, object]:
     """A drill as a row, its steps in seconds."""
     steps = {name: None if took is None else took.total_seconds() for name, took in one.steps.items()}

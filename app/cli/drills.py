@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.output import format_option, show
+from app.cli.output import as_json, format_option, show
 from app.cli.parameters import DURATION, author_option
 from app.cli.session import database, now
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PASSED, FAILED = 0, 1
 _LOOK_SECONDS = 0.5
-_COLUMNS = ("id", "model", "version", "state", "started_at", "steps", "author", "reason")
+_COLUMNS = ("id", "model", "version", "state", "started_at", "steps", "author", "reason", "called_off_by")
 
 
 @click.group(
@@ -32,7 +32,7 @@ Examples:
   watchkeeper drill --model fraud --to 2 --timeout 2m
   watchkeeper drill list --model fraud
 
-Exit codes: 0 passed (or begun, with --no-wait), 1 failed.""",
+Exit codes: 0 passed (or begun, with --no-wait), 1 failed or called off.""",
 )
 @click.option("--model", help="The model.")
 @click.option("--to", metavar="VERSION", help="The version to try; without one, the one a rollback would lead to.")
@@ -62,7 +62,7 @@ def drill(
         click.echo(f"drill {found.id}: version {found.version} of {model} is to answer {found.rows} rows", err=True)
         found = found if no_wait else _end_of(engine, found)
     show([_row(found)], format_, columns=_COLUMNS)
-    sys.exit(FAILED if found.state == "failed" else PASSED)
+    sys.exit(PASSED if found.state in ("passed", "running") else FAILED)
 
 
 def _end_of(engine: Engine, found: Drill) -> Drill:
@@ -84,6 +84,30 @@ def drill_list(model: str | None, format_: str) -> None:
     with database() as engine:
         rows = [_row(one) for one in list_drills(engine, model)]
     show(rows, format_, columns=_COLUMNS, empty="no drill yet; run `watchkeeper drill --model MODEL`")
+
+
+@drill.command(
+    "call-off",
+    epilog="""\b
+Example:
+  watchkeeper drill call-off 7 --reason 'the serving side is deployed anew'
+
+It proves nothing, neither way: it counts as no failure, and an answer that comes later is refused.""",
+)
+@click.argument("drill_id", metavar="ID", type=int)
+@click.option("--reason", default="", help="Why, as the list says it.")
+@author_option
+@format_option
+def drill_call_off(drill_id: int, reason: str, author: str, format_: str) -> None:
+    """Call off drill ID, which waits for its answers."""
+    from app.services.drills import call_off_drill
+
+    with database() as engine:
+        ended = call_off_drill(engine, drill_id, now(), author=author, reason=reason)
+    if format_ == "json":
+        click.echo(as_json(_row(ended)))
+        return
+    click.echo(f"drill {drill_id} of version {ended.version} of {ended.model}: {ended.ended}")
 
 
 def _row(found: Drill) -> dict[str, Any]:

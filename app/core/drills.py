@@ -26,6 +26,7 @@ class DrillState(StrEnum):
     RUNNING = "running"
     PASSED = "passed"
     FAILED = "failed"
+    CALLED_OFF = "called_off"  # it proves nothing, neither way
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """One trial. The times are None for what has not happened."""
+    """One trial. The times are None for what has not happened; `called_off_by`: who called it off, or empty."""
 
     id: int
     model: str
@@ -64,6 +65,7 @@ class Drill:
     finished_at: datetime | None
     rows: int
     reason: str
+    called_off_by: str = ""
 
     @property
     def steps(self) -> dict[str, timedelta | None]:
@@ -74,6 +76,18 @@ class Drill:
             name: None if before is None or after is None else after - before
             for name, before, after in zip(names, times[:-1], times[1:], strict=True)
         }
+
+    @property
+    def ended(self) -> str:
+        """How it came to its end, such as `it failed: no answer`; empty while it runs."""
+        why = f": {self.reason}" if self.reason else ""
+        match self.state:
+            case DrillState.RUNNING:
+                return ""
+            case DrillState.CALLED_OFF:
+                return f"{self.called_off_by} called it off{why}"
+            case _:
+                return f"it {self.state.value}{why}"
 
     def why_late(self) -> str:
         """What the serving side failed to do until the deadline."""
@@ -150,7 +164,8 @@ def recovery(earlier: Sequence[Candidate], drills: Sequence[Drill]) -> Recovery:
     why_not = "; ".join(f"{one.name} {one.why_not}" for one in earlier if one.why_not)
     if not ready:
         return Recovery(None, len(earlier), 0, why_not)
-    ended = [one for one in drills if one.version == ready[0] and one.state is not DrillState.RUNNING]
+    of_it = [one for one in drills if one.version == ready[0]]
+    ended = [one for one in of_it if one.state in {DrillState.PASSED, DrillState.FAILED}]
     since_pass = list(takewhile(lambda one: one.state is DrillState.FAILED, ended))
     passed = ended[len(since_pass)] if len(since_pass) < len(ended) else None
     return Recovery(

@@ -107,6 +107,21 @@ def answer_drill(engine: Engine, drill_id: int, version: str, answers: Sequence[
         return _found(connection, drill_id)
 
 
+def call_off_drill(engine: Engine, drill_id: int, now: datetime, *, author: str, reason: str = "") -> Drill:
+    """End a drill that waits for its answers, without a result; the drill. Answers that come later are refused.
+
+    Raises NotFoundError for the number, ConflictError for a drill that is over, InvalidError for author or reason.
+    """
+    author, reason = said(author, reason)
+    if not author:
+        raise InvalidError("author", author, "say who calls it off")
+    with write(engine) as connection:
+        close_overdue(connection, now)
+        _running(connection, drill_id)
+        drills.call_off(connection, drill_id, author, reason, now)
+        return _found(connection, drill_id)
+
+
 def close_overdue(connection: Connection, now: datetime) -> int:
     """End the drills whose time is over as failed; how many."""
     late = drills.overdue(connection, now)
@@ -116,8 +131,7 @@ def close_overdue(connection: Connection, now: datetime) -> int:
 def _running(connection: Connection, drill_id: int) -> Drill:
     found = _found(connection, drill_id, lock=True)
     if found.state is not DrillState.RUNNING:
-        why = f": {found.reason}" if found.reason else ""
-        raise ConflictError(f"drill {drill_id} is over, it {found.state.value}{why}")
+        raise ConflictError(f"drill {drill_id} is over, {found.ended}")
     return found
 
 

@@ -71,6 +71,18 @@ def finish(
     return connection.execute(update(drill).where(mine).values(values)).rowcount == 1
 
 
+def call_off(connection: Connection, drill_id: int, author: str, reason: str, now: datetime) -> None:
+    """End a drill that runs without a result."""
+    values = {
+        "state": DrillState.CALLED_OFF.value,
+        "reason": reason,
+        "called_off_by": author,
+        "finished_at": now,
+    }
+    mine = (_d.id == drill_id) & (_d.state == DrillState.RUNNING.value)
+    connection.execute(update(drill).where(mine).values(values))
+
+
 def logged(connection: Connection, version_id: int, most: int, by: datetime) -> list[Logged]:
     """Predictions of the version that can be repeated: those with an answer to compare, the same ones each time.
 
@@ -100,5 +112,9 @@ def _drill(row: Row[Any]) -> Drill:
     names = ("id", "model", "version", "author", "started_at", "deadline", "asked_at", "answered_at", "finished_at")
     values = row._mapping
     return Drill(
-        state=DrillState(row.state), rows=values["rows"], reason=row.reason, **{name: values[name] for name in names}
+        state=DrillState(row.state),
+        rows=values["rows"],
+        reason=row.reason,
+        called_off_by=row.called_off_by,
+        **{name: values[name] for name in names},
     )

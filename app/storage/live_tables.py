@@ -24,7 +24,7 @@ drill = Table(
     Column("id", Integer, primary_key=True),
     model_id(),
     version_id(),  # the one that was to be loaded
-    Column("state", String(20), nullable=False),  # running | passed | failed
+    Column("state", String(20), nullable=False),  # running | passed | failed | called_off
     Column("author", String(200), nullable=False, server_default=""),
     Column("started_at", UtcDateTime, nullable=False),
     Column("deadline", UtcDateTime, nullable=False),
@@ -33,6 +33,7 @@ drill = Table(
     Column("finished_at", UtcDateTime),
     Column("rows", Integer, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
+    Column("called_off_by", String(200), nullable=False, server_default=""),
     Index("ix_drill_model_id_id", "model_id", "id"),
 )
 

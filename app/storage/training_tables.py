@@ -84,4 +84,5 @@ review_item = Table(
     Column("decided_by", String(200), nullable=False, server_default=""),
     Column("decided_at", UtcDateTime),
     Index("ix_review_item_model_id_kind_state_rank", "model_id", "kind", "state", "rank"),
+    Index("ix_review_item_model_id_decided_at_id", "model_id", "decided_at", "id"),
 )

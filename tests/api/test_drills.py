@@ -24,10 +24,12 @@ from app.services.deployments import roll_back
 from app.services.drills import drill, start_drill
 from app.services.keys import create_key
 from app.services.live import live_state
+from app.services.recovery import recovery_of
 from app.services.subscribers import list_subscribers, subscribe, unsubscribe
 from app.services.targets import add_target
 from app.settings import Settings
 from app.storage import outbox
+from app.storage.catalogue import find_model
 from app.storage.engine import write
 from app.storage.tables import version as versions
 from collectors.client import LiveVersion
@@ -265,3 +267,39 @@ def test_a_change_and_its_webhooks_are_stored_together_or_not_at_all(
 def checked(one: Received) -> dict[str, Any]:
     found: dict[str, Any] = Webhook(SECRET).verify(one.body, dict(one.headers))
     return found
+
+
+def test_a_drill_that_waits_is_called_off_and_proves_nothing(served: TestClient, engine: Engine) -> None:
+    begun = begin(served)
+    served.get(f"/v1/drills/{begun['id']}")
+    path = f"/v1/drills/{begun['id']}/call-off"
+    assert served.post(path, json={"author": " "}).status_code == 422
+
+    body = {"author": "bob", "reason": "the serving side is deployed anew"}
+    ended = served.post(path, json=body).json()
+
+    assert (ended["state"], ended["called_off_by"], ended["reason"]) == ("called_off", "bob", body["reason"])
+    assert ended["finished_at"] is not None
+    assert served.get("/v1/models/fraud/live").json()["drill"] is None
+    late = served.post(f"/v1/drills/{begun['id']}", json={"version": "3", "answers": []})
+    assert late.status_code == 409
+    assert "is over, bob called it off: the serving side is deployed anew" in late.json()["error"]
+    assert served.post(path, json=body).status_code == 409
+    assert served.post("/v1/drills/99/call-off", json=body).status_code == 404
+    with engine.connect() as connection:
+        known = recovery_of(connection, find_model(connection, "fraud"))
+    assert (known.fallback, known.tried, known.failures) == ("3", False, 0)
+    assert begin(served)["state"] == "running"  # and another one may begin
+
+
+def test_calling_off_is_for_who_may_do_everything(served: TestClient, settings: Settings, engine: Engine) -> None:
+    begun = begin(served)
+    keys = {scope: create_key(engine, scope, scope, NOW).secret for scope in ("ingest", "admin")}
+    with TestClient(create_app(replace(settings, require_keys=True)), base_url="http://127.0.0.1:8600") as guarded:
+        answers = [
+            guarded.post(
+                f"/v1/drills/{begun['id']}/call-off", json=ANN, headers={"Authorization": f"Bearer {keys[scope]}"}
+            ).status_code
+            for scope in ("ingest", "admin")
+        ]
+    assert answers == [403, 200]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,7 +12,9 @@ from sqlalchemy import URL
 
 from app.cli import cli
 from app.core.errors import ConflictError, WatchkeeperError
-from app.storage.engine import engine_for
+from app.storage import drills
+from app.storage.catalogue import find_model, find_version
+from app.storage.engine import engine_for, write
 from tests.services.test_deployments import register
 
 Run = Callable[..., Result]
@@ -65,6 +68,22 @@ def test_a_drill_that_proves_nothing_does_not_begin_and_the_list_says_how_to(run
     with pytest.raises(WatchkeeperError, match="nothing is logged that it answered"):
         raise run("drill", "--model", "fraud").exception or AssertionError
     assert "no drill yet; run `watchkeeper drill --model MODEL`" in run("drill", "list").output
+
+
+def test_a_drill_that_waits_is_called_off(run: Run, sqlite_url: URL) -> None:
+    engine, now = engine_for(sqlite_url), datetime.now(UTC)
+    with write(engine) as connection:
+        tried = find_version(connection, find_model(connection, "fraud").id, "1")
+        number = drills.add_drill(connection, tried, 20, "ann", now, now + timedelta(minutes=10))
+    engine.dispose()
+
+    said = run("drill", "call-off", number, "--author", "bob", "--reason", "deployed anew")
+
+    assert (said.exit_code, said.output) == (0, "drill 1 of version 1 of fraud: bob called it off: deployed anew\n")
+    [row] = json.loads(run("drill", "list", "--json").output)
+    assert (row["state"], row["called_off_by"], row["reason"]) == ("called_off", "bob", "deployed anew")
+    with pytest.raises(ConflictError, match="drill 1 is over, bob called it off"):
+        raise run("drill", "call-off", number).exception or AssertionError
 
 
 def test_a_policy_is_set_and_shown(run: Run) -> None:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.core.drills import Drill, DrillState, Logged, Repeated, differences
+from app.core.deployments import Candidate
+from app.core.drills import Drill, DrillState, Logged, Repeated, differences, recovery
+from app.core.model import Stage
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 BINARY = Logged("a", "{}", 0.75, "1", None)
@@ -64,3 +66,19 @@ def test_the_steps_are_timed_and_a_late_drill_says_what_did_not_happen() -> None
     assert late.why_late() == "nobody asked for the rows within 60 s: does the serving side listen for drills?"
     loading = Drill(1, "fraud", "2", DrillState.RUNNING, "ann", NOW, at(60), at(1), None, None, 20, "")
     assert loading.why_late() == "the rows were fetched, and no answer came within 60 s"
+
+
+def test_a_drill_that_was_called_off_proves_nothing_neither_way() -> None:
+    later = NOW + timedelta(seconds=9)
+
+    def ended(state: DrillState, by: str = "") -> Drill:
+        return Drill(1, "fraud", "2", state, "ann", NOW, later, None, None, later, 20, "no answer", by)
+
+    off = ended(DrillState.CALLED_OFF, "bob")
+    ready = [Candidate("2", Stage.REGISTERED, has_reference=True)]
+    assert not recovery(ready, [off]).tried
+    assert recovery(ready, [off, ended(DrillState.PASSED)]).passed_at == later
+    assert recovery(ready, [off, ended(DrillState.FAILED), off]).failures == 1
+    assert off.ended == "bob called it off: no answer"
+    assert ended(DrillState.FAILED).ended == "it failed: no answer"
+    assert ended(DrillState.RUNNING).ended == ""

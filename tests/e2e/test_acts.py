@@ -13,10 +13,13 @@ from app.core.retraining_run import RunState
 from app.services.catalogue import register_version
 from app.services.channels import list_channels
 from app.services.deployments import standing
+from app.services.drills import list_drills
 from app.services.keys import list_keys
 from app.services.reports import list_reports
 from app.services.retraining_runs import begin, list_runs
 from app.services.routing import list_routes
+from app.storage import drills
+from app.storage.catalogue import find_model, find_version
 from app.storage.engine import write
 from app.storage.policies import list_policies
 from app.storage.retraining_runs import NewRun
@@ -103,6 +106,21 @@ def test_a_version_is_taken_back_and_who_is_told_stands_beside_it(watched: Watch
         "ann",
         "rollback",
     )
+
+
+def test_a_drill_that_waits_is_called_off(watched: Watched, fleet_engine: Engine) -> None:
+    now = datetime.now(UTC)
+    with write(fleet_engine) as connection:
+        tried = find_version(connection, find_model(connection, "arrival-delay").id, "2")
+        number = drills.add_drill(connection, tried, 20, "ann", now, now + timedelta(hours=1))
+    page = watched.open("/versions?model=arrival-delay&part=drills")
+    page.get_by_role("button", name="Call it off").click()
+    fill(page, "Your name", "bob")
+    page.get_by_role("button", name="Call the drill off").click()
+
+    expect(page.get_by_text(f"Drill {number} is over: bob called it off.")).to_be_visible(timeout=PATIENCE_MS)
+    [ended] = list_drills(fleet_engine, "arrival-delay")
+    assert (ended.state.value, ended.called_off_by) == ("called_off", "bob")
 
 
 def test_a_run_that_waits_is_approved(watched: Watched, fleet_engine: Engine) -> None:

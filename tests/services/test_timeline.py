@@ -149,12 +149,17 @@ def test_silences_of_the_model_and_drills(engine: Engine) -> None:
         said = {"state": "failed", "author": "ann", "rows": 20, "reason": "nobody answered"}
         ids = {"model_id": model_id, "version_id": version_id}
         connection.execute(insert(tables.drill).values(**ids, **times, **said))
+        off = {"state": "called_off", "called_off_by": "bob", "reason": "moved"}
+        again = {"started_at": START + 4 * DAY, "finished_at": START + 5 * DAY}
+        connection.execute(insert(tables.drill).values(**ids, **{**times, **again}, **{**said, **off}))
 
     assert [((event.at - START) // DAY, event.what, event.author, event.why) for event in events(engine)] == [
         (1, "alerts with model=del* check=volume were silenced", "ann", "a migration"),
         (2, "a drill of going back to version 1 began", "ann", ""),
         (3, "the drill of version 1 failed", "", "nobody answered"),
         (3, "the silence of alerts with model=del* check=volume was over", "bob", ""),
+        (4, "a drill of going back to version 1 began", "ann", ""),
+        (5, "the drill of version 1 was called off", "bob", "moved"),
     ]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Engine
 from app.core.drills import Drill, DrillState
 from app.core.model import Stage, Task, Version
 from app.services.deployments import make_live
-from app.services.drills import drill, list_drills
+from app.services.drills import drill, list_drills, start_drill
 from app.services.read_models.versions import VersionRow
 from app.storage.engine import engine_for
 from app.ui.components.versions import drills
@@ -102,6 +102,25 @@ def test_a_drill_is_started_from_the_page_and_its_progress_is_shown(database: En
     shown = html(app)
     assert "◆ failed" in shown
     assert "does the serving side listen for drills?" in shown
+
+
+def test_a_drill_that_waits_is_called_off_from_the_page(database: Engine, model: str) -> None:
+    start_drill(database, model, datetime.now(UTC), to="1", author="ann")
+    app = opened("versions", model=model, part="drills")
+    off = next(one for one in app.button if one.label == "Call the drill off")
+    off.click().run()
+    assert "Nothing is called off: author: " in html(app)
+    assert list_drills(database)[0].state is DrillState.RUNNING
+
+    app.text_input[0].input("bob")
+    app.text_input[1].input("the serving side is deployed anew")
+    next(one for one in app.button if one.label == "Call the drill off").click().run()
+
+    [ended] = list_drills(database)
+    assert (ended.state, ended.called_off_by) == (DrillState.CALLED_OFF, "bob")
+    shown = html(app)
+    assert "is over: bob called it off: the serving side is deployed anew." in shown
+    assert "○ called off" in shown
 
 
 def a_drill(state: DrillState, *, asked: float | None = None, answered: float | None = None) -> Drill:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, or_, select
 
 from app.core.alerting import State
 from app.core.codec import decode_counts
+from app.core.drills import DrillState
 from app.core.errors import InvalidError
 from app.core.fold import WHOLE
 from app.core.label_arrivals import Arrival, Labels, arrivals
@@ -163,9 +164,9 @@ def _drills(connection: Connection, span: Span) -> Iterator[Event]:
         name = span.names[row.version_id]
         yield Event(row.started_at, EventKind.DRILL, f"a drill of going back to version {name} began", name, row.author)
         if row.finished_at is not None:
-            yield Event(
-                row.finished_at, EventKind.DRILL, f"the drill of version {name} {row.state}", name, "", row.reason
-            )
+            ended = "was called off" if row.state == DrillState.CALLED_OFF.value else row.state
+            said = f"the drill of version {name} {ended}"
+            yield Event(row.finished_at, EventKind.DRILL, said, name, row.called_off_by, row.reason)
 
 
 def _silences(connection: Connection, span: Span) -> Iterator[Event]:

@@ -46,6 +46,11 @@ def drill(drill_id: int) -> Drill:
     return drills.drill(engine(), drill_id, datetime.now(UTC))
 
 
+def call_off_drill(drill_id: int, author: str, reason: str) -> Drill:
+    """End a drill that waits for its answers. Raises WatchkeeperError that says why not."""
+    return drills.call_off_drill(engine(), drill_id, datetime.now(UTC), author=author, reason=reason)
+
+
 def start_drill(model: str, version: str, author: str, timeout: timedelta) -> Drill:
     """Ask the serving side to load the version. Raises WatchkeeperError that says why not."""
     return drills.start_drill(engine(), model, datetime.now(UTC), to=version, author=author, timeout=timeout)

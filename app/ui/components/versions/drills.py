@@ -18,7 +18,12 @@ from app.ui.components.steps import Step, steps
 LOOK_AGAIN = timedelta(seconds=2)
 MOST = 20
 _SAID = "drill_said"
-_STATES = {DrillState.RUNNING: "◌ runs", DrillState.PASSED: "● passed", DrillState.FAILED: "◆ failed"}
+_STATES = {
+    DrillState.RUNNING: "◌ runs",
+    DrillState.PASSED: "● passed",
+    DrillState.FAILED: "◆ failed",
+    DrillState.CALLED_OFF: "○ called off",
+}
 _STEPS = {"heard": "Heard of it", "loaded_and_answered": "Loaded, and answered", "compared": "Compared"}
 
 
@@ -34,6 +39,7 @@ def show(found: ModelVersions) -> None:
     known = data.versions.drills_of(found.model)
     if known and known[0].state is DrillState.RUNNING:
         _running(known[0].id)
+        _call_off(known[0].id)
     else:
         _form(found)
     st.html(join(title("Drills so far"), history(known)))
@@ -80,6 +86,21 @@ def _running(drill_id: int) -> None:
         st.html(join(element("p", said + until), steps(life(one))))
 
 
+def _call_off(drill_id: int) -> None:
+    """The way to end it without a result, with who and why."""
+    with st.popover("Call it off"), st.form(f"call drill {drill_id} off", border=False):
+        st.html(element("p", "It then proves nothing, neither way; answers that come later are refused."))
+        who = author.ask()
+        why = st.text_input("Why", max_chars=500)
+        if st.form_submit_button("Call the drill off"):
+            try:
+                ended = data.versions.call_off_drill(drill_id, who, why)
+                st.session_state[_SAID] = f"Drill {drill_id} is over: {ended.ended}."
+            except WatchkeeperError as error:
+                st.session_state[_SAID] = f"Nothing is called off: {error}"
+            st.rerun()
+
+
 def life(one: Drill) -> list[Step]:
     """Its steps with how long each took."""
     found = [Step("Asked for", "done", f"{wording.moment(one.started_at)} by {one.author}")]
@@ -107,7 +128,7 @@ def history(known: list[Drill]) -> Html:
             element("span", _STATES[one.state], class_="wk-fixed"),
             *(seconds(took) if took is not None else wording.NO_VALUE for took in one.steps.values()),
             one.author,
-            one.reason or wording.NO_VALUE,
+            _why(one),
         )
         for one in known[:MOST]
     ]
@@ -115,6 +136,13 @@ def history(known: list[Drill]) -> Html:
     more = f"The newest {MOST} of {len(known)}." if len(known) > MOST else None
     shown = table(head, rows, numbers={3, 4, 5})
     return join(shown, element("p", more, class_="wk-facts") if more else None)
+
+
+def _why(one: Drill) -> str:
+    """Why it ended so; of one that was called off, by whom as well."""
+    if one.state is DrillState.CALLED_OFF:
+        return one.ended
+    return one.reason or wording.NO_VALUE
 
 
 def seconds(span: timedelta) -> str:
