@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 
 from alembic import command
 from alembic.config import Config
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 import migrations
 
 _UPGRADE_KEY = 0x57415443_4D  # one upgrade at a time on PostgreSQL
+_POLL_SECONDS = 0.2
 _COPY = "_alembic_tmp_"
 
 
@@ -70,13 +72,24 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
                 _drop_leftovers(connection)
             else:
-                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _UPGRADE_KEY})
-                connection.commit()
+                _wait_for_turn(connection)
             config.attributes["connection"] = connection
             step(config)
             connection.commit()
     finally:
         plain.dispose()
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Return as the only one on PostgreSQL that changes the schema, until the connection ends.
+
+    Asked for again and again: whoever waits in a statement has a snapshot, and an index that the other upgrade builds
+    concurrently waits for the end of that in turn.
+    """
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _UPGRADE_KEY}):
+        connection.commit()
+        sleep(_POLL_SECONDS)
+    connection.commit()
 
 
 def _drop_leftovers(connection: Connection) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from migrations.online import create_index
+
 revision = "0030"
 down_revision = "0029"
 branch_labels = None
@@ -16,7 +18,7 @@ _NAME = "ix_prediction_version_id_event_time_id"
 
 
 def upgrade() -> None:
-    op.create_index(_NAME, "prediction", ["version_id", "event_time", "id"])
+    create_index(_NAME, "prediction", ["version_id", "event_time", "id"])
 
 
 def downgrade() -> None:

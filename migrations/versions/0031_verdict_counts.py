@@ -7,6 +7,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.online import create_index
+
 revision = "0031"
 down_revision = "0030"
 branch_labels = None
@@ -15,10 +17,17 @@ depends_on = None
 UNIQUE = "uq_measurement_subject_window"
 OLD_ORDER = ["version_id", "check", "subject", "segment", "window_start"]
 NEW_ORDER = ["version_id", "check", "segment", "window_start", "subject"]
+_BUILDING = f"{UNIQUE}_building"
 
 
 def upgrade() -> None:
-    _order(NEW_ORDER)
+    if op.get_bind().dialect.name == "postgresql":
+        create_index(_BUILDING, "measurement", NEW_ORDER, unique=True)
+        # From here on nothing is measured until it is counted below, so that no measurement is left out.
+        op.drop_constraint(UNIQUE, "measurement", type_="unique")
+        op.execute(f"ALTER TABLE measurement ADD CONSTRAINT {UNIQUE} UNIQUE USING INDEX {_BUILDING}")
+    else:
+        _order(NEW_ORDER)
     op.create_table(
         "verdict_count",
         sa.Column("version_id", sa.Integer(), nullable=False),

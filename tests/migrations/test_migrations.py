@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from time import sleep
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -50,6 +52,75 @@ def test_an_upgrade_that_was_interrupted_amid_a_rebuild_can_be_done_again(sqlite
 
     assert migrate.is_current(engine)
     assert "_alembic_tmp_measurement" not in inspect(engine).get_table_names()
+
+
+INDEXES = {"0029": "ix_prediction_version_id_event_time_id", "0030": "uq_measurement_subject_window_building"}
+"""What the next revision builds, by the one before."""
+
+
+@pytest.mark.parametrize(("before", "table"), [("0029", "prediction"), ("0030", "measurement")])
+def test_two_upgrades_at_once_that_build_an_index_keep_no_writer_out(
+    postgres_url: URL, before: str, table: str
+) -> None:
+    engine = engine_for(postgres_url)
+    migrate.downgrade(engine, before)
+    writes = text(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE NOWAIT")  # the lock of any write
+    with ThreadPoolExecutor(2) as pool:
+        with engine.connect() as earlier:
+            earlier.execute(writes)
+            upgrades = [pool.submit(migrate.upgrade, engine) for _ in range(2)]
+            wait_for_query(engine, "CREATE % INDEX CONCURRENTLY %", "CREATE INDEX CONCURRENTLY %")
+            wait_for_query(engine, "SELECT pg_try_advisory_lock%", "SELECT pg_advisory_lock%")
+            with engine.connect() as later:
+                later.execute(writes)
+        for upgrade in upgrades:
+            upgrade.result(timeout=60)
+    assert migrate.is_current(engine)
+    migrate.check(engine)
+
+
+def wait_for_query(engine: Engine, *patterns: str) -> None:
+    """Return once another session of the database is at such a query, or was at one last."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND query ILIKE ANY(:patterns)"
+    )
+    for _ in range(300):
+        with engine.connect() as connection:
+            if connection.scalar(query, {"patterns": list(patterns)}):
+                return
+        sleep(0.1)
+    pytest.fail(f"no session came to {patterns}")
+
+
+@pytest.mark.parametrize("before", INDEXES)
+def test_an_index_whose_build_was_interrupted_is_built_anew(postgres_url: URL, before: str) -> None:
+    engine, name = engine_for(postgres_url), INDEXES[before]
+    migrate.downgrade(engine, before)
+    table = "prediction" if "prediction" in name else "measurement"
+    with write(engine) as connection:
+        connection.execute(text(f"CREATE INDEX {name} ON {table} (id)"))
+        connection.execute(text(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"))
+
+    migrate.upgrade(engine)
+
+    migrate.check(engine)
+    with write(engine) as connection:
+        assert connection.scalar(text("SELECT bool_and(indisvalid) FROM pg_index"))
+
+
+def test_an_index_that_was_built_before_the_upgrade_was_interrupted_stays(postgres_url: URL) -> None:
+    engine, name = engine_for(postgres_url), INDEXES["0029"]
+    migrate.downgrade(engine, "0029")
+    number = text(f"SELECT '{name}'::regclass::oid")
+    with write(engine) as connection:
+        connection.execute(text(f"CREATE INDEX {name} ON prediction (version_id, event_time, id)"))
+        before = connection.scalar(number)
+
+    migrate.upgrade(engine)
+
+    with write(engine) as connection:
+        assert connection.scalar(number) == before
 
 
 def test_messages_that_were_stored_before_threads_had_a_column_know_theirs(engine: Engine) -> None:
