@@ -32,6 +32,7 @@ BEST = {
     "model-wide-light",
     "model-wide-dark",
     "model-narrow-dark",
+    "model.drift-wide-light",
 }
 
 

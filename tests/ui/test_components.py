@@ -103,6 +103,10 @@ class TestWording:
     def test_a_span_of_time_has_its_largest_unit(self, span: timedelta, text: str) -> None:
         assert wording.duration(span) == text
 
+    def test_a_number_next_to_zero_is_zero(self) -> None:
+        assert wording.short(math.nextafter(0, 1)) == "0"
+        assert wording.short(1e-300) == "1e-300"
+
     def test_times_say_their_zone_and_days_need_none(self) -> None:
         assert wording.start_of_window(DAY) == "3 Jul 2026"
         assert wording.start_of_window(DAY + timedelta(hours=5)) == "3 Jul 2026, 05:00 UTC"
@@ -137,8 +141,14 @@ class TestFigures:
         untold, told = of_two_windows(Outcome.NOT_EVALUATED), of_two_windows(Outcome.OK)
 
         assert headline.series(untold) == "Confident share: 50.0 %, limit 40.0 %, ◌ no verdict"
-        assert headline.why_untold(untold) == "Too few rows."
-        assert headline.why_untold(told) == ""
+        assert headline.remark(untold) == "Too few rows."
+        assert headline.remark(told) == ""
+
+    def test_a_value_out_of_range_that_is_no_breach_is_explained(self) -> None:
+        alone = replace(of_two_windows(Outcome.OK), low=np.array([0.8, 0.8]))
+
+        assert headline.remark(alone).startswith("Out of the normal range in this window alone")
+        assert headline.remark(replace(alone, outcomes=(Outcome.OK, Outcome.BREACH))) == ""
 
     @pytest.mark.parametrize(
         ("first", "marked"),

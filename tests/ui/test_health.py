@@ -64,6 +64,14 @@ def test_an_odd_tick_is_no_code() -> None:
     assert code_text("it`s <x>") == "it`s &lt;x&gt;"
 
 
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [("batches=3 late_rows=2", "batches 3, late rows 2"), ("a=1 failed", "a=1 failed"), ("", "")],
+)
+def test_what_a_run_counted_is_said_in_words(detail: str, said: str) -> None:
+    assert work.counts_text(detail) == said
+
+
 def test_every_job_is_there_with_what_it_does_and_a_failure_with_its_message(database: Engine) -> None:
     assert set(work.DOES) == set(Job)
     now = datetime.now(UTC)

@@ -77,6 +77,17 @@ class TestOverview:
         assert "watchkeeper model add" in code(app)
         assert "watchkeeper demo" in code(app)
 
+    @pytest.mark.parametrize("page", ["alerts", "limits", "model", "reports", "review", "scorecard", "timeline"])
+    def test_a_page_about_models_says_so_too_and_nothing_else(
+        self, page: str, use_database: Use, sqlite_template: Path
+    ) -> None:
+        use_database(sqlite_template)
+
+        app = opened(page)
+
+        assert html(app).count("<h1") == html(app).count("Nothing to watch yet") == 1
+        assert len(app.button_group) == 0
+
 
 class TestDatabase:
     def test_an_empty_one_names_the_command_that_mends_it(self, use_database: Use) -> None:

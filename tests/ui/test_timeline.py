@@ -104,9 +104,12 @@ def test_the_features_that_were_out_longest_have_lanes() -> None:
 
 
 def test_each_event_leads_to_what_it_is_about() -> None:
-    events = [live(1, "2"), Event(START + 2 * DAY, EventKind.ALERT, "volume <fired>", "2", "", "too few", 7)]
+    over = Event(START + 3 * DAY, EventKind.ALERT, "volume resolved for x", "2", "", "", 8)
+    events = [live(1, "2"), Event(START + 2 * DAY, EventKind.ALERT, "volume <fired>", "2", "", "too few", 7), over]
 
     shown = listing.listing("a&b", events)
+
+    assert shown.count("wk-event-over") == shown.count("wk-event-alert") == 1
 
     assert shown.index('href="alert?id=7"') < shown.index('href="versions?model=a%26b"')
     assert "Volume &lt;fired&gt;" in shown

@@ -25,13 +25,13 @@ def has_values(series: Series) -> bool:
 
 def chart(series: Series, events: Sequence[Event] = ()) -> None:
     """One series, titled with where it stands; what happened meanwhile stands on its time axis."""
-    said, untold, palette = headline.series(series), headline.why_untold(series), theme.current()
+    said, remark, palette = headline.series(series), headline.remark(series), theme.current()
     st.html(element("p", said, class_="wk-chart-title"))
     figure = figures.time_series(series, palette)
     markers.draw(figure, events, palette)
     figures.show(figure, key=f"series {series.check} {series.subject}", alt=said)
-    if untold:  # below it, so that charts beside each other stand on one line
-        st.html(element("p", untold, class_="wk-facts"))
+    if remark:  # below it, so that charts beside each other stand on one line
+        st.html(element("p", remark, class_="wk-facts"))
 
 
 def learnt_limit(view: ModelView, shown: Sequence[Series]) -> None:

@@ -21,6 +21,7 @@ _FEATURES = {
     "schema": "break the schema",
     "feature_parity": "differ from the offline pipeline",
 }
+_ALONE = "Out of the normal range in this window alone: a breach takes two of the last three."
 _MEASURES = ("accuracy", "auc", "f1", "precision", "recall", "rmse", "mae")
 
 
@@ -94,13 +95,17 @@ def series(found: Series) -> str:
     return f"{said}, {wording.outcome_text(found.outcomes[newest])}"
 
 
-def why_untold(found: Series) -> str:
-    """Why the newest value of a series has no verdict; "" where it has one, or there is no value."""
+def remark(found: Series) -> str:
+    """Why the newest value has no verdict, or is no breach though out of range; "" where the title says all."""
     known = np.flatnonzero(np.isfinite(found.values))
-    if not known.size or found.outcomes[known[-1]] is not Outcome.NOT_EVALUATED:
+    if not known.size:
         return ""
-    reason = found.reasons[known[-1]].rstrip(".")
-    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+    newest = int(known[-1])
+    if found.outcomes[newest] is Outcome.NOT_EVALUATED:
+        reason = found.reasons[newest].rstrip(".")
+        return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+    beyond = found.values[newest] < found.low[newest] or found.values[newest] > found.high[newest]
+    return _ALONE if beyond and found.outcomes[newest] is Outcome.OK else ""
 
 
 def _telling(check: str) -> tuple[bool, str]:

@@ -45,6 +45,14 @@ class Scope:
         return f"{wording.moment(self.since)} to {wording.moment(self.until)}"
 
 
+def is_empty() -> bool:
+    """Whether there is no model at all, which the page then says in place of everything else."""
+    if data.fleet.overview():
+        return False
+    empty.no_models()
+    return True
+
+
 def known_models() -> list[str]:
     """The names of all models; where there is none, or not the one that the address asks for, the page says so."""
     names = [card.model.name for card in data.fleet.overview()]

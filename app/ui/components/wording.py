@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.core import label_delay
+from app.core.alerting import State
 from app.core.checks.schema import NEW_FEATURES
 from app.core.model import Outcome
 from app.core.timeline import Event, EventKind
@@ -213,7 +215,9 @@ def count(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """Any other number, to four digits."""
+    """Any other number, to four digits; one next to zero, such as the edge above a bin of zeros, as 0."""
+    if abs(value) < sys.float_info.min:
+        return "0"
     return count(value) if abs(value) >= 10_000 else f"{value:.4g}"
 
 
@@ -247,6 +251,11 @@ def event(one: Event) -> str:
         return one.what
     check, _, rest = one.what.partition(" ")
     return f"{check_title(check)} {rest}"
+
+
+def is_resolved(one: Event) -> bool:
+    """Whether an alert's event is that it was resolved."""
+    return one.what.partition(" ")[2].startswith(State.RESOLVED.value)
 
 
 def delays(shares: Mapping[float, timedelta]) -> str:

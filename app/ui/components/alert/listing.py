@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.core.severity import Severity
 from app.ui import data
-from app.ui.components import choice, empty, urgency, wording
+from app.ui.components import choice, empty, scope, urgency, wording
 from app.ui.components.alert import bulk, silences
 from app.ui.components.alerts import name_of
 from app.ui.components.html import Html, element, join, markdown_text, table
@@ -27,11 +27,10 @@ MOST_MEMBERS = 100
 
 def show() -> None:
     """The filters, then the checks that fit them; or the silences."""
+    if scope.is_empty():
+        return
     st.html(element("h1", "Alerts", class_="wk-title"))
     models = [card.model.name for card in data.fleet.overview()]
-    if not models:
-        empty.no_models()
-        return
     part = choice.buttons(
         "part", "Part of the page", list(PARTS), "alerts", joined=True, words=PARTS.__getitem__, hidden_label=True
     )

@@ -95,7 +95,7 @@ def _said(found: Detail) -> None:
             wording.moment(one.at),
             readings.value_text(one.label),
             one.source.value.replace("_", " "),
-            one.author or "-",
+            one.author or wording.NO_VALUE,
             "● Counts" if one.effective else "○",
             one.why,
         )
@@ -149,7 +149,7 @@ def _answers(found: Detail) -> None:
                 one.prediction_id,
                 wording.moment(one.event_time),
                 readings.value_text(one.prediction),
-                "-" if one.score is None else f"{one.score:.4g}",
+                wording.NO_VALUE if one.score is None else f"{one.score:.4g}",
             )
             for one in found.answers
         ]

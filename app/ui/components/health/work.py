@@ -67,7 +67,9 @@ def _job(one: JobStanding, work: Work, now: datetime) -> Html:
         element("p", _due(one, work), class_="wk-facts"),
         spark,
         element("p", code_text(f"{one.trouble}. To mend it: {one.mend}"), class_="wk-failed") if one.trouble else None,
-        None if one.trouble or last is None or not last.detail else element("p", last.detail, class_="wk-facts"),
+        None
+        if one.trouble or last is None or not last.detail
+        else element("p", counts_text(last.detail), class_="wk-facts"),
         class_="wk-job",
     )
 
@@ -79,7 +81,17 @@ def _state(one: JobStanding) -> str:
     return "◆ late" if one.trouble and state is RunState.DONE else _STATES[state]
 
 
+def counts_text(detail: str) -> str:
+    """What a run counted, `batches 3, late rows 2` of `batches=3 late_rows=2`; other words as they are."""
+    parts = detail.split()
+    if not all("=" in part for part in parts):
+        return detail
+    return ", ".join(part.replace("=", " ").replace("_", " ") for part in parts)
+
+
 def _class(one: JobStanding) -> str:
+    if not one.runs and not one.trouble:
+        return "wk-job-state wk-job-idle"
     bad = one.trouble or (one.runs and one.runs[0].state is RunState.FAILED)
     return "wk-job-state wk-job-bad" if bad else "wk-job-state"
 

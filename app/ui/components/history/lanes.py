@@ -17,7 +17,7 @@ from app.ui.theme import Palette
 MOST_FEATURES = 8
 """Features with a lane, those that were beyond their limits in the most windows."""
 _LANE_PIXELS = 30
-_MOST_LETTERS = 26
+_MOST_LETTERS = 30
 _MARKED = (
     ("Deployments", (EventKind.DEPLOYMENT, EventKind.ROLLBACK)),
     ("Dependencies", (EventKind.DEPENDENCIES,)),
@@ -75,7 +75,7 @@ def figure(
 
 def _axes(drawn: go.Figure, names: Sequence[str], span: tuple[datetime, datetime], palette: Palette) -> None:
     """The time at the top, and the lanes below it in their order."""
-    figures.layout(drawn, palette, 70 + _LANE_PIXELS * len(names))
+    figures.layout(drawn, palette, 86 + _LANE_PIXELS * len(names))
     drawn.update_layout(barmode="overlay", hovermode="closest")
     drawn.update_xaxes(
         type="date",
@@ -85,6 +85,7 @@ def _axes(drawn: go.Figure, names: Sequence[str], span: tuple[datetime, datetime
         side="top",
         nticks=6,
         tickangle=0,
+        tickformat=_tick_format((span[1] - span[0]).days),
     )
     drawn.update_yaxes(
         type="category",
@@ -95,6 +96,11 @@ def _axes(drawn: go.Figure, names: Sequence[str], span: tuple[datetime, datetime
         tickfont={"color": palette.text},
         showgrid=True,
     )
+
+
+def _tick_format(days: int) -> str:
+    """Short, since the lanes' names leave little room on a narrow screen."""
+    return "%b<br>%Y" if days > 120 else "%-d %b" if days >= 4 else "%H:%M<br>%-d %b"
 
 
 def hidden(drift: Sequence[DriftSpan]) -> int:

@@ -61,9 +61,10 @@ def listing(model: str, events: Sequence[Event]) -> Html:
 def _item(model: str, event: Event) -> Html:
     mark, name = _LABELS[event.kind]
     by = f" by {event.author}" if event.author else ""
-    kind = element(
-        "span", mark, class_=f"wk-event-mark wk-event-{event.kind.value}", title=name, role="img", aria_label=name
-    )
+    colour = event.kind.value
+    if event.kind is EventKind.ALERT and wording.is_resolved(event):
+        mark, colour = "●", "over"
+    kind = element("span", mark, class_=f"wk-event-mark wk-event-{colour}", title=name, role="img", aria_label=name)
     return element(
         "li",
         element("span", wording.moment(event.at), class_="wk-when"),

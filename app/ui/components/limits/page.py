@@ -19,6 +19,8 @@ EVERY = "(every subject)"
 
 def show() -> None:
     """What holds in all, one check of it, another limit, and what people have set."""
+    if scope.is_empty():
+        return
     st.html(element("h1", "Limits", class_="wk-title"))
     of = scope.choose(segment=True)
     if of is None:

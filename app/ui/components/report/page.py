@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.ui.components import choice
+from app.ui.components import choice, scope
 from app.ui.components.html import element
 from app.ui.components.report import evidently, review
 
@@ -13,6 +13,8 @@ PARTS = {"evidently": ("Evidently reports", evidently.show), "review": ("Project
 
 def show() -> None:
     """The part that the address or the person asks for."""
+    if scope.is_empty():
+        return
     st.html(element("h1", "Reports", class_="wk-title"))
     names = list(PARTS)
     part = choice.buttons(

@@ -25,6 +25,8 @@ _VIEWS = {"card": "One by one", "table": "Table", "decided": "Who did what", "se
 
 def show() -> None:
     """The choices in a row, and the part that was chosen."""
+    if scope.is_empty():
+        return
     lead = "Say what is true of single predictions. It counts as a correction, and becomes training data."
     st.html(join(element("h1", "Review", class_="wk-title"), element("p", lead, class_="wk-lead")))
     row = st.container(horizontal=True, vertical_alignment="bottom", key="choices")

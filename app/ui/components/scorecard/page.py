@@ -13,6 +13,8 @@ PARTS = {"model": "One model", "fleet": "All models"}
 
 def show() -> None:
     """The part that the address or the person asks for."""
+    if scope.is_empty():
+        return
     part = choice.buttons("part", "Part", list(PARTS), "model", joined=True, words=PARTS.__getitem__, hidden_label=True)
     if part == "fleet":
         names = scope.known_models()
