@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,21 +80,22 @@ def _of_numbers(layout: Layout, f: int, reference: FeatureCounts, column: Column
 
 
 def _of_categories(layout: Layout, g: int, reference: FeatureCounts, column: Column) -> Rarity:
-    names = categories_of(column)
-    row, known = reference.categories[g], layout.category_index[g]
+    """A value that is none of the known ones is as rare as all those together that were counted with it, at most."""
+    feature, row, known = layout.categorical[g], reference.categories[g], layout.category_index[g]
     absent, total = int(reference.absent[g]), max(int(row.sum() + reference.absent[g]), 1)
-
-    def of(name: str | None) -> float:
-        counted: Any = absent if name is None else row[known[name]] if name in known else 0
-        return float(counted) / total
-
-    share = np.array([of(name) for name in names], dtype=np.float64)
-    words = np.empty(len(names), object)
+    names = categories_of(column)
+    share, words = np.zeros(len(names)), np.empty(len(names), object)
     for at, name in enumerate(names):
-        unknown = name is not None and name not in known
-        words[at] = "not a known category of the reference" if unknown else _rare(share[at])
         if name is None:
+            share[at] = absent / total
             words[at] = f"missing; {_rare(share[at])}"
+        elif name in known:
+            share[at] = row[known[name]] / total
+            words[at] = _rare(share[at])
+        else:
+            share[at] = row[feature.place_of_unknown(name)] / total
+            seen = f"among the rare categories of the reference; at most {_rare(share[at])}"
+            words[at] = seen if share[at] else "not a known category of the reference"
     return Rarity(share, np.zeros(len(names)), words)
 
 

@@ -155,6 +155,14 @@ class TestRarity:
         assert found.share.tolist() == [0.9, 0.099, 0.001, 0.0]
         assert found.words[3] == "not a known category of the reference"
 
+    def test_a_rare_category_of_the_reference_is_not_said_to_be_unknown(self) -> None:
+        """The 400 rare ones fill the 32 buckets of the tail, and which of them a value was is not kept."""
+        kind: list[str | None] = [*(f"k{i % 100}" for i in range(3600)), *(f"rare{i}" for i in range(400))]
+        layout = layout_of(np.zeros(4000), kind)
+        found = rarity(layout, "kind", counts(layout, np.zeros(4000), kind), ["k1", "rare7"])
+        assert 1 / 4000 <= found.share[1] < found.share[0]
+        assert found.words[1].startswith("among the rare categories of the reference; at most 0.")
+
     def test_what_nearly_all_of_the_reference_is_stands_as_a_plain_number(self) -> None:
         kind: list[str | None] = ["a"] * 1000
         layout = layout_of(np.zeros(1000), kind)
