@@ -36,17 +36,26 @@ class RankedSegment:
     quality_gap: float | None
 
 
-def rank_segments(readings: Iterable[Reading], rows: Mapping[str, int], whole: int) -> list[RankedSegment]:
+def rank_segments(
+    readings: Iterable[Reading], quality: Iterable[Reading], rows: Mapping[str, int], whole: int
+) -> list[RankedSegment]:
     """The segments of `rows` (name -> predictions), the worst first, by the newest readings of all their series.
+
+    `quality` are those of `QUALITY`, of each measure from one window: a bad day is no difference between segments.
 
     In the order of the excess of their worst breach, then of the gap in quality to the whole (segment ""), then of
     their size; those about which nothing could be told come last.
     """
-    by_segment: dict[str, list[Reading]] = {}
-    for reading in readings:
-        by_segment.setdefault(reading.segment, []).append(reading)
-    ranked = [_segment(name, by_segment, size, whole) for name, size in rows.items()]
+    by_segment, compared = _by_segment(readings), _by_segment(quality)
+    ranked = [_segment(name, by_segment.get(name, ()), compared, size, whole) for name, size in rows.items()]
     return sorted(ranked, key=_order)
+
+
+def _by_segment(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
+    found: dict[str, list[Reading]] = {}
+    for reading in readings:
+        found.setdefault(reading.segment, []).append(reading)
+    return found
 
 
 def _order(one: RankedSegment) -> tuple[bool, float, float, int, str]:
@@ -54,11 +63,12 @@ def _order(one: RankedSegment) -> tuple[bool, float, float, int, str]:
     return (one.outcome is Outcome.NOT_EVALUATED, -one.excess, -gap, -one.rows, one.segment)
 
 
-def _segment(name: str, by_segment: Mapping[str, Sequence[Reading]], rows: int, whole: int) -> RankedSegment:
-    mine = by_segment.get(name, ())
+def _segment(
+    name: str, mine: Sequence[Reading], compared: Mapping[str, Sequence[Reading]], rows: int, whole: int
+) -> RankedSegment:
     breaches = sorted((one for one in mine if one.outcome is Outcome.BREACH), key=_excess, reverse=True)
     outcome = Outcome.BREACH if breaches else Outcome.OK if mine else Outcome.NOT_EVALUATED
-    quality, gap = _quality(mine, by_segment.get("", ()))
+    quality, gap = _quality(compared.get(name, ()), compared.get("", ()))
     excess = _excess(breaches[0]) if breaches else 0.0
     return RankedSegment(name, rows, rows / max(1, whole), outcome, tuple(breaches), excess, quality, gap)
 

@@ -29,7 +29,7 @@ def test_the_furthest_beyond_its_limit_then_the_worst_quality_then_the_largest_c
         skew("a=6", 0.05, Outcome.OK),
     ]
     rows = {"a=7": 900, "a=6": 10, "a=5": 20, "a=4": 30, "a=3": 40, "a=2": 0, "a=1": 0}
-    found = rank_segments(readings, rows, 1_000)
+    found = rank_segments(readings, readings, rows, 1_000)
     assert [one.segment for one in found] == ["a=1", "a=2", "a=3", "a=4", "a=5", "a=6", "a=7"]
     assert [one.excess for one in found[:3]] == pytest.approx([5.0, 4.0, 0.0])
     assert [one.subject for one in found[0].breaches] == ["y", "x"]
@@ -39,6 +39,6 @@ def test_the_furthest_beyond_its_limit_then_the_worst_quality_then_the_largest_c
 
 def test_of_an_error_more_is_worse_and_an_estimate_stands_in_for_labels() -> None:
     readings = [quality("", 2.0, "estimated_performance", "mae"), quality("a=1", 3.0, "estimated_performance", "mae")]
-    [found] = rank_segments(readings, {"a=1": 5}, 5)
+    [found] = rank_segments([], readings, {"a=1": 5}, 5)
     assert found.quality_gap == pytest.approx(1.0)
     assert found.quality is readings[1]

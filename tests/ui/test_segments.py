@@ -14,7 +14,7 @@ BREACH = Reading("training_serving_skew", "<b>x</b>", Outcome.BREACH, 0.5, 0.1, 
 
 def of(count: int, attribute: Attribute) -> ModelSegments:
     rows = {"country=FI": 10, **{f"country={n}": 1 for n in range(count)}}
-    return ModelSegments("m", "1", None, None, (attribute,), tuple(rank_segments([BREACH], rows, 10 + count)))
+    return ModelSegments("m", "1", None, None, (attribute,), tuple(rank_segments([BREACH], [], rows, 10 + count)))
 
 
 def test_the_ranking_names_the_breach_the_rest_and_the_overflow() -> None:

@@ -12,7 +12,7 @@ from app.core.causes import Reading
 from app.core.distinct import KEPT, distinct
 from app.core.fold import WHOLE
 from app.core.model import Model, Outcome
-from app.core.segment_ranking import RankedSegment, rank_segments
+from app.core.segment_ranking import QUALITY, RankedSegment, rank_segments
 from app.core.segments import OTHER, AttributeValues, segment_name
 from app.services.read_models.choice import choose_version
 from app.storage import tables
@@ -85,11 +85,12 @@ def model_segments(engine: Engine, model: str, version: str | None = None) -> Mo
         if newest is None:
             return ModelSegments(found.name, chosen.name, None, None, attributes, ())
         since = newest - _span(found)
-        readings = _readings(connection, chosen.id, since)
+        readings, quality = _readings(connection, chosen.id, since)
         rows = _rows(connection, chosen.id, since, newest)
     whole = rows.pop(WHOLE, 0)
     until = newest + found.window.delta
-    return ModelSegments(found.name, chosen.name, since, until, attributes, tuple(rank_segments(readings, rows, whole)))
+    ranked = tuple(rank_segments(readings, quality, rows, whole))
+    return ModelSegments(found.name, chosen.name, since, until, attributes, ranked)
 
 
 def _span(model: Model) -> timedelta:
@@ -104,18 +105,23 @@ def _newest(connection: Connection, version_id: int) -> datetime | None:
     return newest
 
 
-def _readings(connection: Connection, version_id: int, since: datetime) -> list[Reading]:
-    """The newest verdict on each series."""
+def _readings(connection: Connection, version_id: int, since: datetime) -> tuple[list[Reading], list[Reading]]:
+    """The newest verdict on each series; and those on quality in the window of the newest on the whole."""
     query = (
-        select(_m.check, _m.subject, _m.outcome, _m.value, _m.limit, _m.normal, _m.segment)
+        select(_m.check, _m.subject, _m.outcome, _m.value, _m.limit, _m.normal, _m.segment, _m.window_start)
         .where(_m.version_id == version_id, _m.window_start >= since, _m.outcome != Outcome.NOT_EVALUATED.value)
         .order_by(_m.window_start)
     )
-    newest = {
-        (check, subject, segment): Reading(check, subject, Outcome(outcome), value, limit, normal, segment)
-        for check, subject, outcome, value, limit, normal, segment in connection.execute(query)
-    }
-    return list(newest.values())
+    newest: dict[tuple[str, str, str], tuple[datetime, Reading]] = {}
+    for check, subject, outcome, value, limit, normal, segment, start in connection.execute(query):
+        reading = Reading(check, subject, Outcome(outcome), value, limit, normal, segment)
+        newest[check, subject, segment] = (start, reading)
+    quality = [
+        reading
+        for (check, subject, _), (start, reading) in newest.items()
+        if (check, subject) in QUALITY and start == newest.get((check, subject, WHOLE), (None, None))[0]
+    ]
+    return [reading for _, reading in newest.values()], quality
 
 
 def _rows(connection: Connection, version_id: int, since: datetime, newest: datetime) -> dict[str, int]:

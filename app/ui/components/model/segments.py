@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.core.causes import Reading
 from app.core.model import Outcome
 from app.core.segment_ranking import RankedSegment
 from app.services.read_models.model_view import ModelView
@@ -53,6 +54,14 @@ def _row(found: ModelSegments, one: RankedSegment) -> tuple[str, ...]:
         element("span", wording.outcome_text(one.outcome), class_="wk-fixed"),
         breach,
         f"{one.excess:.1f}" if worst else "",
-        f"{quality.value:.3g}" if quality and quality.value is not None else "",
+        _quality(quality),
         f"{one.quality_gap:+.3g}" if one.quality_gap is not None else "",
     )
+
+
+def _quality(reading: Reading | None) -> str:
+    """Its value; an estimate, where too few labels came for a verdict, is said to be one."""
+    if reading is None:
+        return wording.NO_VALUE
+    estimated = " (estimated)" if reading.check == "estimated_performance" else ""
+    return wording.number(reading.check, reading.subject, reading.value) + estimated
