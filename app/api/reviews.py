@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from app.api.answers import json_answer
 from app.api.context import Shared
 from app.core.review import Kind, Verdict
 from app.services import review_answers, reviews
+from app.services.read_models import reviews as read_models
 from app.services.review_answers import Answer
 
 router = APIRouter(prefix="/v1/models", tags=["training"])
@@ -47,18 +49,22 @@ class AnswersBody(BaseModel):
 
 
 class UndoBody(BaseModel):
-    """Of which prediction the author takes back the newest correction."""
+    """Of which prediction the author takes back the newest correction, of `version` alone where that is given; or with
+    `item`, what the author decided about that row of the queue and nothing else.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     author: str
-    prediction_id: str
+    prediction_id: str | None = None
+    version: str | None = None
+    item: int | None = None
 
 
 @router.get("/{model}/review/settings", summary="What is put before reviewers")
 def review_settings(context: Shared, model: str) -> Response:
     """And how the queue stands: rows by kind and state, and the probability with which audits are drawn now."""
-    return json_answer(reviews.review_settings(context.engine, model))
+    return json_answer(reviews.review_settings(context.engine, context.clock(), model))
 
 
 @router.put("/{model}/review/settings", summary="Say what is put before reviewers")
@@ -92,6 +98,32 @@ def answer(context: Shared, model: str, body: AnswersBody) -> Response:
 
 @router.post("/{model}/review/undo", summary="Take a correction back")
 def undo(context: Shared, model: str, body: UndoBody) -> Response:
-    """The author's newest correction of the prediction counts as never said, and its row waits for the author again."""
-    reviews.undo(context.engine, context.clock(), model, body.prediction_id, author=body.author)
-    return json_answer({"prediction_id": body.prediction_id})
+    """What the author said last about the prediction, or decided about the row, counts as never said; its row waits for
+    the author again.
+    """
+    undone = reviews.undo(
+        context.engine,
+        context.clock(),
+        model,
+        body.prediction_id,
+        author=body.author,
+        item=body.item,
+        version=body.version,
+    )
+    return json_answer({"prediction_id": undone})
+
+
+@router.get("/{model}/review/decisions", summary="Who decided what")
+def decisions(
+    context: Shared,
+    model: str,
+    author: Annotated[str | None, Query(description="by whom; anybody, if it is left out")] = None,
+    before: Annotated[int | None, Query(description="older than the decision about this item: the next page")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="decided before this time")] = None,
+    limit: int = 20,
+) -> Response:
+    """item, kind, author, at, version, prediction_id, prediction, score, label (null: skipped), the newest first and
+    without what was taken back.
+    """
+    found = read_models.decisions_page(context.engine, model, author=author, before=before, until=until, most=limit)
+    return json_answer([asdict(one) for one in found])

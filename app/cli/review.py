@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.output import as_json, format_option, show
-from app.cli.parameters import author_option
+from app.cli.parameters import TIME, author_option
 from app.cli.session import database, now
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def review_settings(model: str, author: str, format_: str, **changes: Any) -> No
         if any(value is not None for value in changes.values()):
             found = set_review(engine, now(), model, author=author, **changes)
         else:
-            found = find_settings(engine, model)
+            found = find_settings(engine, now(), model)
     if format_ == "json":
         click.echo(as_json(found))
         return
@@ -134,14 +136,63 @@ def _corrected(engine: Any, model: str, text: str) -> Answer:
         raise click.BadParameter(f"{text!r}: write ITEM=LABEL, such as 17=1", param_hint="--correct") from None
 
 
-@review.command("undo", epilog="\b\nExample:\n  watchkeeper review undo --model fraud --prediction-id order-17")
+@review.command(
+    "decisions",
+    epilog="""\b
+Examples:
+  watchkeeper review decisions --model fraud --by ann
+  watchkeeper review decisions --model fraud --until 2026-11-01 --limit 100 --json
+  watchkeeper review decisions --model fraud --before 4711""",
+)
 @_MODEL
-@click.option("--prediction-id", required=True, help="The prediction.")
-@author_option
-def review_undo(model: str, prediction_id: str, author: str) -> None:
-    """Take back what the author said last about a prediction: it counts as never said."""
-    from app.services.reviews import undo
+@click.option("--by", help="Decided by this reviewer; without one, by anybody.")
+@click.option("--until", type=TIME, help="Decided before this time.")
+@click.option("--before", type=int, metavar="ITEM", help="Older than the decision about this row: the next page.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="So many at the most.")
+@format_option
+def review_decisions(
+    model: str, by: str | None, until: datetime | None, before: int | None, limit: int, format_: str
+) -> None:
+    """Show who decided what, the newest first, without what was taken back."""
+    from app.services.read_models.reviews import decisions_page
 
     with database() as engine:
-        undo(engine, now(), model, prediction_id, author=author)
-    click.echo(f"the last correction of {prediction_id} by {author} is withdrawn")
+        found = decisions_page(engine, model, author=by, before=before, until=until, most=limit)
+    rows = [{**asdict(one), "kind": one.kind.value, "skipped": one.label is None} for one in found]
+    columns = ["item", "at", "author", "kind", "version", "prediction_id", "prediction", "label"]
+    show(rows, format_, columns=columns, empty="nothing was decided")
+    if len(found) == limit and format_ == "text":
+        click.echo(f"older ones: --before {found[-1].item}", err=True)
+
+
+@review.command(
+    "undo",
+    epilog="""\b
+Examples:
+  watchkeeper review undo --model fraud --prediction-id order-17
+  watchkeeper review undo --model fraud --prediction-id order-17 --version 3
+  watchkeeper review undo --model fraud --item 4711
+
+`watchkeeper review decisions` lists the items.""",
+)
+@_MODEL
+@click.option("--prediction-id", help="The prediction, of which what was said last is taken back.")
+@click.option("--version", help="Of this version alone, where several answered under that id.")
+@click.option("--item", type=int, help="The row of the queue: what was decided about it, and nothing said since.")
+@author_option
+@format_option
+def review_undo(
+    model: str, prediction_id: str | None, version: str | None, item: int | None, author: str, format_: str
+) -> None:
+    """Take back what the author said last about a prediction, or about one row: it counts as never said."""
+    from app.services.reviews import undo
+
+    if prediction_id is None and item is None:
+        raise click.UsageError("say which: --prediction-id or --item")
+    with database() as engine:
+        undone = undo(engine, now(), model, prediction_id, author=author, item=item, version=version)
+    if format_ == "json":
+        click.echo(as_json({"prediction_id": undone, "item": item, "author": author}))
+        return
+    what = f"what was decided about row {item}, {undone}," if item is not None else f"the last correction of {undone}"
+    click.echo(f"{what} by {author} is withdrawn")

@@ -23,7 +23,7 @@ MOST_WAITING = 500
 CLAIM = timedelta(minutes=15)
 """For so long nobody else gets a row that somebody asked for."""
 KEPT = timedelta(days=30)
-"""After so long a row that nobody looked at is no longer asked for, and one that was decided is forgotten."""
+"""After so long a row that nobody looked at is no longer asked for."""
 PER_DAY = 50
 """Audits of a model, unless somebody says otherwise: in a month enough to tell an error rate of 10 % to 1.5 points."""
 MOST_PER_DAY = 10_000

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row
 from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Task
 from app.core.records import CorrectionRecord
-from app.core.review import CLAIM, MOST_PER_DAY, PER_DAY, Kind, Pace, State
+from app.core.review import CLAIM, KEPT, MOST_PER_DAY, PER_DAY, Kind, Pace, State
 from app.services.catalogue import NAME_LENGTH
 from app.services.ingest import load_targets, resolve_corrections
 from app.storage import review_queue
@@ -29,12 +29,15 @@ MOST_AT_ONCE = 200
 # --- Settings --------------------------------------------------------------------------------------------------------
 
 
-def review_settings(engine: Engine, model: str) -> dict[str, Any]:
-    """What is put before the model's reviewers, and how the queue stands. Raises NotFoundError for the model."""
+def review_settings(engine: Engine, now: datetime, model: str) -> dict[str, Any]:
+    """What is put before the model's reviewers, and how the queue stands: of what was decided, that of the last KEPT.
+
+    Raises NotFoundError for the model.
+    """
     with read(engine) as connection:
         found = find_model(connection, model)
         setting = review_queue.find_setting(connection, found.id)
-        counts = review_queue.count_items(connection, found.id)
+        counts = review_queue.count_items(connection, found.id, now - KEPT)
     queue = {kind.value: {state.value: counts[kind][state] for state in State} for kind in Kind}
     if setting is None:
         return {"model": model, "audits_per_day": 0, "uncertain": False, "novel": False, "queue": queue}
@@ -76,7 +79,7 @@ def set_review(
             first = review_queue.first_batch(connection, since)
             fresh = replace(fresh, position=max(first, fresh.position), pace=Pace(1.0, since, 0))
         review_queue.save_setting(connection, fresh)
-    return review_settings(engine, model)
+    return review_settings(engine, now, model)
 
 
 def _usual(model_id: int, now: datetime) -> ReviewSetting:
@@ -137,26 +140,30 @@ def undo(
     engine: Engine,
     now: datetime,
     model: str,
-    prediction_id: str,
+    prediction_id: str | None = None,
     *,
     author: str,
     item: int | None = None,
     version: str | None = None,
-) -> None:
+) -> str:
     """Take back what the author said last about a prediction (of `version`, where given), in the queue or elsewhere.
 
-    With `item`, what the author decided about that row of the queue, and nothing else.
+    With `item`, what the author decided about that row of the queue, and nothing else. The prediction's id is returned.
 
     A correction is never deleted: another one withdraws it, and what was said before counts again. The row of the queue
     that it came from waits again, and first for the author. Raises NotFoundError for the model or the version, or where
-    the author said nothing.
+    the author said nothing; InvalidError for what does not say what is meant.
     """
     check_author(author)
+    if prediction_id is None and item is None:
+        raise InvalidError("prediction_id", None, "say which prediction, or which row of the queue with `item`")
+    if item is not None and version is not None:
+        raise InvalidError("version", version, "a row of the queue is of one version; leave the version out")
     targets = load_targets(engine)
     with write(engine) as connection:
         model_id = lock_model(connection, model).id
-        if item is not None:
-            said, items = _decided(connection, model_id, prediction_id, author, item)
+        if item is not None or prediction_id is None:
+            said, items, prediction_id = _decided(connection, model_id, prediction_id, author, item or 0)
         else:
             version_id = None if version is None else find_version(connection, model_id, version).id
             said, items = _said_last(connection, model_id, prediction_id, author, version_id)
@@ -165,17 +172,20 @@ def undo(
                 model, prediction_id, now, said.source, None, said.version, author, withdraws=said.id
             )
             insert_rows(connection, [Rows(corrections=resolve_corrections(targets, [record], now).rows)], now)
-        review_queue.reopen(connection, items, author, now + CLAIM)
+        review_queue.reopen(connection, items, author, now)
+    return prediction_id
 
 
 def _decided(
-    connection: Connection, model_id: int, prediction_id: str, author: str, item: int
-) -> tuple[Said | None, list[int]]:
-    """The correction that came from a row of the queue, if any still stands, and the row."""
+    connection: Connection, model_id: int, prediction_id: str | None, author: str, item: int
+) -> tuple[Said | None, list[int], str]:
+    """The correction that came from a row of the queue, if any still stands, the row, and its prediction's id."""
     row = review_queue.find_items(connection, model_id, [item]).get(item)
-    if row is None or row.prediction_id != prediction_id or row.decided_by != author:
-        raise NotFoundError(f"decision by {author} about row", str(item), [])
-    return said_at(connection, model_id, prediction_id, author, row.version_id, row.decided_at), [item]
+    if row is None or prediction_id not in (None, row.prediction_id) or row.decided_by != author:
+        why = "`watchkeeper review decisions` lists what was decided, and by whom"
+        raise NotFoundError(f"decision by {author} about row", str(item), [], why)
+    said = said_at(connection, model_id, row.prediction_id, author, row.version_id, row.decided_at)
+    return said, [item], row.prediction_id
 
 
 def _said_last(

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
 from app.core.model import Source
-from app.core.review import KEPT, MOST_WAITING, Kind, Pace, State
+from app.core.review import CLAIM, KEPT, MOST_WAITING, Kind, Pace, State
 from app.storage.row_ids import among
 from app.storage.tables import batch, prediction, review_item, review_setting, version
 
@@ -140,10 +140,15 @@ class NewItem:
 
 
 def add_items(connection: Connection, model_id: int, items: Sequence[NewItem], now: datetime) -> None:
-    """Put predictions into the queue, and out of it what has no room or was forgotten."""
+    """Put predictions into the queue, and out of it what has no room, or what nobody looked at for long.
+
+    What was decided stays, as what was said does.
+    """
     if items:
         connection.execute(insert(review_item), [_values(model_id, item, now) for item in items])
-    old = and_(_i.model_id == model_id, _i.drawn_at < now - KEPT)
+    # By kind and state, as the index has them: what was decided becomes ever more, and is not looked through.
+    undecided = _i.state.in_([State.WAITING.value, State.EXPIRED.value])
+    old = and_(_i.model_id == model_id, _i.kind.in_(list(Kind)), undecided, _i.drawn_at < now - KEPT)
     connection.execute(delete(review_item).where(old, or_(_i.state != State.WAITING, _i.kind != Kind.AUDIT)))
     connection.execute(update(review_item).where(old, _i.state == State.WAITING).values(state=State.EXPIRED))
     for kind in Kind:
@@ -237,17 +242,19 @@ def decide(connection: Connection, states: Mapping[int, State], author: str, now
         connection.execute(update(review_item).where(these).values(values))
 
 
-def reopen(connection: Connection, ids: Sequence[int], author: str, until: datetime) -> None:
-    """Let rows wait again, and first for the author."""
-    values = {"state": State.WAITING.value, "decided_by": "", "decided_at": None}
+def reopen(connection: Connection, ids: Sequence[int], author: str, now: datetime) -> None:
+    """Let rows wait again as if they were drawn now, and first for the author."""
+    values = {"state": State.WAITING.value, "decided_by": "", "decided_at": None, "drawn_at": now}
     connection.execute(update(review_item).where(among(connection, _i.id, ids)).values(values))
-    claim(connection, ids, author, until)
+    claim(connection, ids, author, now + CLAIM)
 
 
-def count_items(connection: Connection, model_id: int) -> dict[Kind, Counter[State]]:
-    """How many rows of each kind are in which state."""
+def count_items(connection: Connection, model_id: int, since: datetime) -> dict[Kind, Counter[State]]:
+    """How many rows of each kind are in which state; of those that were decided, the ones decided from `since` on."""
     query = select(_i.kind, _i.state, func.count()).where(_i.model_id == model_id).group_by(_i.kind, _i.state)
+    undecided = (_i.kind.in_(list(Kind)), _i.state.in_([State.WAITING.value, State.EXPIRED.value]))
     found: dict[Kind, Counter[State]] = {kind: Counter() for kind in Kind}
-    for kind, state, number in connection.execute(query):
-        found[Kind(kind)][State(state)] = number
+    for part in (query.where(*undecided), query.where(_i.decided_at >= since)):  # each has an index of its own
+        for kind, state, number in connection.execute(part):
+            found[Kind(kind)][State(state)] = number
     return found

@@ -53,6 +53,25 @@ def test_from_settings_to_an_answer_and_back(waiting: TestClient) -> None:
     assert (states["waiting"], states["answered"]) == (2, 1)
 
 
+def test_a_single_decision_is_listed_and_taken_back(waiting: TestClient) -> None:
+    rows = waiting.get(PATH, params={"author": "ann"}).json()
+    answers = [{"item": row["item"], "verdict": "confirm"} for row in rows]
+    waiting.post(PATH, json={"author": "ann", "answers": answers}).raise_for_status()
+
+    newest, second = waiting.get(f"{PATH}/decisions", params={"author": "ann", "limit": 2}).json()
+    assert (newest["author"], newest["kind"], newest["label"], newest["version"]) == ("ann", "audit", "1", "3")
+    [oldest] = waiting.get(f"{PATH}/decisions", params={"before": second["item"]}).json()
+    assert waiting.get(f"{PATH}/decisions", params={"until": "2020-01-01T00:00:00Z"}).json() == []
+
+    undone = waiting.post(f"{PATH}/undo", json={"author": "ann", "item": oldest["item"]})
+    assert undone.json() == {"prediction_id": oldest["prediction_id"]}
+    left = waiting.get(f"{PATH}/decisions").json()
+    assert [one["item"] for one in left] == [newest["item"], second["item"]]
+    assert waiting.post(f"{PATH}/undo", json={"author": "bob", "item": newest["item"]}).status_code == 404
+    assert waiting.post(f"{PATH}/undo", json={"author": "ann"}).json()["field"] == "prediction_id"
+    assert waiting.get(f"{PATH}/decisions", params={"limit": 0}).json()["field"] == "limit"
+
+
 def test_errors_name_the_field(waiting: TestClient) -> None:
     assert waiting.get(PATH).status_code == 422
     assert waiting.get("/v1/models/nobody/review", params={"author": "ann"}).status_code == 404

@@ -40,3 +40,16 @@ def test_rows_are_drawn_shown_answered_and_taken_back(run: Run, tmp_path: Path) 
         run(*undo)
     states = json.loads(run("review", "settings", "--model", "m", "--json").stdout)["queue"]["audit"]
     assert (states["waiting"], states["answered"], states["skipped"]) == (18, 1, 1)
+
+    listed = run("review", "decisions", "--model", "m", "--limit", "1")
+    assert "older ones: --before" in listed.stderr
+    [decided] = json.loads(run("review", "decisions", "--model", "m", "--limit", "1", "--json").stdout)
+    assert (decided["item"], decided["skipped"], decided["label"]) == (third["item"], True, None)
+    older = json.loads(run("review", "decisions", "--model", "m", "--before", str(third["item"]), "--json").stdout)
+    assert [one["item"] for one in older] == [second["item"]]
+    said = run("review", "undo", "--model", "m", "--item", str(second["item"])).output
+    assert said.startswith(f"what was decided about row {second['item']}, {second['prediction_id']}, by ")
+    assert "say which: --prediction-id or --item" in run("review", "undo", "--model", "m", code=2).output
+    undone = json.loads(run("review", "undo", "--model", "m", "--item", str(third["item"]), "--json").stdout)
+    assert undone["prediction_id"] == third["prediction_id"]
+    assert "nothing was decided" in run("review", "decisions", "--model", "m").output

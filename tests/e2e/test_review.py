@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as Late
 from sqlalchemy import Engine, func, select
 
+from app.core.review import Kind, Verdict
+from app.services.review_answers import Answer, answer
 from app.services.review_fill import fill_queues
-from app.services.reviews import set_review
+from app.services.reviews import next_rows, set_review
 from app.storage import tables
 from app.storage.catalogue import find_model, find_version
 from app.storage.engine import read, write
@@ -150,3 +152,20 @@ def test_two_reviewers_at_once_have_different_rows(watched: Watched, browser: Br
     other.assert_well()
     context.close()
     expect(ann.get_by_label("Your name")).to_have_value("ann")
+
+
+def test_a_decision_of_long_ago_is_found_by_its_day_and_taken_back(watched: Watched, fleet_engine: Engine) -> None:
+    past = datetime.now(UTC) - timedelta(days=100)
+    [row] = next_rows(fleet_engine, past, MODEL, Kind.AUDIT, author="ann", limit=1)
+    answer(fleet_engine, past, MODEL, [Answer(row["item"], Verdict.CONFIRM)], author="ann")
+    page = opened(watched, query="&view=decided")
+    page.get_by_test_id("stDateInput").get_by_role("spinbutton").first.click()
+    page.keyboard.type(f"{past:%Y%m%d}")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Take back").click()
+
+    expect(page.get_by_text(f"Taken back: {row['prediction_id']} waits for you again.")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    assert labels(fleet_engine) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -11,7 +11,7 @@ from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Source, Task
 from app.core.review import CLAIM, Kind, Verdict
 from app.services.fold import fold
-from app.services.read_models.reviews import Done, Held, decisions, review_standing
+from app.services.read_models.reviews import Done, Held, decisions, decisions_page, review_standing
 from app.services.review_answers import Answer, answer, answer_each, classes
 from app.services.review_fill import fill_queues
 from app.services.reviews import give_back, set_review, undo
@@ -131,5 +131,18 @@ def test_decisions_are_the_newest_first_page_by_page_and_without_what_was_taken_
     older = decisions(engine, name, author="ann", before=(newest.at, newest.item), most=9)
     assert [(one.item, one.label) for one in older] == [(second, None), (first, "no")]
     assert decisions(engine, name, author="bob", before=None, most=9) == []
+
+    def page(before: int | None = None, until: datetime | None = None, most: int = 9) -> list[int]:
+        found = decisions_page(engine, name, author=None, before=before, until=until, most=most)
+        return [one.item for one in found]
+
+    assert page(most=2) == [third, second]
+    assert page(before=second) == [first]
+    assert page(until=LATER) == page(before=third) == [second, first]
+    assert page(until=NOW) == page(before=first, until=LATER) == []
+    with pytest.raises(NotFoundError, match="decided row of the review queue"):
+        page(before=rows[3]["item"])
+    with pytest.raises(InvalidError, match="limit: 1001 is not allowed"):
+        page(most=1_001)
     undo(engine, LATER, name, rows[0]["prediction_id"], author="ann")
     assert [one.item for one in decisions(engine, name, author=None, before=None, most=9)] == [third, second]

@@ -76,7 +76,7 @@ def test_the_backlog_that_a_queue_begins_with_sets_the_pace_of_a_day_and_is_no_r
     assert 20 <= fill_queues(engine, NOW).audits <= 90  # 50, give or take five standard deviations
     store(engine, [prediction(one, f"q{i}") for i in range(10)])
     fill_queues(engine, NOW + timedelta(minutes=1))
-    assert review_settings(engine, name)["probability"] == pytest.approx(50 / 2_000)
+    assert review_settings(engine, NOW, name)["probability"] == pytest.approx(50 / 2_000)
 
 
 def test_what_the_model_said_has_no_influence_on_the_draw(engine: Engine) -> None:
@@ -130,12 +130,41 @@ def test_what_nobody_looked_at_for_a_month_is_asked_for_no_more(engine: Engine) 
     fill_queues(engine, NOW + KEPT + 2 * DAY)
 
 
+def test_what_was_decided_stays_and_can_be_taken_back_long_afterwards(engine: Engine) -> None:
+    served = filled(engine, rows=3, audits_per_day=40)
+    name, late = served.model.name, NOW + 12 * KEPT
+    first, second, _ = [row["item"] for row in rows_for(engine, served)]
+    answer(engine, NOW, name, [Answer(first, CORRECT, "no"), Answer(second, SKIP)], author="ann")
+    for day in (1, 2):
+        store(engine, [prediction(served.version_ids[0], f"new{day}")])
+        fill_queues(engine, NOW + KEPT + day * DAY)
+    assert [row.state for row in items(engine)] == ["answered", "skipped", "waiting", "waiting"]
+    counts = [review_settings(engine, at, name)["queue"]["audit"]["answered"] for at in (NOW + KEPT, late)]
+    assert counts == [1, 0]  # how the queue stands is a matter of the last month
+
+    assert undo(engine, late, name, author="ann", item=first) == "p00"
+    assert standing(engine) == []
+    store(engine, [prediction(served.version_ids[0], "newest")])
+    fill_queues(engine, late + DAY)
+    assert first in [row["item"] for row in rows_for(engine, served, at=late + DAY)]  # it waits anew, for a month
+
+
+def test_what_is_taken_back_must_be_said_in_one_way(engine: Engine) -> None:
+    served = filled(engine, rows=1, audits_per_day=40)
+    with pytest.raises(InvalidError, match="prediction_id"):
+        undo(engine, NOW, served.model.name, author="ann")
+    with pytest.raises(InvalidError, match="version: '1' is not allowed"):
+        undo(engine, NOW, served.model.name, author="ann", item=1, version="1")
+    with pytest.raises(NotFoundError, match="decision by ann about row"):
+        undo(engine, NOW, served.model.name, "another", author="ann", item=1)
+
+
 def test_without_settings_there_is_no_queue_and_it_can_be_turned_off(engine: Engine) -> None:
     served = serve(engine, Task.BINARY)
     store(engine, [prediction(served.version_ids[0], "p")])
     assert fill_queues(engine, NOW) == FillSummary()
     name = served.model.name
-    assert review_settings(engine, name)["audits_per_day"] == 0
+    assert review_settings(engine, NOW, name)["audits_per_day"] == 0
     shown = set_review(engine, NOW, name, author="ann")
     assert (shown["audits_per_day"], shown["uncertain"], shown["novel"], shown["author"]) == (50, True, True, "ann")
     assert fill_queues(engine, NOW).audits == 1  # what came within the last day

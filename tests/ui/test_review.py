@@ -285,6 +285,25 @@ class TestDecided:
         assert html(press(app, "Older")).count("as the model said") == 5
         assert html(press(app, "Newer")).count("as the model said") == 20
 
+    def test_it_goes_back_to_any_day(self, database: Engine) -> None:
+        served = queued(database, rows=24)
+        rows = next_rows(database, NOW, served.model.name, Kind.AUDIT, author="ann", limit=200)
+        old, recent = [row["item"] for row in rows[:22]], [row["item"] for row in rows[22:]]
+        past = NOW - timedelta(days=400)
+        for at, items in ((past, old), (NOW, recent)):
+            said = [Answer(item, Verdict.CONFIRM) for item in items]
+            answer(database, at, served.model.name, said, author="ann")
+
+        app = opened(view="decided")
+        assert html(app).count("as the model said") == 20
+        app.date_input[0].set_value(past.date()).run()
+        assert html(app).count("as the model said") == 20
+        assert f" {past:%b %Y}," in html(app)
+        assert f" {NOW:%b %Y}," not in html(app)
+        assert html(press(app, "Older")).count("as the model said") == 2
+        app.date_input[0].set_value(past.date() - timedelta(days=1)).run()
+        assert "Nothing was decided by then." in html(app)
+
 
 class TestSettings:
     def test_a_model_without_a_queue_gets_one_on_the_page_and_rows_at_once(self, database: Engine) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 
 from sqlalchemy import Engine, Row
 
+from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Task
 from app.core.review import Kind, State
 from app.storage import review_record
 from app.storage.catalogue import find_model
 from app.storage.engine import read
-from app.storage.review_queue import ReviewSetting, find_setting
+from app.storage.review_queue import ReviewSetting, find_items, find_setting
+
+MOST_DECISIONS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,25 @@ def decisions(
         found = find_model(connection, model)
         rows = review_record.decisions(connection, found.id, author, before, most)
     return [_decision(row) for row in rows]
+
+
+def decisions_page(
+    engine: Engine, model: str, *, author: str | None, before: int | None, until: datetime | None, most: int
+) -> list[Decision]:
+    """As `decisions`, of what was decided before `until`, and older than the decision about row `before` of the queue.
+
+    Raises NotFoundError for the model, or where nothing is decided about the row, InvalidError for `most`.
+    """
+    if not 1 <= most <= MOST_DECISIONS:
+        raise InvalidError("limit", most, f"allowed is from 1 to {MOST_DECISIONS}")
+    edges = [(until, 0)] if until else []
+    if before is not None:
+        with read(engine) as connection:
+            row = find_items(connection, find_model(connection, model).id, [before]).get(before)
+        if row is None or row.decided_at is None:
+            raise NotFoundError("decided row of the review queue", str(before), [])
+        edges.append((row.decided_at, before))
+    return decisions(engine, model, author=author, before=min(edges, default=None), most=most)
 
 
 def _decision(row: Row[Any]) -> Decision:

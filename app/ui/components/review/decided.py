@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import streamlit as st
 
@@ -22,21 +22,30 @@ _PLACE = "review-decided-before"
 
 def show(model: str, who: str) -> None:
     """A page of decisions, newest first."""
-    st.html(title("Who did what", "The decisions of the last 30 days. What is taken back waits for its author again."))
+    st.html(title("Who did what", "All decisions, newest first. What is taken back waits for its author again."))
     answering.say()
     whose = choice.buttons("by", "By", [_EVERYBODY, _MINE], _EVERYBODY, words=_WORDS.__getitem__, hidden_label=True)
     if whose == _MINE and not who:
         st.html(element("p", "Give your name above to see what you did.", class_="wk-facts"))
         return
-    about, trail = st.session_state.get(_PLACE, (None, []))
-    if about != (model, whose, who):
-        trail = []
-    found = data.reviews.decisions(model, who if whose == _MINE else None, trail[-1] if trail else None, AT_ONCE + 1)
+    key = "review-decided-until"
+    until = st.date_input("Up to (UTC)", None, max_value="today", format="YYYY-MM-DD", width=160, key=key)
+    begin = None if until is None else _end_of(until)
+    asked, trail = (model, whose, who, str(until or "")), []
+    about, kept = st.session_state.get(_PLACE, (None, []))
+    if about == asked:
+        trail = kept
+    found = data.reviews.decisions(model, who if whose == _MINE else None, trail[-1] if trail else begin, AT_ONCE + 1)
     if not found:
-        st.html(element("p", "Nothing was decided yet." if not trail else "No older ones.", class_="wk-quiet"))
+        st.html(element("p", "Nothing was decided by then." if begin else "Nothing was decided.", class_="wk-quiet"))
     for one in found[:AT_ONCE]:
         _line(model, one, mine=one.author == who)
-    _pages((model, whose, who), trail, found)
+    _pages(asked, trail, found)
+
+
+def _end_of(day: date) -> tuple[datetime, int]:
+    """Where the decisions of the day end, as a place to begin from."""
+    return datetime.combine(day, time(), UTC) + timedelta(days=1), 0
 
 
 def _line(model: str, one: Decision, *, mine: bool) -> None:
@@ -67,7 +76,7 @@ def _words(one: Decision) -> Html:
     return element("div", what, element("div", about, class_="wk-facts"))
 
 
-def _pages(about: tuple[str, str, str], trail: list[tuple[datetime, int]], found: list[Decision]) -> None:
+def _pages(about: tuple[str, ...], trail: list[tuple[datetime, int]], found: list[Decision]) -> None:
     with st.container(horizontal=True):
         if trail and st.button("Newer", key="decided-newer", icon=":material/chevron_left:"):
             st.session_state[_PLACE] = (about, trail[:-1])
