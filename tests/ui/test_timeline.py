@@ -89,7 +89,7 @@ def test_alerts_of_a_check_that_overlap_are_one_bar() -> None:
         (5 * 86_400_000, 2 * 86_400_000),
     )
     assert quality.customdata[0] == "2 alerts: a, b<br>from 2 Mar 2026, 00:00 UTC, until 7 Mar 2026, 00:00 UTC"
-    assert quality.customdata[1].endswith("&lt;i&gt;<br>from 9 Mar 2026, 00:00 UTC, still open")
+    assert quality.customdata[1].endswith("&lt;i&gt;<br>from 9 Mar 2026, 00:00 UTC, open to the end of this time")
     assert volume.customdata == ("1 alert<br>open before this time, until 3 Mar 2026, 00:00 UTC",)
 
 

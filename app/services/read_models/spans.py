@@ -42,7 +42,7 @@ class DriftSpan:
 
 @dataclass(frozen=True, slots=True)
 class AlertSpan:
-    """An alert that was open in [start, end); `end` None: it still is. `start` None: since before what was asked."""
+    """An alert that was open in [start, end); `start` None: since before what was asked, `end` None: to its end."""
 
     id: int
     version: str

@@ -169,7 +169,7 @@ def _open_bar(alerts: Sequence[AlertSpan], span: tuple[datetime, datetime]) -> B
     start, end = min(one.start or span[0] for one in alerts), max(one.end or span[1] for one in alerts)
     whom = names_text(dict.fromkeys(filter(None, (subject_text(one.subject, one.segment) for one in alerts))))
     since = "open before this time" if any(one.start is None for one in alerts) else f"from {wording.moment(start)}"
-    until = "still open" if any(one.end is None for one in alerts) else f"until {wording.moment(end)}"
+    until = "open to the end of this time" if any(one.end is None for one in alerts) else f"until {wording.moment(end)}"
     count = wording.plural(len({one.id for one in alerts}), "alert")
     return Bar(start, end, f"{figures.plain(f'{count}: {whom}' if whom else count)}<br>{since}, {until}")
 
