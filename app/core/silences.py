@@ -93,6 +93,11 @@ class Silence:
         """What is said of an alert that it silences."""
         return f"silenced by {self.author}: {self.comment}"
 
+    @property
+    def never_held(self) -> bool:
+        """Whether somebody ended it before it began."""
+        return self.expires is not None and self.expires <= self.starts
+
     def active(self, now: datetime) -> bool:
         """Whether it silences at this moment."""
         return any(start <= now < end for start, end in self._spans(now))
@@ -102,10 +107,11 @@ class Silence:
         return max((end for _, end in self._spans(now) if end <= now), default=None)
 
     def _spans(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-        forever = datetime.max.replace(tzinfo=UTC)
-        expires = self.expires or forever
+        if self.never_held:
+            return
+        expires = self.expires or datetime.max.replace(tzinfo=UTC)
         if self.weekly is None:
-            yield self.starts, max(self.starts, expires)
+            yield self.starts, expires
             return
         for start, end in self.weekly.spans(now):
             if max(start, self.starts) < min(end, expires):

@@ -65,6 +65,9 @@ def test_one_that_was_ended_before_it_began_never_held() -> None:
     given = silence(starts=HOUR, expires=timedelta(0))
     assert not given.active(NOON)
     assert not given.active(NOON + 2 * HOUR)
+    assert (
+        given.last_end(NOON + 2 * HOUR) is None
+    )  # or people would be told that the alert was silenced, and still fires
 
 
 NIGHTS = Weekly(frozenset({2, 5}), time(22), timedelta(hours=4), "UTC")  # Wednesdays and Saturdays

@@ -143,6 +143,8 @@ def test_silences_of_the_model_and_drills(engine: Engine) -> None:
         matcher = Matcher(model=model, check="volume")
         silence = Silence(matcher, START + DAY, START + 9 * DAY, "ann", "a migration")
         end_silence(engine, START + 3 * DAY, add_silence(engine, START, silence)["id"], "bob")
+    unheld = Silence(Matcher(model="delay"), START + 4 * DAY, START + 9 * DAY, "ann", "called off before it began")
+    end_silence(engine, START + 3 * DAY, add_silence(engine, START, unheld)["id"], "bob")
     with write(engine) as connection:
         model_id = connection.scalar(select(tables.model.c.id))
         times = {"started_at": START + 2 * DAY, "deadline": START + 4 * DAY, "finished_at": START + 3 * DAY}

@@ -173,7 +173,7 @@ def _silences(connection: Connection, span: Span) -> Iterator[Event]:
     """Those that name the model; a pattern may name others as well."""
     for stored in silences.list_silences(connection):
         one, matcher = stored.silence, stored.silence.matcher
-        if not (fits(matcher.project, span.model.project) and fits(matcher.model, span.model.name)):
+        if one.never_held or not (fits(matcher.project, span.model.project) and fits(matcher.model, span.model.name)):
             continue
         what = f"alerts with {matcher.words} were silenced"
         yield Event(one.starts, EventKind.SILENCE, what, "", one.author, one.comment)
