@@ -27,6 +27,13 @@ def test_the_ranking_names_the_breach_the_rest_and_the_overflow() -> None:
     assert "About 300 other values of country (7 rows) are counted together as country=(other)." in found
 
 
+def test_how_far_beyond_a_limit_that_allows_nothing_is_not_said_in_times() -> None:
+    lost = Reading("schema", "dewp", Outcome.BREACH, 1.0, 0.0, 0.0, "country=FI")
+    found = tuple(rank_segments([lost], [], {"country=FI": 10}, 10))
+    attribute = Attribute("country", None, 1, 0, 0)
+    assert ">over 100</td>" in ranking(ModelSegments("m", "1", None, None, (attribute,), found))
+
+
 def test_a_notice_counts_features_and_lists_their_segments() -> None:
     row = {"check": "schema", "subject": "dest", "value": 0.5, "limit": 0.1, "reason": "new", "since": None}
     rows = [

@@ -12,6 +12,7 @@ from app.services.read_models.speeds import VersionSpeed
 from app.ui.components import figures
 from app.ui.theme import Palette
 
+_TICKS = [digit * 10.0**power for power in range(-2, 6) for digit in (1, 3)]
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -34,7 +35,7 @@ def by_version(found: Sequence[VersionSpeed], palette: Palette, *, height: int =
             hovertemplate="%{y:.1%} within %{x:.3g} ms",
         )
     figures.layout(figure, palette, height)
-    figure.update_xaxes(type="log", title_text="Milliseconds", nticks=8)
+    figure.update_xaxes(type="log", title_text="Milliseconds", tickvals=_TICKS)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02], title_text="Share of requests")
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0}, hovermode="x")
     return figure

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.core.causes import cause_text, likely
+from app.core.causes import MOST_EXCESS, cause_text, likely
 from app.services.alert_page import AlertPage
 from app.ui import data
 from app.ui.components import charts, empty, markers, timeline, urgency, wording
@@ -93,7 +93,9 @@ def _figures(alert: Mapping[str, Any]) -> str:
         wording.number(alert["check"], alert["subject"], alert[name]) for name in ("value", "limit", "normal")
     )
     said = f"{value}, where the limit is {limit}" + (f" and {normal} is normal" if alert["normal"] is not None else "")
-    if alert["excess"] > 1:
+    if alert["excess"] >= MOST_EXCESS:
+        said += ": far more than the limit allows"
+    elif alert["excess"] > 1:
         said += f": {alert['excess']:.1f} times as far from normal as the limit allows"
     if alert["expected_rate"]:
         said += f". By chance it happens in {wording.rate(alert['expected_rate'])} of windows"

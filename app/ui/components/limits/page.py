@@ -90,7 +90,7 @@ def _limits(of: Scope, check: str, rows: Sequence[LimitRow], standing: Sequence[
     return join(
         title(wording.check_title(check), asked),
         element("div", table(head, listed, numbers={1, 2, 3}), class_="wk-tall"),
-        element("p", learnt, class_="wk-facts") if any(row[-1] == "learnt" for row in listed) else None,
+        element("p", learnt, class_="wk-facts") if any(row[-1].startswith("learnt") for row in listed) else None,
     )
 
 
@@ -104,4 +104,6 @@ def _origin(row: LimitRow, standing: Sequence[Mapping[str, Any]]) -> str:
         return row.state or "there is no limit yet"
     if row.false_alarms_per_month is None:
         return "fixed: it is not learnt"
+    if wording.is_rate(row.check, row.subject) and row.normal is not None and row.limit <= 0 < row.normal:
+        return "learnt, and no possible value is below it: windows vary too much"
     return "learnt"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.core.causes import Reading
+from app.core.causes import MOST_EXCESS, Reading
 from app.core.model import Outcome
 from app.core.segment_ranking import RankedSegment
 from app.services.read_models.model_view import ModelView
@@ -53,9 +53,9 @@ def _row(found: ModelSegments, one: RankedSegment) -> tuple[str, ...]:
         wording.share(one.share),
         element("span", wording.outcome_text(one.outcome), class_="wk-fixed"),
         breach,
-        f"{one.excess:.1f}" if worst else "",
+        _excess(one) if worst else wording.NO_VALUE,
         _quality(quality),
-        f"{one.quality_gap:+.3g}" if one.quality_gap is not None else "",
+        _gap(one),
     )
 
 
@@ -65,3 +65,14 @@ def _quality(reading: Reading | None) -> str:
         return wording.NO_VALUE
     estimated = " (estimated)" if reading.check == "estimated_performance" else ""
     return wording.number(reading.check, reading.subject, reading.value) + estimated
+
+
+def _excess(one: RankedSegment) -> str:
+    return f"over {MOST_EXCESS:g}" if one.excess >= MOST_EXCESS else f"{one.excess:.1f}"
+
+
+def _gap(one: RankedSegment) -> str:
+    if one.quality is None or one.quality_gap is None:
+        return wording.NO_VALUE
+    sign = "+" if one.quality_gap > 0 else ""
+    return sign + wording.number(one.quality.check, one.quality.subject, one.quality_gap)

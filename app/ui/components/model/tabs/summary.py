@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.core.model import Stage
 from app.services.read_models.standings import Standing
 from app.ui import data
 from app.ui.components import activity, alerts
@@ -27,7 +28,10 @@ def _alerts(scope: Scope) -> None:
     if found:
         st.html(join(title("Open alerts"), alerts.section(found, data.checks.advice)))
     elif scope.view.standing is Standing.BREACH:
-        st.html(title("Open alerts", "None yet: the worker raises them in its next round."))
+        said = "None yet: the worker raises them in its next round."
+        if scope.view.version.stage is not Stage.LIVE:
+            said = "None: this version is not live, and what gets no requests is no longer watched."
+        st.html(title("Open alerts", said))
 
 
 def _done(scope: Scope) -> None:
