@@ -297,6 +297,22 @@ class TestHeadline:
                 view(judged("staleness", "training_data", 95.0, None)),
                 "Age of the training data is 95 days, beyond the limit of 0.8 days since 3 Jul 2026.",
             ),
+            (
+                view(judged("prediction_drift", "class", 0.22, None)),
+                "The drift of predicted classes is 0.220, beyond the limit of 0.800 since 3 Jul 2026.",
+            ),
+            (
+                view(
+                    *(judged(check, "x") for check in ("schema", "data_drift", "missing_values", "latency", "volume"))
+                ),
+                (
+                    "1 feature looks different from the recent windows since 3 Jul 2026. "
+                    "1 feature has more missing values than usual since 3 Jul 2026. "
+                    "1 feature breaks the schema since 3 Jul 2026. "
+                    "X fell from 0.86 ms to 0.69 ms since 3 Jul 2026. "
+                    "1 more check is in breach."
+                ),
+            ),
             (view(standing=Standing.OK), "Nothing is out of its normal range."),
             (
                 view(standing=Standing.OK, untold={"concept_drift": "no labels"}),

@@ -21,6 +21,8 @@ _FEATURES = {
     "schema": "break the schema",
     "feature_parity": "differ from the offline pipeline",
 }
+MOST_CLAUSES = 4
+"""Things that are wrong which the headline names, what matters most first; the others are counted."""
 _ALONE = "Out of the normal range in this window alone: a breach takes two of the last three."
 _MEASURES = ("accuracy", "auc", "f1", "precision", "recall", "rmse", "mae")
 
@@ -47,7 +49,11 @@ def model(view: ModelView) -> str:
         reasons = [view.untold[check] for check in sorted(view.untold, key=_telling)]
         reason = next(iter(reasons), "no window has been judged yet")
         return f"Cannot tell yet: {reason}."
-    said = [_sentence(clause) for clause in _clauses(view)] or ["Nothing is out of its normal range."]
+    clauses = list(_clauses(view))
+    said = [_sentence(clause) for clause in clauses[:MOST_CLAUSES]] or ["Nothing is out of its normal range."]
+    more = len(clauses) - MOST_CLAUSES
+    if more > 0:
+        said.append(f"{wording.plural(more, 'more check is', 'more checks are')} in breach.")
     silent = sum(check.standing is Standing.CANNOT_TELL and check.check != "staleness" for check in view.checks)
     if silent:
         said.append(f"{wording.plural(silent, 'check')} cannot tell yet.")
@@ -156,6 +162,8 @@ def _moved(check_name: str, judged: Judged) -> str:
     """`accuracy fell from 0.86 to 0.69 since 3 Jul 2026`."""
     title = wording.subject_title(check_name, judged.subject)
     subject = title if title.isupper() or title[:2].isupper() else title[:1].lower() + title[1:]
+    if check_name == "prediction_drift":
+        subject = f"the drift of {subject}"
     value = wording.number(check_name, judged.subject, judged.value)
     since = _since([judged])
     if judged.normal is None or judged.value is None:

@@ -92,7 +92,7 @@ def _said(found: Detail) -> None:
         return
     rows = [
         (
-            wording.moment(one.at),
+            element("span", wording.moment(one.at), class_="wk-fixed"),
             readings.value_text(one.label),
             one.source.value.replace("_", " "),
             one.author or wording.NO_VALUE,
