@@ -10,17 +10,19 @@ from alembic import op
 _IS_VALID = sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(quote_ident(:name))")
 
 
-def create_index(name: str, table: str, columns: Sequence[str], *, unique: bool = False) -> None:
+def create_index(name: str, table: str, columns: Sequence[str], *, unique: bool = False, where: str = "") -> None:
     """Build the index; on PostgreSQL outside of any transaction, so that what the migration did before is committed.
 
-    What an interrupted build left there is dropped and built anew; an index that is whole stays as it is.
+    `where`: of those rows alone. What an interrupted build left there is dropped and built anew; an index that is whole
+    stays as it is.
     """
+    part = {f"{dialect}_where": sa.text(where) for dialect in ("sqlite", "postgresql")} if where else {}
     if op.get_bind().dialect.name != "postgresql":
-        op.create_index(name, table, columns, unique=unique)
+        op.create_index(name, table, columns, unique=unique, **part)
         return
     with op.get_context().autocommit_block():
         is_valid = op.get_bind().scalar(_IS_VALID, {"name": name})
         if is_valid is False:
             op.drop_index(name, table, postgresql_concurrently=True)
         if not is_valid:
-            op.create_index(name, table, columns, unique=unique, postgresql_concurrently=True)
+            op.create_index(name, table, columns, unique=unique, postgresql_concurrently=True, **part)

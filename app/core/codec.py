@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from hashlib import sha256
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -38,6 +40,13 @@ def encode_counts(counts: FeatureCounts | OutcomeCounts) -> bytes:
 def decode_counts(kind: type[_Counts], packed: bytes) -> _Counts:
     """Unpack what `encode_counts` made here. Raises ValueError on another format."""
     return _unpacked(kind, _parts(packed))
+
+
+def decode_array(kind: type[_Counts], packed: bytes, name: str) -> NDArray[np.generic]:
+    """One array of those that `decode_counts` gives. Raises ValueError on another format."""
+    wanted = [field.name for field in fields(kind)].index(name)
+    dtype, shape, data = next(islice(_pieces(_parts(packed)), wanted, None))
+    return _widened(_unshuffle(data, dtype, shape))
 
 
 def add_counts(start: _Counts, packed: Iterable[bytes]) -> tuple[_Counts, int]:

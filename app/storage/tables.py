@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from app.storage import acting_tables as acting
@@ -157,6 +158,8 @@ reference_sample = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+_BREACH = text("outcome = 'breach' AND segment = ''")
+
 measurement = Table(
     "measurement",
     metadata,
@@ -180,6 +183,13 @@ measurement = Table(
     # In the order in which pages read: all subjects of a check, window by window.
     UniqueConstraint("version_id", "check", "segment", "window_start", "subject", name="uq_measurement_subject_window"),
     Index("ix_measurement_version_id_window_start", "version_id", "window_start"),
+    # Few rows are: what lasted is found without reading all that was well.
+    Index(
+        "ix_measurement_breach",
+        *("version_id", "check", "window_start", "subject"),
+        sqlite_where=_BREACH,
+        postgresql_where=_BREACH,
+    ),
 )
 
 # How many subjects had which verdict, of all rows: counted from `measurement` when it is written.

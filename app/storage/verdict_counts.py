@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, insert, literal, select
 
 from app.core.fold import WHOLE
 from app.core.model import Outcome
@@ -33,6 +33,12 @@ def counting(chosen: ColumnElement[bool]) -> Select[Any]:
     keys = (found.version_id, found.window_start, found.check)
     counts = (func.sum(case((found.outcome == outcome.value, 1), else_=0)) for outcome in COUNTED)
     return select(*keys, *counts).where(chosen).group_by(*keys)
+
+
+def is_breach() -> ColumnElement[bool]:
+    """Whether a measurement is a breach of all rows, in the words of the index of breaches, so that it is used."""
+    breach, whole = (literal(value, literal_execute=True) for value in (Outcome.BREACH.value, WHOLE))
+    return and_(measurement.c.outcome == breach, measurement.c.segment == whole)
 
 
 def forget_verdicts(

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
-from app.ui import data, theme
+from app.ui import data, styles, theme
 from app.ui.components import empty
+from app.ui.readiness import readiness
 
 HERE = Path(__file__).parent
 ICON = str(HERE / "static" / "icon.png")
 # Its width in pixels; on a narrow screen it is hidden until one asks for it. No docstring: Streamlit would show it.
 SIDE_BAR = 232
-
-
-@cache
-def _styles() -> str:
-    """Our style sheets, in the order of their names: `base.css` is the first."""
-    sheets = sorted((HERE / "static" / "styles").glob("*.css"), key=lambda path: (path.stem != "base", path.stem))
-    return "\n".join(sheet.read_text() for sheet in sheets)
 
 
 def _page(name: str, title: str, icon: str, *, default: bool = False) -> st.Page:
@@ -64,7 +57,8 @@ def _pages() -> dict[str, list[st.Page]]:
 
 def _frame() -> None:
     st.set_page_config(page_title="Watchkeeper", page_icon=ICON, layout="wide", initial_sidebar_state=SIDE_BAR)
-    st.html(f"<style>{theme.css_variables()}{_styles()}</style>")
+    st.html(f"<style>{theme.css_variables()}{styles.sheets()}</style>")
+    readiness.somebody_came()
     st.logo(ICON, size="large")
     page = st.navigation(_pages(), expanded=True)
     problem = data.connection.database_problem()

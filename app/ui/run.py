@@ -16,18 +16,18 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from app.settings import PREFIX, Settings, is_loopback
-from app.settings import sources as read_sources
-from app.ui import theme
+from app.ui import origins, theme
+from app.ui.readiness import readiness
 from app.ui.visits import Visits
 
 MAIN = Path(__file__).with_name("main.py")
-_sources: dict[str, str] = {}
 
 
 def serve(settings: Settings) -> None:
     """Serve the dashboard in this process until it is stopped. `/healthz` says that it lives."""
     _export(settings)
     app = st.App(MAIN, routes=[Route("/healthz", _healthz)], middleware=[Middleware(Visits)])
+    readiness.start()
     app.run(config=options(settings))
 
 
@@ -51,23 +51,12 @@ def options(settings: Settings) -> Mapping[str, Any]:
 
 def _export(settings: Settings) -> None:
     """Hand the settings to the pages, which read them from the environment as any entry point does."""
-    _sources.update(_said_by(settings, os.environ))
+    origins.remember(settings, os.environ)
     for spec in fields(settings):
         name = PREFIX + spec.name.upper()
         os.environ.pop(name + "_FILE", None)
         os.environ[name] = str(getattr(settings, spec.name))
     os.environ["DO_NOT_TRACK"] = "1"
-
-
-def sources() -> Mapping[str, str]:
-    """Where each setting comes from, by its name; what an option of the command says is said by that."""
-    return _sources or read_sources(os.environ)
-
-
-def _said_by(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    named, found = Settings.from_environment(environment), read_sources(environment)
-    changed = [spec.name for spec in fields(settings) if getattr(settings, spec.name) != getattr(named, spec.name)]
-    return {**found, **dict.fromkeys(changed, "option of the command")}
 
 
 def _allowed_hosts(settings: Settings) -> list[str]:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.core.codec import decode_counts, encode_counts
+from app.core.codec import decode_array, decode_counts, encode_counts
 from app.core.layout import BINS, build_layout
 from app.core.model import Task
 from app.core.profile import FeatureCounts
@@ -34,6 +34,12 @@ def test_100_numeric_features_take_at_most_60_kilobytes(rows: int) -> None:
     packed = encode_counts(counts)
     assert len(packed) <= 60_000
     np.testing.assert_array_equal(decode_counts(FeatureCounts, packed).offsets, counts.offsets)
+
+
+def test_one_array_is_the_one_that_all_of_them_have() -> None:
+    counts = of_rows(1000)
+    for name, array in counts.arrays().items():
+        np.testing.assert_array_equal(decode_array(FeatureCounts, encode_counts(counts), name), array)
 
 
 def test_the_stream_is_plain_zlib_as_the_page_on_profiles_says() -> None:

@@ -19,11 +19,21 @@ from app.core.profile import OutcomeCounts
 from app.core.records import Scalar
 from app.services.alerting import alert
 from app.services.delivery import deliver
-from app.services.read_models import activity, alerts, cursor, histogram, measurements, model_view, overview, series
-from app.services.read_models.standings import Standing, overall, stand
+from app.services.read_models import (
+    activity,
+    alerts,
+    cursor,
+    fleet,
+    histogram,
+    measurements,
+    model_view,
+    overview,
+    series,
+)
+from app.services.read_models.standings import Standing, check_standings, overall, stand
 from app.settings import Settings
 from app.storage import catalogue, references, tables
-from app.storage.engine import write
+from app.storage.engine import read, write
 from tests.services.measured import DAY, START, add_channels, add_version, measure
 
 NOW = START + 100 * DAY
@@ -264,6 +274,24 @@ class TestOverview:
         quality = first.readings["performance"]
         assert (quality.subject, quality.value, quality.limit) == ("accuracy", 0.7, 0.8)
         assert quality.outcome is Outcome.BREACH
+
+    def test_the_names_come_with_those_that_have_the_most_alerts_first(self, engine: Engine) -> None:
+        add_version(engine, "calm")
+        for name, subjects in (("one alert", ["age"]), ("two alerts", ["age", "wind"])):
+            version = add_version(engine, name)
+            for subject in subjects:
+                measure(engine, version, "bb", subject=subject)
+        alert(engine, NOW)
+
+        assert fleet.model_names(engine, "another project") == []
+        assert fleet.model_names(engine) == ["two alerts", "one alert", "calm"]
+
+    def test_a_thousand_models_are_no_more_than_the_database_takes(self, engine: Engine) -> None:
+        since = dict.fromkeys(range(1, 2001), START)
+        with read(engine) as connection:
+            assert check_standings(connection, since) == {}
+            assert fleet._readings(connection, since) == {}
+            assert fleet._traffic(connection, since) == {}
 
     def test_a_day_without_predictions_is_a_zero_in_the_trend(self, engine: Engine) -> None:
         version = add_version(engine)

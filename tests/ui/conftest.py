@@ -12,6 +12,7 @@ import streamlit as st
 from sqlalchemy import URL
 
 from app.storage.engine import engine_for
+from app.ui import data
 from tests.ui import fleet
 
 NOW = datetime.now(UTC)
@@ -45,4 +46,5 @@ def use_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 
 def _forget() -> None:
     st.cache_data.clear()
+    data.fleet.overview.clear()
     st.cache_resource.clear()

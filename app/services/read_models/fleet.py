@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, Row, and_, column, func, or_, select, values
+from sqlalchemy import Connection, Engine, Integer, Result, Row, and_, column, func, select, values
 
 from app.core.alerting import State
 from app.core.fold import WHOLE
@@ -19,6 +21,7 @@ from app.services.read_models.standings import (
     Standing,
     check_standings,
     overall,
+    windows_since,
 )
 from app.storage import tables
 from app.storage.alerts import is_open
@@ -38,6 +41,16 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     "latency": ("p95", "p99", "p50"),
 }
 """The checks whose value stands on a card, with the subjects that may stand for them, the best first."""
+
+_KEYS = (_measurement.version_id, _measurement.check, _measurement.subject)
+_SERIES_AT_A_TIME = 4000
+"""Five bound values each, of the 32,766 that SQLite takes in one statement."""
+
+_Key: TypeAlias = tuple[int, str, str]
+_Series: TypeAlias = tuple[int, str, str, datetime]
+"""A key, and the window from which on it is asked for, or the one that is."""
+_Trend: TypeAlias = list[tuple[datetime, float | None]]
+"""Window and value, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +114,21 @@ def overview(engine: Engine, now: datetime, project: str = "default") -> list[Mo
     return sorted(cards, key=lambda card: (card.standing.urgency, -card.open_alerts, card.model.name))
 
 
+def model_names(engine: Engine, project: str = "default") -> list[str]:
+    """The names of the project's models, those with the most open alerts first: one light query, for what is chosen."""
+    model = tables.model.c
+    query = (
+        select(model.name)
+        .outerjoin(tables.version, tables.version.c.model_id == model.id)
+        .outerjoin(tables.alert, and_(_alert.version_id == tables.version.c.id, is_open()))
+        .where(model.project == project)
+        .group_by(model.id, model.name)
+        .order_by(func.count(_alert.id).desc(), model.name)
+    )
+    with read(engine) as connection:
+        return list(connection.scalars(query))
+
+
 @dataclass(frozen=True, slots=True)
 class _Facts:
     """What the queries found, by version id; `alerts` by model id."""
@@ -129,12 +157,13 @@ def _newest_windows(connection: Connection, now: datetime) -> dict[int, datetime
 
 def _traffic(connection: Connection, since: Mapping[int, datetime]) -> dict[int, list[Row[*tuple[Any, ...]]]]:
     """Predictions per window, oldest first. The profiles themselves stay where they are."""
-    chosen = [and_(_profile.version_id == version, _profile.window_start >= start) for version, start in since.items()]
-    if not chosen:
+    if not since:
         return {}
+    shown = windows_since(since)
     query = (
         select(_profile.version_id, _profile.window_start, _profile.rows, _profile.updated_at)
-        .where(or_(*chosen), _profile.segment == "")
+        .join_from(shown, tables.profile, _profile.version_id == shown.c.version_id)
+        .where(_profile.window_start >= shown.c.since, _profile.segment == WHOLE)
         .order_by(_profile.window_start)
     )
     found: dict[int, list[Row[*tuple[Any, ...]]]] = {}
@@ -145,46 +174,71 @@ def _traffic(connection: Connection, since: Mapping[int, datetime]) -> dict[int,
 
 def _readings(connection: Connection, since: Mapping[int, datetime]) -> dict[int, dict[str, Reading]]:
     """The reading of each check that stands on a card, by version and check."""
-    if not since:
-        return {}
-    # Each series is a range of the unique index: windows with all their subjects are never read.
     series = [
         (version_id, check, subject, start)
         for version_id, start in since.items()
         for check, subjects in SHOWN.items()
         for subject in subjects
     ]
-    keys = (_measurement.version_id, _measurement.check, _measurement.subject)
-    shown = values(*keys, column("since", UtcDateTime), name="shown").data(series).cte()
-    same = and_(*(key == shown.c[key.key] for key in keys), _measurement.segment == WHOLE)
-    names = ("version_id", "check", "subject", "statistic", "outcome", "value", "limit", "reason", "window_start")
-    query = (
-        select(*(_measurement[name] for name in names))
-        .join_from(shown, tables.measurement, and_(same, _measurement.window_start >= shown.c.since))
-        .order_by(_measurement.window_start)
-    )
-    rows: dict[tuple[int, str], dict[str, list[Row[*tuple[Any, ...]]]]] = {}
-    for row in connection.execute(query):
-        rows.setdefault((row.version_id, row.check), {}).setdefault(row.subject, []).append(row)
+    trends = {key: found for part in _portions(series) for key, found in _trends(connection, part)}
+    best: dict[tuple[int, str], _Key] = {}
+    for key in trends:  # in the order of SHOWN: the first subject that there is stands for the check
+        best.setdefault(key[:2], key)
+    told = [(*key, _newest_told(trends[key])) for key in best.values()]
     found: dict[int, dict[str, Reading]] = {}
-    for (version_id, check), by_subject in rows.items():
-        best = next(subject for subject in SHOWN[check] if subject in by_subject)
-        found.setdefault(version_id, {})[check] = _reading(by_subject[best])
+    for part in _portions(told):
+        for row in _measured(connection, part):
+            trend = trends[row.version_id, row.check, row.subject]
+            found.setdefault(row.version_id, {})[row.check] = _reading(row, trend)
     return found
 
 
-def _reading(rows: list[Row[*tuple[Any, ...]]]) -> Reading:
-    """The newest row that has a value, else the newest, which says why there is none."""
-    newest = next((row for row in reversed(rows) if row.value is not None), rows[-1])
+def _portions(series: Sequence[_Series]) -> Iterator[Sequence[_Series]]:
+    return (series[at : at + _SERIES_AT_A_TIME] for at in range(0, len(series), _SERIES_AT_A_TIME))
+
+
+def _trends(connection: Connection, series: Sequence[_Series]) -> Iterator[tuple[_Key, _Trend]]:
+    """Windows and values of each series from its time on, oldest first; those without any are left out."""
+    # Each series is a range of the unique index: windows with all their subjects are never read. A number stands for
+    # its names, since what is made of thousands of rows is what takes the time.
+    numbered = [(number, *one) for number, one in enumerate(series)]
+    shown = values(column("number", Integer), *_KEYS, column("since", UtcDateTime), name="shown").data(numbered).cte()
+    same = and_(*(key == shown.c[key.key] for key in _KEYS), _measurement.segment == WHOLE)
+    query = (
+        select(shown.c.number, _measurement.window_start, _measurement.value)
+        .join_from(shown, tables.measurement, and_(same, _measurement.window_start >= shown.c.since))
+        .order_by(shown.c.number, _measurement.window_start)
+    )
+    for number, rows in groupby(connection.execute(query), itemgetter(0)):
+        yield series[number][:3], [(start, value) for _, start, value in rows]
+
+
+def _newest_told(trend: _Trend) -> datetime:
+    """The newest window that has a value, else the newest, whose row says why there is none."""
+    return next((start for start, value in reversed(trend) if value is not None), trend[-1][0])
+
+
+def _measured(connection: Connection, chosen: Sequence[_Series]) -> Result[Any]:
+    """One measurement of each series, by its window."""
+    asked = values(*_KEYS, column("at", UtcDateTime), name="asked").data(list(chosen)).cte()
+    same = and_(*(key == asked.c[key.key] for key in _KEYS), _measurement.segment == WHOLE)
+    names = ("version_id", "check", "subject", "statistic", "outcome", "value", "limit", "reason", "window_start")
+    query = select(*(_measurement[name] for name in names))
+    return connection.execute(
+        query.join_from(asked, tables.measurement, and_(same, _measurement.window_start == asked.c.at))
+    )
+
+
+def _reading(row: Row[*tuple[Any, ...]], trend: _Trend) -> Reading:
     return Reading(
-        newest.subject,
-        newest.statistic,
-        Outcome(newest.outcome),
-        newest.value,
-        newest.limit,
-        newest.reason,
-        newest.window_start,
-        trend=tuple(row.value for row in rows),
+        row.subject,
+        row.statistic,
+        Outcome(row.outcome),
+        row.value,
+        row.limit,
+        row.reason,
+        row.window_start,
+        trend=tuple(value for _, value in trend),
     )
 
 

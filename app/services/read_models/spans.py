@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
+from sqlalchemy import Connection, Engine, Row, Select, and_, func, or_, select
 
 from app.core.alerting import State
-from app.core.fold import WHOLE
-from app.core.model import Outcome
 from app.storage import tables
 from app.storage.alerts import is_open
 from app.storage.catalogue import find_model
 from app.storage.engine import read
+from app.storage.verdict_counts import is_breach
 
 FEATURE_CHECKS = ("training_serving_skew", "data_drift", "missing_values", "schema")
 """The checks whose subjects are features: each holds one against what is normal for it."""
 
-_alert, _change, _version, _measured = (
+_alert, _change, _version, _measured, _counted = (
     tables.alert.c,
     tables.alert_transition.c,
     tables.version.c,
     tables.measurement.c,
+    tables.verdict_count.c,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DriftSpan:
-    """A run of `windows` windows in breach of a check of one feature in [start, end), no other verdict between them."""
+    """A run of `windows` windows in breach of a check of one feature in [start, end), no other window of it between."""
 
     feature: str
     check: str
@@ -56,36 +56,44 @@ class AlertSpan:
 def drift_spans(engine: Engine, model: str, since: datetime, until: datetime) -> list[DriftSpan]:
     """The runs of breaches of the model's features, of all its versions, in windows that start in [since, until).
 
-    Oldest first; the runs are made in the database. Raises NotFoundError for the model.
+    Oldest first; the runs are made in the database, from breaches alone. Raises NotFoundError for the model.
     """
-    # A window's number among all of its feature, less that among those of its verdict, is the same along a run.
-    series = (_measured.version_id, _measured.check, _measured.subject)
-    among_all = func.row_number().over(partition_by=series, order_by=_measured.window_start)
-    among_alike = func.row_number().over(partition_by=(*series, _measured.outcome), order_by=_measured.window_start)
     with read(engine) as connection:
-        judged = (
-            select(*series, _measured.window_start, _measured.window_end, _measured.outcome)
-            .add_columns((among_all - among_alike).label("run"))
-            .where(
-                _measured.version_id.in_(
-                    select(_version.id).where(_version.model_id == find_model(connection, model).id)
-                ),
-                _measured.check.in_(FEATURE_CHECKS),
-                _measured.segment == WHOLE,
-                _measured.window_start >= since,
-                _measured.window_start < until,
-            )
-            .subquery()
-        )
-        row, start = judged.c, func.min(judged.c.window_start).label("start")
+        versions = select(_version.id).where(_version.model_id == find_model(connection, model).id)
+        row = _breaches(versions, since, until).subquery().c
+        start = func.min(row.window_start).label("start")
         query = (
             select(row.subject, row.check, _version.name, start, func.max(row.window_end), func.count())
-            .join_from(judged, tables.version, _version.id == row.version_id)
-            .where(row.outcome == Outcome.BREACH.value)
+            .join(tables.version, _version.id == row.version_id)
             .group_by(row.version_id, row.check, row.subject, row.run, _version.name)
             .order_by(start, row.subject, row.check)
         )
         return [DriftSpan(*found) for found in connection.execute(query)]
+
+
+def _breaches(versions: Select[Any], since: datetime, until: datetime) -> Select[Any]:
+    """Every breach of a feature, with a number `run` that those of its series share between which no window lies."""
+    window = _windows(versions, since, until).subquery().c
+    series = (_measured.version_id, _measured.check, _measured.subject)
+    # A window's number among those of its check, less that among the breaches of its series, is the same along a run.
+    among_breaches = func.row_number().over(partition_by=series, order_by=_measured.window_start)
+    same = and_(*(_measured[name] == window[name] for name in ("version_id", "check", "window_start")))
+    return (
+        select(*series, _measured.window_start, _measured.window_end, (window.number - among_breaches).label("run"))
+        .join(tables.measurement, same)
+        .where(is_breach())
+    )
+
+
+def _windows(versions: Select[Any], since: datetime, until: datetime) -> Select[Any]:
+    """The windows in which each check was asked, numbered from the first of [since, until) on."""
+    number = func.row_number().over(partition_by=(_counted.version_id, _counted.check), order_by=_counted.window_start)
+    return select(_counted.version_id, _counted.check, _counted.window_start, number.label("number")).where(
+        _counted.version_id.in_(versions),
+        _counted.check.in_(FEATURE_CHECKS),
+        _counted.window_start >= since,
+        _counted.window_start < until,
+    )
 
 
 def alert_spans(engine: Engine, model: str, since: datetime, until: datetime) -> list[AlertSpan]:

@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Integer, Select, and_, column, false, or_, select, values
 
 from app.core.fold import WHOLE
 from app.core.model import Outcome
 from app.storage import tables
+from app.storage.types import UtcDateTime
 from app.storage.verdict_counts import COUNTED, counting
 
 RECENT_WINDOWS = 30
@@ -70,14 +71,24 @@ def recent(since: Mapping[int, datetime], segment: str = WHOLE) -> ColumnElement
     return and_(or_(false(), *chosen), _measurement.segment == segment)
 
 
+def windows_since(since: Mapping[int, datetime]) -> CTE:
+    """Rows `version_id` and `since` to join with, of at least one version: SQLite takes no thousand conditions."""
+    return (
+        values(column("version_id", Integer), column("since", UtcDateTime), name="shown").data([*since.items()]).cte()
+    )
+
+
 def check_standings(
     connection: Connection, since: Mapping[int, datetime], segment: str = WHOLE
 ) -> dict[int, list[CheckStanding]]:
     """The standing of every check of each version, the worst check first, judged on the windows from `since` on."""
+    if not since:
+        return {}
     found: dict[int, dict[str, dict[datetime, Counts]]] = {}
     query = _counted(since) if segment == WHOLE else counting(recent(since, segment))
-    for version_id, start, check, *counts in connection.execute(query):
-        found.setdefault(version_id, {}).setdefault(check, {})[start] = dict(zip(COUNTED, counts, strict=True))
+    for version_id, start, check, ok, breach, untold in connection.execute(query):
+        counts = {Outcome.OK: ok, Outcome.BREACH: breach, Outcome.NOT_EVALUATED: untold}
+        found.setdefault(version_id, {}).setdefault(check, {})[start] = counts
     return {
         version_id: sorted(
             (stand(check, by_window) for check, by_window in by_check.items()),
@@ -88,19 +99,19 @@ def check_standings(
 
 
 def _counted(since: Mapping[int, datetime]) -> Select[Any]:
-    """The counts that were kept of all rows, of these versions, in windows from each one's time on."""
-    chosen = [
-        and_(_count.version_id == version_id, _count.window_start >= start) for version_id, start in since.items()
-    ]
+    """The counts that were kept of all rows, of these versions (at least one), in windows from each one's time on."""
+    shown = windows_since(since)
     columns = (_count.version_id, _count.window_start, _count.check, *(_count[name] for name in COUNTED.values()))
-    return select(*columns).where(or_(false(), *chosen))
+    same = _count.version_id == shown.c.version_id
+    return select(*columns).join_from(shown, tables.verdict_count, same).where(_count.window_start >= shown.c.since)
 
 
 def stand(check: str, by_window: Mapping[datetime, Counts]) -> CheckStanding:
     """The standing of one check from its outcomes per window (at least one)."""
     starts = sorted(by_window)
-    breaches = [by_window[start].get(Outcome.BREACH, 0) for start in starts]
-    judged = [n + by_window[start].get(Outcome.OK, 0) for n, start in zip(breaches, starts, strict=True)]
+    counts = [by_window[start] for start in starts]
+    breaches = [one.get(Outcome.BREACH, 0) for one in counts]
+    judged = [n + one.get(Outcome.OK, 0) for n, one in zip(breaches, counts, strict=True)]
     last = max((i for i, n in enumerate(judged) if n), default=None)
     return CheckStanding(
         check,

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, or_, select
 
 from app.core.alerting import State
-from app.core.codec import decode_counts
+from app.core.codec import decode_array
 from app.core.drills import DrillState
 from app.core.errors import InvalidError
 from app.core.fold import WHOLE
@@ -122,7 +122,7 @@ def _labels(connection: Connection, span: Span) -> Iterator[Event]:
     rows = connection.execute(query).all()
     for version_id in {row.version_id for row in rows}:
         mine = [row for row in rows if row.version_id == version_id]
-        delays = np.array([decode_counts(OutcomeCounts, row.outcomes).label_delays for row in mine])
+        delays = np.array([decode_array(OutcomeCounts, row.outcomes, "label_delays") for row in mine])
         starts, length = [row.window_start for row in mine], span.model.window.delta
         complete = len(rows) < MOST_LABEL_WINDOWS
         for labels in arrivals(starts, delays, length, span.until, from_the_first=complete):

@@ -47,7 +47,7 @@ class Scope:
 
 def is_empty() -> bool:
     """Whether there is no model at all, which the page then says in place of everything else."""
-    if data.fleet.overview():
+    if data.fleet.names():
         return False
     empty.no_models()
     return True
@@ -55,7 +55,7 @@ def is_empty() -> bool:
 
 def known_models() -> list[str]:
     """The names of all models; where there is none, or not the one that the address asks for, the page says so."""
-    names = [card.model.name for card in data.fleet.overview()]
+    names = data.fleet.names()
     if not names:
         empty.no_models()
         return names

@@ -8,15 +8,25 @@ import streamlit as st
 
 from app.services import read_models
 from app.services.read_models.fleet import ModelCard
+from app.services.read_models.fleet import model_names as read_names
 from app.services.read_models.news import News
 from app.services.read_models.news import news as read_news
 from app.ui.data.connection import FRESH, MOST_ANSWERS, engine
+from app.ui.data.kept import Kept
+
+
+def _overview() -> list[ModelCard]:
+    return read_models.overview(engine(), datetime.now(UTC))
+
+
+overview = Kept(_overview, FRESH)
+"""One card per model, the worst first."""
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
-def overview() -> list[ModelCard]:
-    """One card per model, the worst first."""
-    return read_models.overview(engine(), datetime.now(UTC))
+def names() -> list[str]:
+    """The names of all models, those with the most open alerts first."""
+    return read_names(engine())
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

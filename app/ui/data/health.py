@@ -15,7 +15,7 @@ from app.services.doctor import diagnose
 from app.services.read_models import upkeep
 from app.settings import PREFIX
 from app.storage.engine import database_url
-from app.ui import run
+from app.ui import origins
 from app.ui.data.connection import FRESH, engine, settings
 
 LOOKED = timedelta(minutes=5)
@@ -73,7 +73,7 @@ def retention() -> list[tuple[str, str]]:
 
 def configuration() -> list[Setting]:
     """Every setting; of a secret only whether there is one."""
-    current, said = settings(), run.sources()
+    current, said = settings(), origins.sources()
     found = []
     for spec in fields(current):
         value = str(getattr(current, spec.name))

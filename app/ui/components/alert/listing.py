@@ -30,7 +30,7 @@ def show() -> None:
     if scope.is_empty():
         return
     st.html(element("h1", "Alerts", class_="wk-title"))
-    models = [card.model.name for card in data.fleet.overview()]
+    models = data.fleet.names()
     part = choice.buttons(
         "part", "Part of the page", list(PARTS), "alerts", joined=True, words=PARTS.__getitem__, hidden_label=True
     )

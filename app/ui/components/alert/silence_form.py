@@ -56,7 +56,7 @@ def show(*, opened: bool) -> None:
 def _matcher() -> Matcher:
     """Which alerts are meant: a name that is left empty is any."""
     alerts = data.alerts.alerts(ended=False)
-    models = [card.model.name for card in data.fleet.overview()]
+    models = data.fleet.names()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = _name("Model", models)
         check = _name("Check", sorted(data.checks.check_names()))

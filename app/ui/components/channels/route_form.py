@@ -65,7 +65,7 @@ def _route(rule: Mapping[str, Any], key: str) -> Route:
 
 
 def _match(rule: Mapping[str, Any], key: str) -> RouteMatch:
-    models = [card.model.name for card in data.fleet.overview()]
+    models = data.fleet.names()
     owners = sorted({card.model.owner for card in data.fleet.overview() if card.model.owner})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = {

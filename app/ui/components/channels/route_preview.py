@@ -52,7 +52,7 @@ def _row(one: Heard) -> tuple[str, ...]:
 
 def ask() -> None:
     """Who hears of an alert of a model, a check and a severity, by the routes as they are."""
-    models = [card.model.name for card in data.fleet.overview()]
+    models = data.fleet.names()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Of the model", models, None, accept_new_options=True, width=220, key="heard model")
         checks = sorted(data.checks.check_names())

@@ -26,7 +26,7 @@ _KINDS = {
 
 def form(said: str, *, opened: bool) -> None:
     """What to ask for: model and version, kind, and a span of days."""
-    names = [card.model.name for card in data.fleet.overview()]
+    names = data.fleet.names()
     if not names:
         return
     with st.expander("Ask for a report", icon=":material/add:", expanded=opened):

@@ -25,7 +25,7 @@ def show() -> None:
     rows = data.reports.reports()
     asking.form(SAID, opened=not rows)
     if not rows:
-        empty.no_reports(data.fleet.overview()[0].model.name)
+        empty.no_reports(data.fleet.names()[0])
         return
     if any(ReportState(row["state"]) in asking.UNDER_WAY for row in rows):
         asking.progress(SAID)
