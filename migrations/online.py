@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +17,7 @@ def create_index(name: str, table: str, columns: Sequence[str], *, unique: bool 
     `where`: of those rows alone. What an interrupted build left there is dropped and built anew; an index that is whole
     stays as it is.
     """
-    part = {f"{dialect}_where": sa.text(where) for dialect in ("sqlite", "postgresql")} if where else {}
+    part: dict[str, Any] = {f"{dialect}_where": sa.text(where) for dialect in ("sqlite", "postgresql")} if where else {}
     if op.get_bind().dialect.name != "postgresql":
         op.create_index(name, table, columns, unique=unique, **part)
         return

@@ -17,7 +17,7 @@ from app.settings import PREFIX, Settings, sources
 from app.storage import tables
 from app.storage.engine import engine_for, write
 from app.storage.jobs import RunState, finish_run, start_run
-from app.ui import run
+from app.ui import origins
 from app.ui.components.health import findings, page, store, work
 from app.ui.components.html import code_text
 from tests.ui.test_pages import html, opened
@@ -198,10 +198,11 @@ def test_the_source_of_a_setting_is_where_it_was_said() -> None:
 
 
 def test_an_option_of_the_command_is_named_as_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_sources", run._said_by(Settings(dashboard_port=8700), {}))
+    monkeypatch.setattr(origins, "_sources", {})
+    origins.remember(Settings(dashboard_port=8700), {})
 
-    assert run.sources()["dashboard_port"] == "option of the command"
-    assert run.sources()["port"] == "default"
+    assert origins.sources()["dashboard_port"] == "option of the command"
+    assert origins.sources()["port"] == "default"
 
 
 @pytest.mark.parametrize(("number", "said"), [(512, "512 bytes"), (174_063_616, "166 MiB"), (5 << 30, "5 GiB")])
