@@ -174,7 +174,7 @@ class TestVersions:
     def test_an_earlier_version_is_made_live_again_by_one_button(self, use_database: Use, two_versions: Path) -> None:
         use_database(two_versions)
         app = opened("versions", model="arrival-delay")
-        assert "Version 3 is live." in html(app)
+        assert "Live now: version 3." in html(app)
         assert "dependency numpy: 2.4.6 → none" in html(app)
 
         app.button[0].click().run()
@@ -186,7 +186,7 @@ class TestVersions:
         app.button[0].click().run()
         shown = html(app)
         assert "Version 2 is live." in shown
-        assert "Version 2 is live." in shown
+        assert "Live now: version 2." in shown
         assert "ann &lt;b&gt;" in shown
         assert "rollback" in shown
 

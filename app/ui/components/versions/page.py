@@ -23,8 +23,7 @@ def show() -> None:
         return
     live = "No version is live."
     if found.live:
-        several = len(found.live) > 1
-        live = f"Version{'s' if several else ''} {', '.join(found.live)} {'are' if several else 'is'} live."
+        live = f"Live now: version{'s' if len(found.live) > 1 else ''} {', '.join(found.live)}."
     st.html(join(element("h1", f"Versions of {found.model}", class_="wk-title"), element("p", live, class_="wk-lead")))
     part = choice.buttons(
         "part", "Part", list(PARTS), "versions", joined=True, words=PARTS.__getitem__, hidden_label=True
