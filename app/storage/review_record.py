@@ -76,5 +76,6 @@ def decisions(
         query = query.where(_i.decided_by == author)
     if before is not None:
         at, item = before
-        query = query.where(or_(_i.decided_at < at, and_(_i.decided_at == at, _i.id < item)))
+        # The first condition alone lets the index begin there, rather than at the newest.
+        query = query.where(_i.decided_at <= at, or_(_i.decided_at < at, _i.id < item))
     return connection.execute(query).all()
