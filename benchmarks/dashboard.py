@@ -1,10 +1,11 @@
 """How fast the dashboard is on a large fleet, on SQLite and PostgreSQL, in a headless Chromium.
 
-    python -m benchmarks.dashboard [URL]
+    python -m benchmarks.dashboard [URL ...]
 
-Both databases are filled first (see `dashboard_fleet`), which takes minutes; with URL, the filled database of that
-address is measured alone. First paint is that of a browser that was just started, and compared with that of a Streamlit
-page of one chart in the same run. `page_times` says when a page stands.
+Both databases are filled first (see `dashboard_fleet`), which takes many minutes; with URLs, the filled databases of
+these addresses are measured, and get predictions that are taken away again. First paint is that of a browser that was
+just started, and compared with that of a Streamlit page of one chart in the same run. `page_times` says when a page
+stands.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from sqlalchemy import Engine
 from app.storage.engine import engine_for
 from benchmarks import evidently_ui, fold
 from benchmarks.dashboard_fleet import build
+from benchmarks.dashboard_predictions import predictions
 from benchmarks.page_times import PLOTLY_STANDS, after, browser, first_paint, open_page, visitor
 from benchmarks.table import Line, markdown
 
@@ -42,11 +44,20 @@ PAGES = {
     "Feature": f"/feature?model={DAILY}&feature=feature_003",
     "Alerts": "/alerts",
     "Timeline": f"/timeline?model={DAILY}",
+    "Explorer": f"/explorer?model={DAILY}",
+    "Review": f"/review?model={DAILY}",
+    "Retraining": f"/retraining?model={DAILY}",
     "Versions": f"/versions?model={DAILY}",
     "Scorecard": f"/scorecard?model={DAILY}",
+    "Reports": "/reports",
+    "Limits": f"/limits?model={DAILY}",
+    "Channels": "/channels",
     "Settings and health": "/health",
 }
-WALK = ("Alerts", "Model", "Feature", "Timeline", "Fleet")
+WALK = ("Alerts", "Model", "Feature", "Timeline", "Explorer", "Versions", "Scorecard", "Limits", "Fleet")
+BESIDE_PREDICTIONS = ("Model", "Feature", "Timeline", "Explorer", "Alerts", "Fleet")
+"""Feature and Explorer show some of the predictions, the others only what was counted of them."""
+PREDICTIONS = 1_000_000
 REPEATS, VISITORS = 3, 10
 MOST_MEGABYTES, MOST_SECONDS = 600.0, 0.5
 PATIENCE_SECONDS = 120.0
@@ -60,20 +71,16 @@ class Served:
     process: int
 
 
-def main(url: str = "") -> list[Line]:
-    """Both databases, or that of the address."""
+def main(*urls: str) -> list[Line]:
+    """Both databases, or those of the addresses."""
     lines: list[Line] = []
     script = str(ROOT / "benchmarks" / "bare_page.py")
     with _served(["streamlit", "run", script, "--server.headless", "true", "--server.port"], "/_stcore/health") as bare:
-        for database in ("sqlite", "postgresql") if not url else (url,):
-            with ExitStack() as opened:
-                if url:
-                    engine = engine_for(url)
-                else:
-                    engine = opened.enter_context(
-                        (fold.empty_sqlite if database == "sqlite" else fold.empty_postgres)()
-                    )
-                    build(engine, datetime.now(UTC))
+        for url in urls:
+            lines += measure(engine_for(url), bare.address)
+        for empty in () if urls else (fold.empty_sqlite, fold.empty_postgres):
+            with empty() as engine:
+                build(engine, datetime.now(UTC))
                 lines += measure(engine, bare.address)
         lines.append(_evidently(bare.address))
     return lines
@@ -98,27 +105,55 @@ def measure(engine: Engine, bare: str) -> list[Line]:
             lines.append(
                 Line(f"{name}: {page}, first paint", seconds, floor, "s", "a bare page of one chart", "<= 1.5")
             )
-        for page, seconds in _walks(ours.address).items():
-            lines.append(Line(f"{name}: going to {page}", seconds, MOST_SECONDS, "s", "what is promised", "<= 1"))
+        for act, seconds in {**_walks(ours.address), **_changes(ours.address)}.items():
+            lines.append(Line(f"{name}: {act}", seconds, MOST_SECONDS, "s", "what is promised", "<= 1"))
+        lines += _with_predictions(engine, ours.address)
         said = f"{name}: memory with {VISITORS} people on it"
         lines.append(Line(said, _memory(ours), MOST_MEGABYTES, "MB", "what is promised", "<= 1"))
     return lines
 
 
-def _walks(address: str) -> dict[str, float]:
-    """Median seconds to each page of the side bar's, by people who came from another."""
-    taken: dict[str, list[float]] = {page: [] for page in WALK}
+def _walks(address: str, pages: Sequence[str] = WALK) -> dict[str, float]:
+    """Median seconds to each page of the side bar's, by somebody who came from another and has seen a chart before."""
+    taken: dict[str, list[float]] = {f"going to {page}": [] for page in pages}
     with browser() as started, visitor(started) as page:
-        open_page(page, address + PAGES["Model"])
+        open_page(page, address + PAGES["Feature"])
         for _ in range(REPEATS):
-            for name in WALK:
-                taken[name].append(_go(page, name))
+            for name in pages:
+                taken[f"going to {name}"].append(_go(page, name))
     return {name: median(times) for name, times in taken.items()}
+
+
+def _changes(address: str) -> dict[str, float]:
+    """Median seconds until the charts stand again once another range, or another feature, was chosen."""
+    found = {}
+    ranges = ("7 days", "30 days", "1 year")
+    with browser() as started, visitor(started) as page:
+        for name, path in (("drift", f"{PAGES['Model']}&tab=drift"), ("quality", f"{PAGES['Model']}&tab=quality")):
+            open_page(page, address + path)
+            times = [after(page, page.get_by_role("radio", name=one).click) for one in ranges]
+            found[f"another range of a model's {name}"] = median(times)
+        open_page(page, address + PAGES["Feature"])
+        times = [after(page, page.get_by_role("button", name="Next", exact=True).click) for _ in range(REPEATS)]
+        found["another feature"] = median(times)
+    return found
 
 
 def _go(page: Page, name: str) -> float:
     link = page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True)
     return after(page, link.click)
+
+
+def _with_predictions(engine: Engine, address: str) -> list[Line]:
+    """The same pages with a million raw predictions behind their model, and with none."""
+    without = _walks(address, BESIDE_PREDICTIONS)
+    with predictions(engine, DAILY, PREDICTIONS):
+        beside = _walks(address, BESIDE_PREDICTIONS)
+    said = f"the same with no raw prediction in place of {PREDICTIONS:,}"
+    return [
+        Line(f"{engine.dialect.name}: {act}, {PREDICTIONS:,} predictions", seconds, without[act], "s", said)
+        for act, seconds in beside.items()
+    ]
 
 
 def _memory(ours: Served) -> float:

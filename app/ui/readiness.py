@@ -12,7 +12,8 @@ from time import monotonic, sleep
 import plotly.graph_objects as go
 import plotly.io
 
-from app.ui import components, data
+from app.ui import components, data, theme
+from app.ui.components import figures
 from app.ui.data.connection import FRESH
 
 STAYS = timedelta(minutes=10)
@@ -62,7 +63,9 @@ def load_pages() -> None:
     """Import what pages import when they are first drawn, and have Plotly load what it loads with a first chart."""
     for module in pkgutil.walk_packages(components.__path__, f"{components.__name__}."):
         import_module(module.name)
-    plotly.io.to_json(go.Figure([chart() for chart in _CHARTS]))
+    chart = figures.blank(theme.LIGHT, 100)
+    chart.add_traces([kind(hovertemplate="") for kind in _CHARTS])
+    plotly.io.to_json(chart)
 
 
 def renew() -> None:

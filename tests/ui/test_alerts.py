@@ -19,6 +19,7 @@ from app.services.silences import list_silences
 from app.storage import tables
 from app.storage.engine import engine_for, write
 from app.ui import data
+from app.ui.components.alert.listing import ROWS_OF_A_PAGE
 from tests.ui.fleet import HOSTILE_FEATURE
 from tests.ui.test_pages import Use, code, html, opened
 
@@ -105,10 +106,10 @@ class TestList:
             connection.execute(insert(tables.alert), rows)
 
         app = opened("alerts")
-        assert len(titles(app)) == 25
+        assert len(titles(app)) == ROWS_OF_A_PAGE
         app.selectbox(key="page").select("3").run()
 
-        assert 0 < len(titles(app)) <= 25
+        assert 0 < len(titles(app)) <= ROWS_OF_A_PAGE
         assert app.query_params["page"] == "3"
 
     def test_without_a_model_it_says_how_to_begin(self, use_database: Use, sqlite_template: Path) -> None:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from app.core.model import Outcome
 from app.services.read_models.series import HeatMap
 from app.ui.components import wording
-from app.ui.components.figures import MOST_MARKED, layout, plain, texts, time_ticks
+from app.ui.components.figures import MOST_MARKED, blank, plain, texts, time_ticks
 from app.ui.theme import Palette
 
 BEYOND = 2.0
@@ -31,7 +31,8 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
     rows, columns = np.nonzero(breaches if roomy else np.zeros_like(breaches))
     near, at, beyond = 0.0, 1.0 / BEYOND, 1.0
     scale = palette.scale
-    figure = go.Figure(
+    figure = blank(palette, round(HEAD + ROW * len(names) + AXIS))
+    figure.add_trace(
         go.Heatmap(
             x=times,
             y=names,
@@ -59,7 +60,6 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
         hoverinfo="skip",
     )
     _clickable(figure, found, names)
-    layout(figure, palette, round(HEAD + ROW * len(names) + AXIS))
     figure.update_layout(margin={"t": HEAD, "b": AXIS})
     figure.update_xaxes(automargin=False)
     time_ticks(figure, found.starts)

@@ -18,7 +18,7 @@ DASHES = ("solid", "dash", "dot", "dashdot")
 
 def by_version(found: Sequence[VersionSpeed], palette: Palette, *, height: int = 320) -> go.Figure:
     """The share of requests that took at most so long, a line a version: the newest is the thick one."""
-    figure = go.Figure()
+    figure = figures.blank(palette, height)
     filled = np.flatnonzero(np.sum([one.shares for one in found], axis=0))
     span = slice(max(filled[0] - 1, 0), filled[-1] + 2)
     for n, one in enumerate(reversed(found)):
@@ -34,7 +34,6 @@ def by_version(found: Sequence[VersionSpeed], palette: Palette, *, height: int =
             },
             hovertemplate="%{y:.1%} within %{x:.3g} ms",
         )
-    figures.layout(figure, palette, height)
     figure.update_xaxes(type="log", title_text="Milliseconds", tickvals=_TICKS)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02], title_text="Share of requests")
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.12, "x": 0}, hovermode="x")

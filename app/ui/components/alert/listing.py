@@ -21,7 +21,7 @@ ANY = "any"
 PARTS = {"alerts": "Alerts", "silences": "Silences and maintenance"}
 STATES = {"open": "Open", "firing": "Firing", "acknowledged": "Acknowledged", "silenced": "Silenced", ANY: "All"}
 SEVERITIES = {ANY: "Any severity", **{one.value: urgency.severity_text(one.value) for one in reversed(Severity)}}
-ROWS_OF_A_PAGE = 25
+ROWS_OF_A_PAGE = 15
 MOST_MEMBERS = 100
 
 

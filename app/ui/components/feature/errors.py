@@ -100,7 +100,8 @@ def figure(found: FeatureError, palette: Palette) -> go.Figure:
     symbols = np.where(grew > CHANGED, "triangle-up", np.where(grew < -CHANGED, "triangle-down", "circle"))
     colours = np.where(grew > CHANGED, palette.breach, np.where(grew < -CHANGED, palette.ok, palette.muted))
     error = found.error[shown]
-    drawn = go.Figure(
+    drawn = figures.blank(palette, 280)
+    drawn.add_trace(
         go.Scatter(
             x=list(range(len(shown))),
             y=error,
@@ -120,7 +121,6 @@ def figure(found: FeatureError, palette: Palette) -> go.Figure:
         )
     )
     drawn.add_hline(y=found.overall, line={"color": palette.muted, "dash": "dot", "width": 1})
-    figures.layout(drawn, palette, 280)
     names = [figures.plain(found.ranges[at]) for at in shown]
     # By place: two ranges of the same name would be drawn as one.
     drawn.update_xaxes(tickvals=list(range(len(shown))), ticktext=names, range=[-0.5, len(shown) - 0.5])

@@ -17,6 +17,7 @@ from app.ui.theme import Palette
 MOST_FEATURES = 8
 """Features with a lane, those that were beyond their limits in the most windows."""
 _LANE_PIXELS = 30
+_AXIS_PIXELS = 86
 _MOST_LETTERS = 30
 _MARKED = (
     ("Deployments", (EventKind.DEPLOYMENT, EventKind.ROLLBACK)),
@@ -55,7 +56,7 @@ def figure(
     palette: Palette,
 ) -> go.Figure | None:
     """The lanes that hold anything, from top to bottom: what people did, alerts, features; None without any."""
-    drawn, names = go.Figure(), []
+    drawn, names = figures.blank(palette, _AXIS_PIXELS), []
     for name, kinds in _MARKED:
         mine = [event for event in events if event.kind in kinds]
         if mine:
@@ -75,8 +76,7 @@ def figure(
 
 def _axes(drawn: go.Figure, names: Sequence[str], span: tuple[datetime, datetime], palette: Palette) -> None:
     """The time at the top, and the lanes below it in their order."""
-    figures.layout(drawn, palette, 86 + _LANE_PIXELS * len(names))
-    drawn.update_layout(barmode="overlay", hovermode="closest")
+    drawn.update_layout(height=_AXIS_PIXELS + _LANE_PIXELS * len(names), barmode="overlay", hovermode="closest")
     drawn.update_xaxes(
         type="date",
         range=figures.texts(span),

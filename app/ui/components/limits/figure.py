@@ -16,7 +16,7 @@ def two_limits(
     check: str, subject: str, now: Sequence[Measurement], tried: Sequence[Measurement], palette: Palette
 ) -> go.Figure:
     """`now` and `tried` are the same windows, the oldest first; what is beyond the tried limit is a diamond."""
-    figure = figures.layout(go.Figure(), palette, 260)
+    figure = figures.blank(palette, 260)
     times = figures.texts([one.window.start for one in tried])
     old_times = figures.texts([one.window.start for one in now])
     _line(figure, times, [one.value for one in tried], {"color": palette.accent, "width": 2}, "value", check, subject)

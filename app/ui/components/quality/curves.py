@@ -66,7 +66,7 @@ def two_sides(left: str, right: str, before: Curve | None, after: Curve | None, 
 
 def figure(sides: list[Curve | None], names: tuple[str, str], palette: Palette, what: str) -> go.Figure:
     """The share by mean score with its interval: the first side in grey squares, the second in colour."""
-    drawn = go.Figure()
+    drawn = figures.blank(palette, 320)
     styles = ((palette.reference, "square"), (palette.accent, "circle"))
     for side, name, (colour, symbol) in zip(sides, names, styles, strict=True):
         if side is None:
@@ -91,7 +91,6 @@ def figure(sides: list[Curve | None], names: tuple[str, str], palette: Palette, 
             customdata=[_hover(side, int(at), name, what) for at in known],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    figures.layout(drawn, palette, 320)
     drawn.update_yaxes(tickformat=".0%", rangemode="tozero")
     drawn.update_xaxes(title={"text": "score", "standoff": 4})
     return drawn

@@ -95,7 +95,7 @@ def _legend(found: ResidualView, said: str) -> None:
 
 def figure(found: ResidualView, palette: Palette, *, bias: bool) -> go.Figure:
     """Both sides, with the interval of the mean; `bias`: prediction minus truth, else the truth."""
-    drawn = go.Figure()
+    drawn = figures.blank(palette, 320)
     styles = ((found.reference, "reference", palette.reference, "square"), (found.now, "now", palette.accent, "circle"))
     for side, name, colour, symbol in styles:
         if side is None:
@@ -114,6 +114,5 @@ def figure(found: ResidualView, palette: Palette, *, bias: bool) -> go.Figure:
             hovertemplate=f"{name}: predicted %{{x:.4g}}, {'off by' if bias else 'true'} %{{y:.4g}}"
             "<br>%{customdata} labelled rows<extra></extra>",
         )
-    figures.layout(drawn, palette, 320)
     drawn.update_xaxes(title={"text": "predicted", "standoff": 4})
     return drawn
