@@ -411,10 +411,12 @@ def _by_rule(
         return Outcome.NOT_EVALUATED, BLIND if (row, s) not in bounds.said else f"{BEYOND}; {bounds.said[row, s]}"
     if bounds.counts[row, s] >= NEEDED:
         return Outcome.BREACH, beyond_text(int(bounds.counts[row, s]))
-    return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if bounds.exceeds[row, s] else ""
+    return Outcome.OK, BEYOND_ONCE if bounds.exceeds[row, s] else ""
 
 
 _BEYOND_IN = "beyond the limit in"
+BEYOND_ONCE = f"beyond the limit, for the first time in {OF} windows"
+"""The reason of a value that is beyond its limit and no breach yet."""
 
 
 def beyond_text(windows: int) -> str:

@@ -160,6 +160,16 @@ def _tell(
         told.mark_mentioned(connection, [alert.id for alert in notice.mentioned], telling.now)
 
 
+def _missed_escalation(
+    connection: Connection, book: RouteBook, group: _Group, notice: Notice, thread: str
+) -> Sequence[int]:
+    """Those it was escalated to while they were off: escalated once, they would hear nothing of it for ever."""
+    if not any(alert.known and alert.known.escalated_at for alert in notice.alerts):
+        return []
+    heard = {*outbox.channels_left_open(connection, thread), *book.ids(group.routing.at_once)}
+    return [channel for channel in book.ids(group.routing.escalate_to) if channel not in heard]
+
+
 def _channels(connection: Connection, book: RouteBook, group: _Group, notice: Notice) -> Sequence[int]:
     """Who is told: of what is new, those that the routes name; of how it goes on, those that have its beginning.
 
@@ -172,7 +182,8 @@ def _channels(connection: Connection, book: RouteBook, group: _Group, notice: No
             return book.ids(group.routing.at_once, group.routing.escalate_to)
         case Kind.REPEATED:
             behind = set(outbox.channels_that_wait(connection, thread))
-            return [channel for channel in routed if channel not in behind]
+            missed = _missed_escalation(connection, book, group, notice, thread)
+            return [channel for channel in [*routed, *missed] if channel not in behind]
         case Kind.ACKNOWLEDGED | Kind.RESOLVED:
             ends = notice.kind is Kind.RESOLVED and not notice.remaining
             if not notice.remaining:

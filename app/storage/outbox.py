@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, case, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, case, exists, func, insert, select, update
 
 from app.core.messages import Kind, Message, from_json
 from app.storage.channels import is_on
@@ -108,15 +108,18 @@ def supersede(connection: Connection, thread: str) -> None:
 
 
 def take_back(connection: Connection, channel_id: int) -> int:
-    """Take back what waits for the channel; how many. The end of what it has got stays, so that nothing stands open
-    there for ever.
+    """Take back what waits for the channel; how many. The end of what it has got, or may have got, stays, so that
+    nothing stands open there for ever; unless the thread has begun anew since.
     """
     mine, pending = delivery.c.channel_id == channel_id, delivery.c.state == SendState.PENDING.value
     joined = delivery.join(notification, notification.c.id == delivery.c.notification_id)
-    rows = connection.execute(select(delivery.c.id, notification.c.message).select_from(joined).where(mine, pending))
+    query = select(delivery.c.id, notification.c.message).select_from(joined).where(mine, pending)
+    # Locked, or what is delivered meanwhile would be said to have been taken back.
+    rows = connection.execute(query.order_by(delivery.c.id).with_for_update(of=delivery))
     waiting = [(row.id, from_json(row.message)) for row in rows]
-    begun = _threads_begun(connection, channel_id, [message.thread for _, message in waiting if message.ends])
-    dropped = [row_id for row_id, message in waiting if not (message.ends and message.thread in begun)]
+    ends = {message.thread for _, message in waiting if message.ends}
+    kept = _threads_begun(connection, channel_id, sorted(ends)) - _threads_that_stand(connection, sorted(ends))
+    dropped = [row_id for row_id, message in waiting if not (message.ends and message.thread in kept)]
     for at in range(0, len(dropped), _AT_ONCE):
         these = delivery.c.id.in_(dropped[at : at + _AT_ONCE])
         connection.execute(update(delivery).where(these).values(state=SendState.SUPERSEDED.value))
@@ -124,20 +127,40 @@ def take_back(connection: Connection, channel_id: int) -> int:
 
 
 def _threads_begun(connection: Connection, channel_id: int, threads: Sequence[str]) -> set[str]:
-    """Those of the threads of which the channel has taken something."""
+    """Those of the threads of which the channel has, or may have, taken something."""
     joined = delivery.join(notification, notification.c.id == delivery.c.notification_id)
-    taken = (delivery.c.channel_id == channel_id) & (delivery.c.state == SendState.DELIVERED.value)
-    query = select(notification.c.thread).select_from(joined).where(taken)
+    tried = (delivery.c.state == SendState.PENDING.value) & (delivery.c.attempts > 0)
+    query = select(notification.c.thread).select_from(joined)
+    query = query.where(delivery.c.channel_id == channel_id, _maybe_taken() | tried)
     found: set[str] = set()
     for at in range(0, len(threads), _AT_ONCE):
         found.update(connection.scalars(query.where(notification.c.thread.in_(threads[at : at + _AT_ONCE]))))
     return found
 
 
+def _threads_that_stand(connection: Connection, threads: Sequence[str]) -> set[str]:
+    """Those of the threads whose newest message, to whomever, is not their end."""
+    n = notification.c
+    found: set[str] = set()
+    for at in range(0, len(threads), _AT_ONCE):
+        mine = n.thread.in_(threads[at : at + _AT_ONCE])
+        newest = select(func.max(n.id)).where(mine).group_by(n.thread)
+        rows = connection.execute(select(n.thread, n.message).where(n.id.in_(newest)))
+        found.update(row.thread for row in rows if not from_json(row.message).ends)
+    return found
+
+
+def _maybe_taken() -> ColumnElement[bool]:
+    """Delivered; or tried and then taken back, when the channel may have it although no answer came."""
+    d = delivery.c
+    tried = (d.state == SendState.SUPERSEDED.value) & (d.attempts > 0)
+    return (d.state == SendState.DELIVERED.value) | tried
+
+
 def channels_left_open(connection: Connection, thread: str) -> Sequence[int]:
     """Ids of the channels to which the newest message of the thread that they have, or are to get, is not its end."""
     d = delivery.c
-    told = d.state.in_([SendState.DELIVERED.value, SendState.PENDING.value])
+    told = _maybe_taken() | (d.state == SendState.PENDING.value)
     joined = delivery.join(notification, notification.c.id == d.notification_id)
     newest = select(func.max(d.id)).select_from(joined).where(told, notification.c.thread == thread)
     query = select(d.channel_id, notification.c.message).select_from(joined).order_by(d.channel_id)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, select, update
 
 from app.core.messages import from_json
 from app.storage.channels import is_on
-from app.storage.outbox import ClaimedDelivery
+from app.storage.outbox import ClaimedDelivery, SendState
 from app.storage.tables import delivery, notification
 
 
@@ -52,6 +52,7 @@ def _due(now: datetime, *columns: ColumnElement[Any]) -> Select[Any]:
         .where(
             newer.c.channel_id == delivery.c.channel_id,
             newer.c.id > delivery.c.id,
+            newer.c.state != SendState.SUPERSEDED.value,  # never told, so it changed nothing there
             newer_notification.c.thread == notification.c.thread,
         )
     )

@@ -40,7 +40,10 @@ class Readiness:
         self._came.set()
 
     def _run(self) -> None:
-        load_pages()
+        try:
+            load_pages()
+        except Exception:  # noqa: BLE001 - as below
+            _log.warning("the pages could not be loaded before anybody comes", exc_info=True)
         while True:
             renew()
             sleep(_EVERY.total_seconds())

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.judgement import BEYOND_ONCE
 from app.core.model import Model, Outcome, Task, Version, WindowLength
 from app.services.read_models.model_view import Judged, ModelView, Reference
 from app.services.read_models.series import Series
@@ -145,9 +146,11 @@ class TestFigures:
         assert headline.remark(told) == ""
 
     def test_a_value_out_of_range_that_is_no_breach_is_explained(self) -> None:
-        alone = replace(of_two_windows(Outcome.OK), low=np.array([0.8, 0.8]))
+        alone = replace(of_two_windows(Outcome.OK), reasons=("", BEYOND_ONCE))
+        better = replace(of_two_windows(Outcome.OK), high=np.array([0.1, 0.1]), reasons=("", ""))
 
-        assert headline.remark(alone).startswith("Out of the normal range in this window alone")
+        assert headline.remark(alone).startswith("Beyond the limit in this window alone")
+        assert headline.remark(better) == ""
         assert headline.remark(replace(alone, outcomes=(Outcome.OK, Outcome.BREACH))) == ""
 
     @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from app.core.case import ENOUGH_ROWS, EVERY_TASK, Case
-from app.core.judgement import NEEDED, NO_REFERENCE, OF, beyond_text, cannot_tell, too_few
+from app.core.judgement import BEYOND_ONCE, NEEDED, NO_REFERENCE, OF, beyond_text, cannot_tell, too_few
 from app.core.model import Measurement, Outcome, Task
 from app.core.profile import COMPARED, DIFFERENT
 from app.core.stats.limits import exceedances
@@ -63,7 +63,7 @@ class FeatureParity:
             return Outcome.NOT_EVALUATED, too_few("compared values", compared)
         if exceeded >= NEEDED:
             return Outcome.BREACH, beyond_text(exceeded)
-        return Outcome.OK, f"beyond the limit, for the first time in {OF} windows" if value > self.tolerated else ""
+        return Outcome.OK, BEYOND_ONCE if value > self.tolerated else ""
 
     def _measurement(
         self, case: Case, window: int, subject: str, outcome: Outcome, value: float | None, reason: str

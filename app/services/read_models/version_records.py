@@ -12,7 +12,7 @@ from app.core.labels import labelled, realised_quality
 from app.core.model import Model, Task, Version
 from app.core.profile import OutcomeCounts
 from app.storage.catalogue import find_model, list_versions
-from app.storage.engine import read
+from app.storage.engine import snapshot
 from app.storage.evaluations import daily_outcomes_between, outcomes_between
 
 MEASURES = {Task.BINARY: "accuracy", Task.MULTICLASS: "accuracy", Task.REGRESSION: "mae"}
@@ -40,7 +40,7 @@ def version_records(engine: Engine, model: str, since: datetime, until: datetime
     Hours that are rolled up to days come as whole days, also where the span begins or ends amid one. Raises
     NotFoundError for the model.
     """
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         found = find_model(connection, model)
         records = [_record(connection, found, one, since, until) for one in list_versions(connection, found.id)]
     return sorted((one for one in records if one is not None), key=lambda one: one.first)

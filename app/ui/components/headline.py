@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from app.core.judgement import BEYOND_ONCE
 from app.core.model import Outcome
 from app.services.read_models.fleet import ModelCard
 from app.services.read_models.labels import LabelWindow
@@ -23,7 +24,7 @@ _FEATURES = {
 }
 MOST_CLAUSES = 4
 """Things that are wrong which the headline names, what matters most first; the others are counted."""
-_ALONE = "Out of the normal range in this window alone: a breach takes two of the last three."
+_ALONE = "Beyond the limit in this window alone: a breach takes two of the last three."
 _MEASURES = ("accuracy", "auc", "f1", "precision", "recall", "rmse", "mae")
 
 
@@ -110,8 +111,7 @@ def remark(found: Series) -> str:
     if found.outcomes[newest] is Outcome.NOT_EVALUATED:
         reason = found.reasons[newest].rstrip(".")
         return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
-    beyond = found.values[newest] < found.low[newest] or found.values[newest] > found.high[newest]
-    return _ALONE if beyond and found.outcomes[newest] is Outcome.OK else ""
+    return _ALONE if found.outcomes[newest] is Outcome.OK and found.reasons[newest] == BEYOND_ONCE else ""
 
 
 def _telling(check: str) -> tuple[bool, str]:

@@ -19,7 +19,8 @@ from app.services.read_models.activity import Undelivered
 from app.services.read_models.alert_rows import open_alerts_that_fit
 from app.services.runbooks import Guidance, find_guidance
 from app.ui.data.connection import FRESH, MOST_ANSWERS, attempt, engine
-from app.ui.data.fleet import overview
+from app.ui.data.fleet import names, overview
+from app.ui.data.models import model
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False)
@@ -128,4 +129,4 @@ def retry_channel(channel: str) -> Revival | str:
 
 def _attempt(act: Callable[[], object]) -> str:
     """Do it and forget what pages knew of alerts; what is wrong with it, or ""."""
-    return attempt(act, alerts, alert_page, open_alerts, all_silences, meant_by, overview, undelivered)
+    return attempt(act, alerts, alert_page, open_alerts, all_silences, meant_by, overview, names, model, undelivered)

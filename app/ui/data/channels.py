@@ -20,7 +20,7 @@ from app.services import route_preview, routing
 from app.services.channels import ChannelStatus, Revival, Switched
 from app.services.route_preview import Draft, Heard
 from app.services.trials import Trial, try_channel
-from app.ui.data import alerts
+from app.ui.data import alerts, health, versions
 from app.ui.data.connection import FRESH, attempt, engine, settings
 
 PATIENCE_SECONDS = 60.0
@@ -152,4 +152,5 @@ def try_out(name: str) -> list[Trial] | str:
 
 
 def _attempt(act: Callable[[], object]) -> str:
-    return attempt(act, channels, routes, alerts.channels_on, alerts.alerts, alerts.alert_page, alerts.undelivered)
+    told = (alerts.channels_on, alerts.alerts, alerts.alert_page, alerts.undelivered, versions.told, health.work)
+    return attempt(act, channels, routes, *told)

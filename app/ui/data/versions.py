@@ -12,6 +12,9 @@ from app.services import deployments, drills, subscribers
 from app.services.channels import list_channels
 from app.services.read_models.versions import ModelVersions, model_versions
 from app.ui.data.connection import FRESH, MOST_ANSWERS, engine
+from app.ui.data.fleet import names, overview
+from app.ui.data.models import model as shown_model
+from app.ui.data.scorecards import scorecard
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)
@@ -26,7 +29,8 @@ def versions(model: str) -> ModelVersions | None:
 def make_live(model: str, version: str, author: str, reason: str, seen: int) -> None:
     """Make the version live, unless what was live changed since `seen`. Raises WatchkeeperError that says why not."""
     deployments.go_to(engine(), model, version, datetime.now(UTC), author=author, reason=reason, seen=seen)
-    versions.clear()
+    for known in (versions, shown_model, scorecard, overview, names):
+        known.clear()
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

@@ -119,7 +119,8 @@ def _headline(alerts: Sequence[Alert], groups: Sequence[Sequence[Alert]]) -> str
     if not unheeded:
         return f"{said}."
     if len(groups) == 1:
-        return f"{said}, which nobody has in hand yet."
+        in_part = any(alert["status"] == "acknowledged" for alert in groups[0])
+        return f"{said}, " + ("not all of them in hand yet." if in_part else "which nobody has in hand yet.")
     return f"{said}; nobody has {unheeded if unheeded < len(groups) else 'any'} of these checks in hand yet."
 
 

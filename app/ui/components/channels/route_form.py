@@ -31,7 +31,10 @@ def show(rules: Sequence[Mapping[str, Any]]) -> None:
     chosen = st.selectbox(
         "Route", [_NEW, *by_id], format_func=lambda one: _words(by_id.get(one)), key=f"route {round_}", width=520
     )
-    rule, key = by_id.get(chosen), f"of route {chosen}, {round_}"
+    rule = by_id.get(chosen)
+    # What somebody else changed meanwhile draws the form anew: saving what it held before would undo that.
+    changed = f"{rule['created_at']}, {rule['position']}" if rule else ""
+    key = f"of route {chosen}, {round_}, {changed}, {len(rules)}"
     new = _route(rule or {}, key)
     position = _position(rule, len(rules), key)
     draft = Draft(chosen or None, new, position)
@@ -83,11 +86,13 @@ def _match(rule: Mapping[str, Any], key: str) -> RouteMatch:
 
 def _name(label: str, known: Sequence[str], stands: str | None, key: str) -> str | None:
     options = [*known, *([stands] if stands and stands not in known else [])]
-    at = options.index(stands) if stands else None
+    at = options.index(stands) if stands is not None else None
     given = st.selectbox(
         label, options, at, placeholder="any", accept_new_options=True, key=f"{label} {key}", width=200
     )
-    return (given or "").strip() or None
+    if given is None or given == stands:  # "" is a pattern, too: that of alerts without such a name
+        return given
+    return given.strip() or None
 
 
 def _channels(label: str, there: Sequence[str], named: Sequence[str], key: str) -> tuple[str, ...]:
@@ -102,8 +107,11 @@ def _channels(label: str, there: Sequence[str], named: Sequence[str], key: str) 
 
 def _minutes(label: str, stands: timedelta | None, key: str) -> timedelta | None:
     value = None if stands is None else max(1, int(stands.total_seconds() // 60))
-    given = st.number_input(label, 1, LONGEST_MINUTES, value, placeholder="as usual", key=f"{label} {key}", width=220)
-    return None if given is None else timedelta(minutes=int(given))
+    longest = max(LONGEST_MINUTES, value or 1)
+    given = st.number_input(label, 1, longest, value, placeholder="as usual", key=f"{label} {key}", width=220)
+    if given is None or given == value:  # parts of a minute stay where nobody changed it
+        return None if given is None else stands
+    return timedelta(minutes=int(given))
 
 
 def _position(rule: Mapping[str, Any] | None, known: int, key: str) -> int:

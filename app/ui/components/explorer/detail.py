@@ -37,7 +37,7 @@ def _facts(found: Detail) -> Html:
     facts = [
         ("Time", f"{row['event_time']:%Y-%m-%d %H:%M:%S} UTC"),
         ("Version", found.version),
-        ("Prediction", readings.value_text(found.prediction)),
+        ("Prediction", wording.NO_VALUE if found.prediction is None else readings.value_text(found.prediction)),
         ("Score", "none" if row["score"] is None else f"{row['score']:.4g}"),
         ("Label", _label(found)),
         ("Latency", "not said" if row["latency_ms"] is None else f"{row['latency_ms']:.4g} ms"),
@@ -93,7 +93,7 @@ def _said(found: Detail) -> None:
     rows = [
         (
             element("span", wording.moment(one.at), class_="wk-fixed"),
-            readings.value_text(one.label),
+            wording.NO_VALUE if one.label is None else readings.value_text(one.label),
             one.source.value.replace("_", " "),
             one.author or wording.NO_VALUE,
             "● Counts" if one.effective else "○",
@@ -148,7 +148,7 @@ def _answers(found: Detail) -> None:
                 one.version,
                 one.prediction_id,
                 wording.moment(one.event_time),
-                readings.value_text(one.prediction),
+                wording.NO_VALUE if one.prediction is None else readings.value_text(one.prediction),
                 wording.NO_VALUE if one.score is None else f"{one.score:.4g}",
             )
             for one in found.answers

@@ -65,6 +65,8 @@ def headline(found: Comparison, names: tuple[str, str]) -> str:
         return f"No value {' and '.join(empty)}: all are missing, NaN or infinite"
     if left.mean is not None and right.mean is not None:
         return f"Mean {wording.short(left.mean)} {names[0]}, {wording.short(right.mean)} {names[1]}"
+    if not left.shares.any() and not right.shares.any():
+        return f"No value {' and '.join(names)}: all are missing, NaN or infinite"
     changes = right.shares - left.shares
     most = int(abs(changes).argmax())
     return (

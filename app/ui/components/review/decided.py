@@ -37,7 +37,8 @@ def show(model: str, who: str) -> None:
         trail = kept
     found = data.reviews.decisions(model, who if whose == _MINE else None, trail[-1] if trail else begin, AT_ONCE + 1)
     if not found:
-        st.html(element("p", "Nothing was decided by then." if begin else "Nothing was decided.", class_="wk-quiet"))
+        said = "No older ones." if trail else "Nothing was decided by then." if begin else "Nothing was decided."
+        st.html(element("p", said, class_="wk-quiet"))
     for one in found[:AT_ONCE]:
         _line(model, one, mine=one.author == who)
     _pages(asked, trail, found)

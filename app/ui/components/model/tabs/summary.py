@@ -29,7 +29,7 @@ def _alerts(scope: Scope) -> None:
         st.html(join(title("Open alerts"), alerts.section(found, data.checks.advice)))
     elif scope.view.standing is Standing.BREACH:
         said = "None yet: the worker raises them in its next round."
-        if scope.view.version.stage is not Stage.LIVE:
+        if scope.view.version.stage in (Stage.REGISTERED, Stage.RETIRED):
             said = "None: this version is not live, and what gets no requests is no longer watched."
         st.html(title("Open alerts", said))
 
