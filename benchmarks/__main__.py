@@ -24,13 +24,14 @@ TITLES = {
     "skew": "A window in memory",
     "import_csv": "Import of a large file",
     "training_set": "Export of a training set",
+    "dashboard": "The dashboard on a large fleet",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
 
 What we claim, measured side by side with what a user would take instead. Single seconds depend on the machine; the
 ratios are of one run and hold better. `make bench` measures again, `make bench ARGS=--write` renews this page, and
-`make bench ARGS="skew --write"` one section (of ingest, fold, evaluate, alert, skew, import_csv, training_set).
+`make bench ARGS="skew --write"` one section (of ingest, fold, evaluate, alert, skew, import_csv, training_set, dashboard).
 
 """
 
