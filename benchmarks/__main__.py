@@ -31,7 +31,8 @@ INTRODUCTION = """# Benchmarks
 
 What we claim, measured side by side with what a user would take instead. Single seconds depend on the machine; the
 ratios are of one run and hold better. `make bench` measures again, `make bench ARGS=--write` renews this page, and
-`make bench ARGS="skew --write"` one section (of ingest, fold, evaluate, alert, skew, import_csv, training_set, dashboard).
+`make bench ARGS="skew --write"` one section (of ingest, fold, evaluate, alert, skew, import_csv, training_set,
+dashboard).
 
 """
 

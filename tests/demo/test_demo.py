@@ -156,7 +156,7 @@ def test_an_interrupted_demo_starts_over(tmp_path: Path) -> None:
     process = subprocess.Popen(command, env=environment(), stdout=quiet, stderr=quiet)
     wait_until(lambda: _predictions(tmp_path / DATABASE) > 2_000, process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) != 0
+    assert process.wait(240) != 0  # what it is at may take its time where the machine is busy
     state = Folder(tmp_path).state()
     assert state is not None
     assert not state.finished

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
@@ -68,6 +68,19 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=system_chromium(), args=arguments)
         yield browser
         browser.close()
+
+
+def opened(menu: Locator, item: Locator) -> Locator:
+    """The item, once a press of the menu shows it; pressed again where a page that was drawn anew has closed it."""
+    for _ in range(5):
+        if not item.is_visible():
+            menu.click()
+        try:
+            expect(item).to_be_visible(timeout=PATIENCE_MS / 2)
+        except AssertionError:
+            continue
+        return item
+    raise AssertionError(f"{menu} does not show {item}")
 
 
 def settled(page: Page, *, charts: int = 0) -> None:

@@ -16,7 +16,7 @@ from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read, write
 from app.storage.ingest import Rows, insert_rows
 from app.storage.tables import correction
-from tests.e2e.browser import PATIENCE_MS, Watched, settled
+from tests.e2e.browser import PATIENCE_MS, Watched, opened, settled
 
 pytestmark = pytest.mark.browser
 
@@ -101,10 +101,10 @@ def test_what_is_found_is_saved_as_a_file(watched: Watched, predictions: None, t
     page = watched.open("/explorer?model=arrival-delay&days=7&find=flight-*")
     expect(page.get_by_role("heading", name="10 predictions", level=1)).to_be_visible(timeout=PATIENCE_MS)
 
-    page.get_by_test_id("stPopover").filter(has_text="Download").get_by_role("button").click()
-    page.get_by_role("button", name="Write the file").click()
+    menu = page.get_by_test_id("stPopover").filter(has_text="Download").get_by_role("button")
+    opened(menu, page.get_by_role("button", name="Write the file")).click()
     with page.expect_download(timeout=PATIENCE_MS) as download:
-        page.get_by_role("button", name="Save the file").click()
+        opened(menu, page.get_by_role("button", name="Save the file")).click()
 
     assert download.value.suggested_filename.startswith("arrival-delay-2-")
     download.value.save_as(tmp_path / "rows.csv")

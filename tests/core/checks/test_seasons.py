@@ -181,7 +181,7 @@ def test_of_a_season_the_newest_full_windows_count() -> None:
     weekends = [at for at, start in enumerate(starts) if start.weekday() >= 5]
     assert found.windows[1].tolist() == weekends[-MOST_WINDOWS:]
     assert len(found.windows[0]) == MOST_WINDOWS
-    assert found.words(WindowLength.DAY, ENOUGH_WINDOWS) == "seasonal: 2 buckets"
+    assert found.words(WindowLength.DAY, ENOUGH_WINDOWS) == "seasonal: weekdays and weekends apart"
 
 
 def test_without_windows_there_are_no_seasons() -> None:
