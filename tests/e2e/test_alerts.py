@@ -92,7 +92,7 @@ def test_a_silence_is_made_and_ended(watched: Watched, fleet_engine: Engine) -> 
 
 
 def test_a_limit_is_tried_on_the_past_before_it_is_set(watched: Watched, fleet_engine: Engine) -> None:
-    page = watched.open(f"/limits?model=arrival-delay&check={SKEW}&subject=carrier", charts=1)
+    page = watched.open(f"/limits?model=arrival-delay&check={SKEW}&subject=carrier")
     field = page.get_by_role("spinbutton", name="Limit")
     field.fill("5")
     field.press("Enter")

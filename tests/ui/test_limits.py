@@ -37,7 +37,9 @@ def test_a_link_leads_to_one_limit(fleet: Engine) -> None:
     assert "false alerts a month are expected, of a budget of 1; all limits are learnt." in shown
     assert app.selectbox(key=f"subject of {SKEW}").value == "carrier"
     assert "Learnt limits are those of the reference" in shown
-    assert " would have raised 1 alert in 75 windows, the present one 1; 1 did fire" in shown
+    assert " would have raised" not in shown  # what takes seconds is asked for
+    button(app, "Try it as it stands").click().run()
+    assert " would have raised 1 alert in 75 windows, the present one 1; 1 did fire" in html(app)
     assert len(app.get("plotly_chart")) == 1
 
 

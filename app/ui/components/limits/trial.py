@@ -36,10 +36,11 @@ def section(of: Scope, found: ModelLimits, check: str, subject: str | None) -> N
     now = _now(found, check, subject)
     # Each limit has a field of its own, which begins with what holds now.
     key = f"try {of.view.version.id} {check} {subject} {of.segment}"
+    stands = None if now is None else float(f"{now:.4g}")
     limit = st.number_input(
         "Limit: the distance from normal" if either_way(check, subject) else "Limit",
         min_value=0.0,
-        value=None if now is None else float(f"{now:.4g}"),
+        value=stands,
         format="%.6g",
         key=key,
         width=280,
@@ -47,6 +48,8 @@ def section(of: Scope, found: ModelLimits, check: str, subject: str | None) -> N
     )
     if limit is None:
         st.html(element("p", "Type a number to see what it would have told.", class_="wk-quiet"))
+        return
+    if limit == stands and not _is_asked_for(key):
         return
     new = Override(check, subject, of.segment, limit, "the dashboard", "tried", datetime.min.replace(tzinfo=UTC))
     bar = st.progress(0.0, f"Judging the windows of {of.words} again ...")
@@ -57,6 +60,18 @@ def section(of: Scope, found: ModelLimits, check: str, subject: str | None) -> N
         return
     _told(answer, limit, check, subject)
     _save(of, check, subject, limit)
+
+
+def _is_asked_for(key: str) -> bool:
+    """Whether the limit that holds now is to be tried as well: to judge all windows again takes seconds."""
+    asked = f"{key}, as it stands"
+    if not st.session_state.get(asked):
+        said = "This is what holds now. Type another number to see what that would have told."
+        st.html(element("p", said, class_="wk-quiet"))
+        if st.button("Try it as it stands", key=f"{asked}, button"):
+            st.session_state[asked] = True
+            st.rerun()
+    return bool(st.session_state.get(asked))
 
 
 def either_way(check: str, subject: str | None) -> bool:
