@@ -52,7 +52,7 @@ def decode_array(kind: type[_Counts], packed: bytes, name: str) -> NDArray[np.ge
 def add_counts(start: _Counts, packed: Iterable[bytes]) -> tuple[_Counts, int]:
     """All of them added to `start`, which stays as it is, and how many they were.
 
-    Several times as fast as adding what `decode_counts` gives: the narrow numbers are added as they are.
+    In about half the time of adding what `decode_counts` gives: the narrow numbers are added as they are.
     Raises ValueError on another format, or on counts of another shape.
     """
     total: dict[str, NDArray[Any]] = {name: array.copy() for name, array in start.arrays().items()}

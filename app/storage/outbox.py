@@ -6,11 +6,11 @@ and nobody else sends it meanwhile. It is marked only after the other side has a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, case, exists, func, insert, select, update
 
@@ -21,6 +21,7 @@ from app.storage.targets import StoredTarget
 
 CLAIM = timedelta(minutes=5)
 """How long a claimed row belongs to its sender; far longer than the slowest attempt."""
+_Value = TypeVar("_Value")
 _AT_ONCE = 500
 """Values of one statement: databases take only so many."""
 
@@ -120,8 +121,8 @@ def take_back(connection: Connection, channel_id: int) -> int:
     ends = {message.thread for _, message in waiting if message.ends}
     kept = _threads_begun(connection, channel_id, sorted(ends)) - _threads_that_stand(connection, sorted(ends))
     dropped = [row_id for row_id, message in waiting if not (message.ends and message.thread in kept)]
-    for at in range(0, len(dropped), _AT_ONCE):
-        these = delivery.c.id.in_(dropped[at : at + _AT_ONCE])
+    for part in _portions(dropped):
+        these = delivery.c.id.in_(part)
         connection.execute(update(delivery).where(these).values(state=SendState.SUPERSEDED.value))
     return len(dropped)
 
@@ -133,8 +134,8 @@ def _threads_begun(connection: Connection, channel_id: int, threads: Sequence[st
     query = select(notification.c.thread).select_from(joined)
     query = query.where(delivery.c.channel_id == channel_id, _maybe_taken() | tried)
     found: set[str] = set()
-    for at in range(0, len(threads), _AT_ONCE):
-        found.update(connection.scalars(query.where(notification.c.thread.in_(threads[at : at + _AT_ONCE]))))
+    for part in _portions(threads):
+        found.update(connection.scalars(query.where(notification.c.thread.in_(part))))
     return found
 
 
@@ -142,12 +143,15 @@ def _threads_that_stand(connection: Connection, threads: Sequence[str]) -> set[s
     """Those of the threads whose newest message, to whomever, is not their end."""
     n = notification.c
     found: set[str] = set()
-    for at in range(0, len(threads), _AT_ONCE):
-        mine = n.thread.in_(threads[at : at + _AT_ONCE])
-        newest = select(func.max(n.id)).where(mine).group_by(n.thread)
+    for part in _portions(threads):
+        newest = select(func.max(n.id)).where(n.thread.in_(part)).group_by(n.thread)
         rows = connection.execute(select(n.thread, n.message).where(n.id.in_(newest)))
         found.update(row.thread for row in rows if not from_json(row.message).ends)
     return found
+
+
+def _portions(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    return (values[at : at + _AT_ONCE] for at in range(0, len(values), _AT_ONCE))
 
 
 def _maybe_taken() -> ColumnElement[bool]:

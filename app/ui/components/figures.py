@@ -46,7 +46,7 @@ def pick(figure: go.Figure, *, key: str, alt: str) -> int | None:
 def blank(palette: Palette, height: int) -> go.Figure:
     """What all figures begin with: the theme, no margins, no grid along time.
 
-    Said as one: Plotly takes ten times as long to be told the same piece by piece.
+    Said as one: Plotly takes several times as long to be told the same piece by piece.
     """
     return go.Figure(
         layout={
