@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.ui import data, styles, theme
-from app.ui.components import empty
+from app.ui.components import choice, empty
 from app.ui.readiness import readiness
 
 HERE = Path(__file__).parent
@@ -61,6 +61,7 @@ def _frame() -> None:
     readiness.somebody_came()
     st.logo(ICON, size="large")
     page = st.navigation(_pages(), expanded=True)
+    choice.entered(page.url_path)
     problem = data.connection.database_problem()
     if problem:
         empty.database(*problem)

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Literal
 
 import streamlit as st
 
 from app.ui.components import link
+
+_PAGE = "page of the choices"
+_BEFORE = ", as the address said"
+
+
+def entered(page: str) -> None:
+    """On another page than in the run before, forget where the controls stood: the address and the visit say it.
+
+    Streamlit may still hold a control of the page before, and one of the same key would be taken for it, yet drawn
+    without its value.
+    """
+    if st.session_state.get(_PAGE) == page:
+        return
+    st.session_state[_PAGE] = page
+    for said in [str(key) for key in st.session_state if str(key).endswith(_BEFORE)]:
+        for key in (said, said.removesuffix(_BEFORE)):
+            if key in st.session_state:
+                del st.session_state[key]
 
 
 def select(
@@ -51,10 +70,22 @@ def buttons(
 def text(name: str, label: str, *, placeholder: str = "", width: int = 280) -> str:
     """A text to search for; "" for none. Whatever stands in the address is taken."""
     key, said = name, st.query_params.get(name, "")
-    if key not in st.session_state or said != (st.session_state.get(_before(key)) or ""):
+    if key not in st.session_state or said != (st.session_state.get(before(key)) or ""):
         st.session_state[key] = said
     given = st.text_input(label, key=key, placeholder=placeholder, width=width, max_chars=200)
     return _chosen(name, key, (given or "").strip())
+
+
+def day(name: str, label: str, newest: date, *, key: str, width: int = 140) -> date | None:
+    """A day up to `newest`; None for the newest, which is not said in the address."""
+    said = link.asked_day(name)
+    if key not in st.session_state or said != st.session_state.get(before(key)):
+        st.session_state[key] = min(said, newest) if said else newest
+    chosen = st.date_input(label, key=key, max_value=newest, format="YYYY-MM-DD", width=width)
+    last = chosen if chosen < newest else None
+    link.remember(**{name: last.isoformat() if last else ""})
+    st.session_state[before(key)] = last
+    return last
 
 
 def asked(name: str, options: Sequence[str], default: str) -> str:
@@ -65,7 +96,7 @@ def asked(name: str, options: Sequence[str], default: str) -> str:
 def _ready(name: str, options: Sequence[str], default: str, key: str) -> str:
     """Set the control to what the address asks for, where that is new; gives the control's key."""
     key = key or name
-    is_new = key not in st.session_state or st.query_params.get(name) != st.session_state.get(_before(key))
+    is_new = key not in st.session_state or st.query_params.get(name) != st.session_state.get(before(key))
     if is_new or st.session_state[key] not in options:
         st.session_state[key] = link.asked(name, options, default)
     return key
@@ -73,9 +104,10 @@ def _ready(name: str, options: Sequence[str], default: str, key: str) -> str:
 
 def _chosen(name: str, key: str, value: str) -> str:
     link.remember(**{name: value})
-    st.session_state[_before(key)] = value or None
+    st.session_state[before(key)] = value or None
     return value
 
 
-def _before(key: str) -> str:
-    return f"{key}, as the address said"
+def before(key: str) -> str:
+    """Where it is kept what the address asked of that control, to tell a new wish from an old one."""
+    return f"{key}{_BEFORE}"

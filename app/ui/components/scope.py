@@ -11,7 +11,7 @@ from app.core.fold import WHOLE
 from app.core.model import WindowLength
 from app.services.read_models.model_view import ModelView
 from app.ui import data
-from app.ui.components import choice, empty, link, wording
+from app.ui.components import choice, empty, wording
 from app.ui.components.html import element
 
 RANGES = {"1": "1 day", "7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year"}
@@ -122,15 +122,7 @@ def _last_day(view: ModelView) -> date | None:
     """The last day to look at, where somebody wants to see an earlier time than the newest."""
     if view.newest_window is None:
         return None
-    newest, key = view.newest_window.date(), f"until of {view.version.id}"
-    said = link.asked_day("until")
-    if key not in st.session_state or said != st.session_state.get(f"{key}, as the address said"):
-        st.session_state[key] = min(said, newest) if said else newest
-    chosen = st.date_input("Up to (UTC)", key=key, max_value=newest, format="YYYY-MM-DD", width=140)
-    last = chosen if chosen < newest else None
-    link.remember(until=last.isoformat() if last else "")
-    st.session_state[f"{key}, as the address said"] = last
-    return last
+    return choice.day("until", "Up to (UTC)", view.newest_window.date(), key=f"until of {view.version.id}")
 
 
 def _windows(view: ModelView, days: int, last: date | None) -> tuple[datetime, datetime]:

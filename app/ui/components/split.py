@@ -89,11 +89,11 @@ def _day(chosen: Scope) -> datetime:
     first = min(first, last)
     key, said = f"at of {chosen.view.version.id}", link.asked_day("at")
     kept = st.session_state.get(key)
-    if said is not None and said != st.session_state.get(f"{key}, as the address said"):
+    if said is not None and said != st.session_state.get(choice.before(key)):
         kept = said
     middle = (chosen.since + (chosen.until - chosen.since) / 2).date()
     st.session_state[key] = min(max(kept if isinstance(kept, date) else middle, first), last)
     day = st.date_input("From (UTC)", key=key, min_value=first, max_value=last, format="YYYY-MM-DD", width=140)
     link.remember(at=day.isoformat())
-    st.session_state[f"{key}, as the address said"] = day
+    st.session_state[choice.before(key)] = day
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
