@@ -33,18 +33,24 @@ PLOTLY_STANDS = """() => {
 }"""
 """What is true of a page of Evidently's with its charts drawn."""
 
-# Armed before the click: a page that has not noticed it yet still stands.
-_ARM = """(stands) => {
-    window.__stands = new Promise(resolve => {
-        const app = document.querySelector('[data-testid=stApp]'), test = eval(stands);
+# Armed before the click: a page that has not noticed it yet still stands. A run may begin and end between two looks, so
+# what the state was before counts as well.
+_ARM = """([stands, patience]) => {
+    window.__stands = new Promise((resolve, reject) => {
+        const app = document.querySelector('[data-testid=stApp]'), test = eval(stands), armed = performance.now();
         let ran = false, began = null;
-        const seen = new MutationObserver(() => { ran ||= app.dataset.testScriptState !== 'notRunning'; });
-        seen.observe(app, { attributes: true, attributeFilter: ['data-test-script-state'] });
+        const running = (state) => state !== 'notRunning';
+        const seen = new MutationObserver((changes) => {
+            ran ||= running(app.dataset.testScriptState) || changes.some((change) => running(change.oldValue));
+        });
+        seen.observe(app, { attributeFilter: ['data-test-script-state'], attributeOldValue: true });
         const start = () => { began ??= performance.now(); };
         const once = { capture: true, once: true };
         for (const kind of ['pointerdown', 'keydown']) window.addEventListener(kind, start, once);
         const look = () => {
             if (ran && test()) { seen.disconnect(); resolve((performance.now() - began) / 1000); }
+            else if (performance.now() - armed > patience)
+                reject(new Error(ran ? 'the page ran and does not stand' : 'the page did not run'));
             else requestAnimationFrame(look);
         };
         look();
@@ -86,7 +92,10 @@ def open_page(page: Page, address: str, stands: str = STREAMLIT_STANDS) -> float
 
 
 def after(page: Page, act: Callable[[], object]) -> float:
-    """Seconds from the press that `act` makes until the page stands again, on a Streamlit page that stands."""
-    page.evaluate(_ARM, STREAMLIT_STANDS)
+    """Seconds from the press that `act` makes until the page stands again, on a Streamlit page that stands.
+
+    Raises Playwright's Error where it does not, or where nothing ran.
+    """
+    page.evaluate(_ARM, [STREAMLIT_STANDS, PATIENCE_MS])
     act()
     return float(page.evaluate("window.__stands"))
