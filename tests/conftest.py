@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from app.storage import migrate
@@ -126,7 +127,17 @@ def _create(admin: Engine, template: str) -> str:
 
 def _drop(admin: Engine, name: str) -> None:
     with admin.connect() as connection:
+        _wait_until_left(connection, name)
         connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+
+def _wait_until_left(connection: Connection, name: str) -> None:
+    """A connection that was closed ends a moment later; PostgreSQL itself would look again after 100 ms only."""
+    users = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
+    for _ in range(20):
+        if not connection.scalar(users, {"name": name}):
+            return
+        time.sleep(0.002)
 
 
 @pytest.fixture
