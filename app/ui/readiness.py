@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import pkgutil
 from datetime import timedelta
@@ -42,6 +43,7 @@ class Readiness:
     def _run(self) -> None:
         try:
             load_pages()
+            _keep_what_is_loaded()
         except Exception:  # noqa: BLE001 - as below
             _log.warning("the pages could not be loaded before anybody comes", exc_info=True)
         while True:
@@ -69,6 +71,12 @@ def load_pages() -> None:
     chart = figures.blank(theme.LIGHT, 100)
     chart.add_traces([kind(hovertemplate="") for kind in _CHARTS])
     plotly.io.to_json(chart)
+
+
+def _keep_what_is_loaded() -> None:
+    """Code stays for the life of the process, so the garbage collector need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def renew() -> None:

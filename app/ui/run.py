@@ -46,6 +46,7 @@ def options(settings: Settings) -> Mapping[str, Any]:
         "client.showErrorLinks": False,
         "logger.hideWelcomeMessage": True,
         "runner.magicEnabled": False,  # or it would show the texts below constants of main.py
+        "runner.postScriptGC": False,  # it goes through every object there is after each click, while nothing else runs
     }
 
 

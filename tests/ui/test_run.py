@@ -21,6 +21,10 @@ def test_nothing_is_reported_and_no_address_is_looked_up() -> None:
     assert found["server.headless"] is True
 
 
+def test_no_click_waits_for_a_search_through_every_object_of_the_process() -> None:
+    assert options(Settings())["runner.postScriptGC"] is False
+
+
 @pytest.mark.parametrize(
     ("host", "public_url", "hosts"),
     [

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.core.errors import InvalidError, NotFoundError
+from app.core.errors import InvalidError
 from app.core.feature_json import served_features
 from app.core.fold import WHOLE
 from app.core.layout import Layout
@@ -17,9 +17,8 @@ from app.core.profile import FeatureCounts
 from app.core.rarity import rarity
 from app.core.sample import counted_columns
 from app.core.segments import attribute_of, segment_name, segment_value, served_values
-from app.services.read_models.histogram import reference_counts
+from app.services.read_models.known import known_column
 from app.storage.engine import read
-from app.storage.references import find_layout
 from app.storage.spread import Spread, SpreadPrediction, spread_predictions
 
 MOST = 10
@@ -68,13 +67,10 @@ def examples(
     if kind not in KINDS:
         raise InvalidError("kind", kind, f"allowed are {', '.join(KINDS)}")
     with read(engine) as connection:
-        layout = find_layout(connection, version_id)
-        names = layout.column_names if layout else []
-        if layout is None or feature not in names:
-            raise NotFoundError("feature", feature, names)
+        known = known_column(connection, version_id, feature)
+        layout, reference = known.layout, known.reference()
         found = spread_predictions(connection, version_id, since, until, turn)
         rows = _in_segment(found.rows, segment)
-    reference = reference_counts(engine, version_id)
     return Examples(tuple(_chosen(layout, feature, reference, rows, kind, turn, most)), len(rows), found.turns)
 
 

@@ -6,18 +6,16 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Engine, func, select
 
-from app.core.errors import NotFoundError
 from app.core.feature_error import FeatureError, error_by_feature
 from app.core.fold import WHOLE
 from app.core.importance import Importance
 from app.core.model import Outcome
-from app.services.read_models.histogram import reference_counts, served_counts
+from app.services.read_models.known import known_column
 from app.storage import tables
 from app.storage.engine import read
-from app.storage.references import find_layout
-from app.storage.samples import find_importance, find_sample
+from app.storage.samples import find_importance
 
 _m = tables.measurement.c
 NO_SAMPLE = "the reference was stored without a sample of its rows; import it again"
@@ -93,18 +91,10 @@ def feature_error(engine: Engine, version_id: int, feature: str, since: datetime
     Raises NotFoundError when the version's reference has no such column.
     """
     with read(engine) as connection:
-        layout = find_layout(connection, version_id)
-        names = layout.column_names if layout else []
-        if layout is None or feature not in names:
-            raise NotFoundError("feature", feature, names)
-        sample = find_sample(connection, version_id)
-        importance = _importance(connection, version_id, feature)
+        known = known_column(connection, version_id, feature)
+        sample, importance = known.sample, find_importance(connection, version_id).get(feature)
         if sample is None:
             return ErrorView(None, NO_SAMPLE, importance)
-        now, _ = served_counts(connection, version_id, layout, since, until)
-    found = error_by_feature(layout, sample, feature, reference_counts(engine, version_id), now)
+        now, _ = known.served(since, until)
+        found = error_by_feature(known.layout, sample, feature, known.reference(), now)
     return ErrorView(None, found, importance) if isinstance(found, str) else ErrorView(found, found.reason, importance)
-
-
-def _importance(connection: Connection, version_id: int, feature: str) -> Importance | None:
-    return find_importance(connection, version_id).get(feature)

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Engine
 
-from app.core.codec import add_counts
 from app.core.columns import State
-from app.core.errors import NotFoundError
 from app.core.fold import WHOLE
 from app.core.layout import BINS, OTHER, Layout, NumericFeature
 from app.core.profile import FeatureCounts
-from app.storage import tables
+from app.services.read_models.known import known_column, known_of
 from app.storage.engine import read
-from app.storage.references import find_layout
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
 BARS = 48
 MOST_VALUES = 60
 MOST_CATEGORIES = 15
-AT_A_TIME = 32
-KEPT_REFERENCES = 32
 _ATOM_WIDTH = 1e-9  # of the feature's scale: narrower bins hold a single value
 _STRAY_SHARE = 0.01  # of the reference may lie between the single values of a feature that takes few of them
 
@@ -68,8 +62,8 @@ class Comparison:
 def features_of(engine: Engine, version_id: int) -> tuple[str, ...]:
     """The columns that can be compared, numeric ones first; none without a reference."""
     with read(engine) as connection:
-        layout = find_layout(connection, version_id)
-    return tuple(layout.column_names) if layout else ()
+        known = known_of(connection, version_id)
+        return tuple(known.layout.column_names) if known else ()
 
 
 def compare(
@@ -92,73 +86,17 @@ def compare(
     Raises NotFoundError when the version's reference has no such feature.
     """
     with read(engine) as connection:
-        layout = find_layout(connection, version_id)
-        names = layout.column_names if layout else []
-        if layout and feature in layout.column_of:
-            feature = names[layout.column_of[feature]]
-        if layout is None or feature not in names:
-            raise NotFoundError("feature", feature, names)
-        if earlier is None:
-            reference = reference_counts(engine, version_id, segment)
-        else:
-            reference, _ = served_counts(connection, version_id, layout, *earlier, segment)
-        now, windows = served_counts(connection, version_id, layout, since, until, segment)
-    index, numeric = names.index(feature), len(layout.numeric)
+        known = known_of(connection, version_id)
+        if known is not None and feature in known.layout.column_of:
+            feature = known.layout.column_names[known.layout.column_of[feature]]
+        known = known_column(connection, version_id, feature)
+        layout = known.layout
+        reference = known.served(*earlier, segment)[0] if earlier else known.reference(segment)
+        now, windows = known.served(since, until, segment)
+    index, numeric = layout.column_names.index(feature), len(layout.numeric)
     if index < numeric:
         return _numeric(layout, index, reference, now, windows)
     return _categorical(layout, index - numeric, reference, now, windows, by_change=by_change)
-
-
-def reference_counts(engine: Engine, version_id: int, segment: str = WHOLE) -> FeatureCounts:
-    """All windows of the reference, or of a segment of it, added; kept while the reference stays the same.
-
-    Raises NotFoundError where there is no reference.
-    """
-    with read(engine) as connection:
-        c = tables.reference.c
-        stored = connection.execute(select(c.digest, c.created_at).where(c.version_id == version_id)).one_or_none()
-    if stored is None:
-        raise NotFoundError("reference of version", str(version_id), [])
-    return _reference(engine, version_id, segment, (stored.digest, stored.created_at))
-
-
-@lru_cache(maxsize=KEPT_REFERENCES)
-def _reference(engine: Engine, version_id: int, segment: str, _stamp: tuple[str, datetime]) -> FeatureCounts:
-    c = tables.reference_profile.c
-    with read(engine) as connection:
-        layout = find_layout(connection, version_id)
-        assert layout is not None
-        trained = select(c.features).where(c.version_id == version_id, c.segment == segment)
-        return _total(connection, layout, trained)[0]
-
-
-def served_counts(
-    connection: Connection, version_id: int, layout: Layout, since: datetime, until: datetime, segment: str = WHOLE
-) -> tuple[FeatureCounts, int]:
-    """The windows that start in [since, until) added, and how many they were; rolled-up hours come as whole days."""
-    c = tables.profile.c
-    served = select(c.features).where(
-        c.version_id == version_id, c.segment == segment, c.window_start >= since, c.window_start < until
-    )
-    now, windows = _total(connection, layout, served)
-    days, whole_days = _total(connection, layout, _rolled_up(version_id, since, until, segment))
-    return now + days, windows + whole_days
-
-
-def _rolled_up(version_id: int, since: datetime, until: datetime, segment: str) -> Select[Any]:
-    """The days that overlap [since, until) and whose hours are kept no longer."""
-    days = tables.daily_profile.c
-    return select(days.features).where(
-        days.version_id == version_id,
-        days.segment == segment,
-        days.window_start > since - timedelta(days=1),
-        days.window_start < until,
-    )
-
-
-def _total(connection: Connection, layout: Layout, query: Select[Any]) -> tuple[FeatureCounts, int]:
-    """All profiles of the query added, a few read at a time, and how many they were."""
-    return add_counts(FeatureCounts.empty(layout), connection.scalars(query).yield_per(AT_A_TIME))
 
 
 def _numeric(layout: Layout, f: int, reference: FeatureCounts, now: FeatureCounts, windows: int) -> Comparison:

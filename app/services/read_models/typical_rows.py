@@ -5,10 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from app.core.row_comparison import Typical
-from app.services.read_models.histogram import reference_counts
+from app.services.read_models.known import known_of
 from app.storage.catalogue import find_model, find_version
 from app.storage.engine import read
-from app.storage.references import find_layout
 from app.storage.samples import find_importance
 
 
@@ -16,5 +15,7 @@ def typical_rows(engine: Engine, model: str, version: str) -> Typical | None:
     """All windows of the version's reference together; None without one. Raises NotFoundError."""
     with read(engine) as connection:
         version_id = find_version(connection, find_model(connection, model).id, version).id
-        layout, importance = find_layout(connection, version_id), find_importance(connection, version_id)
-    return None if layout is None else Typical.of(layout, reference_counts(engine, version_id), importance)
+        known = known_of(connection, version_id)
+        if known is None:
+            return None
+        return Typical.of(known.layout, known.reference(), find_importance(connection, version_id))
