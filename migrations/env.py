@@ -12,7 +12,7 @@ context.configure(
     target_metadata=metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
-    transaction_per_migration=True,
+    transaction_per_migration=True,  # on PostgreSQL; on SQLite all of them are in one that is open already
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -24,7 +24,12 @@ POSTGRES = make_url(
     os.environ.get("WATCHKEEPER_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 )
 
-FORKED = ["tests.e2e.test_kill_collector", "tests.e2e.test_kill_counting", "tests.services.crashing"]
+FORKED = [
+    "tests.e2e.test_kill_collector",
+    "tests.e2e.test_kill_counting",
+    "tests.services.crashing",
+    "tests.migrations.interrupted",
+]
 """What runs in processes that tests fork."""
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.settings import Settings
 
 BUSY_TIMEOUT_SECONDS = 30
+MIGRATION_SECONDS = 3600
+"""How long the longest migration may hold the write lock of SQLite before another one that waits for it gives up."""
 
 
 def _embedded(settings: Settings) -> Path:
@@ -45,19 +46,32 @@ def open_engine(settings: Settings) -> Engine:
 
 def engine_for(url: URL | str) -> Engine:
     """An engine for a URL. SQLite: WAL, synchronous=FULL, foreign keys, explicit transactions."""
-    url = make_url(url)
+    return _engine(make_url(url), BUSY_TIMEOUT_SECONDS, ("foreign_keys=ON", "temp_store=MEMORY"))
+
+
+def migrating_engine(url: URL) -> Engine:
+    """An engine to change the schema with: on SQLite it waits for as long as another process changes it.
+
+    It enforces no foreign keys there: Alembic rebuilds a table by dropping the old one, and an ON DELETE CASCADE would
+    take all its children along. Within a transaction that cannot be switched any more. And it sorts the rows of an
+    index on disk, for the memory may be too small for them.
+    """
+    return _engine(url, MIGRATION_SECONDS, ("foreign_keys=OFF", "temp_store=FILE"))
+
+
+def _engine(url: URL, patience: int, pragmas: Sequence[str]) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
-    event.listen(engine, "connect", _prepare_sqlite)
+    engine = create_engine(url, connect_args={"timeout": patience, "check_same_thread": False})
+    event.listen(engine, "connect", lambda connection, _entry: _prepare_sqlite(connection, pragmas))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(connection: DBAPIConnection, pragmas: Sequence[str]) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", *pragmas):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -11,13 +11,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, text
 
 import migrations
+from app.storage.engine import migrating_engine
 
 _UPGRADE_KEY = 0x57415443_4D  # one upgrade at a time on PostgreSQL
 _POLL_SECONDS = 0.2
-_COPY = "_alembic_tmp_"
 
 
 def _config() -> Config:
@@ -65,21 +65,20 @@ def check(engine: Engine) -> None:
 
 def _run(engine: Engine, step: Callable[[Config], None]) -> None:
     config = _config()
-    # A connection without foreign_keys=ON: SQLite's batch mode rebuilds a table by dropping the old one,
-    # and an enforced ON DELETE CASCADE would take all its children along.
-    plain = create_engine(engine.url, connect_args={"timeout": 30} if engine.dialect.name == "sqlite" else {})
+    migrating = migrating_engine(engine.url)
     try:
-        with plain.connect() as connection:
+        with migrating.connect().execution_options(watchkeeper_write=True) as connection:
             if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                _drop_leftovers(connection)
+                # One transaction for all: whatever is interrupted has never been, and of two at once the later one
+                # begins to look at the schema when the other is done with it.
+                connection.begin()
             else:
                 _wait_for_turn(connection)
             config.attributes["connection"] = connection
             step(config)
             connection.commit()
     finally:
-        plain.dispose()
+        migrating.dispose()
 
 
 def _wait_for_turn(connection: Connection) -> None:
@@ -91,17 +90,4 @@ def _wait_for_turn(connection: Connection) -> None:
     while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _UPGRADE_KEY}):
         connection.commit()
         sleep(_POLL_SECONDS)
-    connection.commit()
-
-
-def _drop_leftovers(connection: Connection) -> None:
-    """Drop the half copies of tables that an interrupted rebuild on SQLite left: the next one would fail over them.
-
-    The copy takes the table's place in the transaction that fills it, so that beside the table it is never the only
-    one; a rebuild that runs in another process holds the write lock, and has ended by the time the drop is let in.
-    """
-    names = set(inspect(connection).get_table_names())
-    for name in sorted(names):
-        if name.startswith(_COPY) and name.removeprefix(_COPY) in names:
-            connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}"')
     connection.commit()

@@ -16,6 +16,7 @@ from app.storage import migrate
 from app.storage.engine import engine_for, write
 from app.storage.tables import alert, metadata, model, notification
 from app.storage.types import UtcDateTime
+from tests.migrations.interrupted import building
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate._config()).walk_revisions()][::-1]
 
@@ -47,18 +48,6 @@ def test_every_step_goes_up_down_and_up(engine: Engine) -> None:
         before = revision
 
 
-def test_an_upgrade_that_was_interrupted_amid_a_rebuild_can_be_done_again(sqlite_url: URL) -> None:
-    engine = engine_for(sqlite_url)
-    migrate.downgrade(engine, "0030")
-    with write(engine) as connection:
-        connection.execute(text("CREATE TABLE _alembic_tmp_measurement (id INTEGER)"))
-
-    migrate.upgrade(engine)
-
-    assert migrate.is_current(engine)
-    assert "_alembic_tmp_measurement" not in inspect(engine).get_table_names()
-
-
 INDEXES = {"0029": "ix_prediction_version_id_event_time_id", "0030": "uq_measurement_subject_window_building"}
 """What the next revision builds, by the one before."""
 
@@ -81,27 +70,13 @@ def test_two_upgrades_at_once_that_build_an_index_keep_no_writer_out(
             earlier.execute(writes)
             upgrades = [pool.submit(migrate.upgrade, engine) for _ in range(2)]
             assert one_waits.wait(60)
-            other_builds(engine)
+            building(engine)
             with engine.connect() as later:
                 later.execute(writes)
         for upgrade in upgrades:
             upgrade.result(timeout=60)
     assert migrate.is_current(engine)
     migrate.check(engine)
-
-
-def other_builds(engine: Engine) -> None:
-    """Return once another session of the database waits for the end of what was begun before its build."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
-        "AND query LIKE 'CREATE %INDEX CONCURRENTLY %'"
-    )
-    for _ in range(300):
-        with engine.connect() as connection:
-            if connection.scalar(query):
-                return
-        sleep(0.1)
-    pytest.fail("no index is built concurrently")
 
 
 @pytest.mark.parametrize("before", INDEXES)
