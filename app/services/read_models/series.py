@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Engine, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, case, func, select
 
 from app.core.fold import WHOLE
 from app.core.model import Outcome
@@ -109,30 +109,25 @@ def heat_map(
 
     `search` narrows them to those whose name has it in it, in capitals or not.
     """
-    names = ("subject", "window_start", "value", "limit", "outcome")
-    query = select(*(_measurement[name] for name in names)).where(_of(version_id, check, since, until, segment))
+    where = [_of(version_id, check, since, until, segment)]
     if search:
-        query = query.where(_measurement.subject.icontains(search, autoescape=True))
+        where.append(_measurement.subject.icontains(search, autoescape=True))
     with read(engine) as connection:
+        ranked = _worst_first(connection, and_(*where))
+        subjects = ranked[:most]
+        names = ("subject", "window_start", "value", "limit", "outcome")
+        query = select(*(_measurement[name] for name in names)).where(*where, _measurement.subject.in_(subjects))
         # Plain tuples in columns: these are the most rows that any page reads.
         columns = list(zip(*connection.execute(query).all(), strict=True)) or [()] * len(names)
-    subjects, row = _numbered(columns[0])
-    starts, column = _numbered(columns[1])
+    starts = sorted(set(columns[1]))
+    row, column = _places(subjects, columns[0]), _places(starts, columns[1])
     value, limit = (np.array(one, dtype=np.float64) for one in columns[2:4])
     values = np.full((len(subjects), len(starts)), np.nan)
     ratio, outcomes = values.copy(), np.full(values.shape, "", dtype="U13")
     values[row, column] = value
     ratio[row, column] = _ratio(value, limit)
     outcomes[row, column] = columns[4]
-    order = _worst_first(ratio, outcomes)[:most]
-    return HeatMap(
-        tuple(subjects[i] for i in order),
-        tuple(starts),
-        values[order],
-        ratio[order],
-        outcomes[order],
-        len(subjects) - order.size,
-    )
+    return HeatMap(tuple(subjects), tuple(starts), values, ratio, outcomes, len(ranked) - len(subjects))
 
 
 def _of(version_id: int, check: str, since: datetime, until: datetime, segment: str = WHOLE) -> ColumnElement[bool]:
@@ -170,11 +165,10 @@ def _series(check: str, subject: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> 
     )
 
 
-def _numbered(names: Sequence[Any]) -> tuple[list[Any], NDArray[np.intp]]:
-    """The different names in order, and for each of `names` its place among them."""
-    known = sorted(set(names))
+def _places(known: Sequence[Any], names: Sequence[Any]) -> NDArray[np.intp]:
+    """For each of `names` its place among those known."""
     place = {name: i for i, name in enumerate(known)}
-    return known, np.array([place[name] for name in names], dtype=np.intp)
+    return np.array([place[name] for name in names], dtype=np.intp)
 
 
 def _ratio(value: FloatArray, limit: FloatArray) -> FloatArray:
@@ -184,13 +178,21 @@ def _ratio(value: FloatArray, limit: FloatArray) -> FloatArray:
     return np.where((value == 0) & (limit == 0), 0.0, ratio)
 
 
-def _worst_first(ratio: FloatArray, outcomes: NDArray[np.str_]) -> NDArray[np.intp]:
-    """Row numbers: breach in the newest window with a verdict, then breaches, then the ratio there, then the order."""
-    if not ratio.size:
-        return np.arange(len(ratio))
-    judged = (outcomes == Outcome.OK.value) | (outcomes == Outcome.BREACH.value)
-    newest = outcomes.shape[1] - 1 - np.argmax(judged[:, ::-1], axis=1)
-    rows = np.arange(len(ratio))
-    breaches = outcomes == Outcome.BREACH.value
-    nearness = np.where(judged.any(axis=1), np.nan_to_num(ratio[rows, newest], nan=-1.0), -1.0)
-    return np.lexsort((rows, -nearness, -breaches.sum(axis=1), ~breaches[rows, newest]))
+def _worst_first(connection: Connection, where: ColumnElement[bool]) -> list[str]:
+    """The subjects: breach in the newest window with a verdict, then breaches, then the ratio there, then the name."""
+    ok, breach = Outcome.OK.value, Outcome.BREACH.value
+    newest = func.max(case((_measurement.outcome.in_((ok, breach)), _measurement.window_start)))
+    breaches = func.sum(case((_measurement.outcome == breach, 1), else_=0))
+    each = select(_measurement.subject, newest.label("newest"), breaches.label("breaches")).where(where)
+    of = each.group_by(_measurement.subject).subquery().c
+    there = and_(where, _measurement.subject == of.subject, _measurement.window_start == of.newest)
+    facts = (of.subject, of.breaches, _measurement.outcome, _measurement.value, _measurement.limit)
+    query = select(*facts).select_from(of.subject.table.outerjoin(tables.measurement, there))
+    rows = connection.execute(query).all()
+    near = np.nan_to_num(_ratio(*(np.array([row[i] for row in rows], dtype=np.float64) for i in (3, 4))), nan=-1.0)
+    order = sorted(zip(rows, near, strict=True), key=lambda one: _badness(one[0], float(one[1])))
+    return [row.subject for row, _ in order]
+
+
+def _badness(row: Row[*tuple[Any, ...]], near: float) -> tuple[bool, int, float, str]:
+    return row.outcome != Outcome.BREACH.value, -row.breaches, -near, row.subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,8 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
     breaches = found.outcomes == Outcome.BREACH.value
     roomy = len(times) <= MOST_MARKED
     rows, columns = np.nonzero(breaches if roomy else np.zeros_like(breaches))
+    step = -(-ratio.size // MOST_POINTS) or 1
+    cells = _cells(found)
     near, at, beyond = 0.0, 1.0 / BEYOND, 1.0
     scale = palette.scale
     figure = blank(palette, round(HEAD + ROW * len(names) + AXIS))
@@ -42,7 +45,8 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
             colorscale=[[near, scale[0]], [at - 1e-6, scale[1]], [at, scale[2]], [beyond, scale[3]]],
             xgap=1 if roomy else 0,
             ygap=1,
-            customdata=_cells(found),
+            # Where each cell has a point over it, that one says the same.
+            customdata=np.array(cells, dtype=object) if step > 1 else None,
             hovertemplate="%{y}<br>%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
             showscale=False,
         )
@@ -59,7 +63,7 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
         },
         hoverinfo="skip",
     )
-    _clickable(figure, found, names)
+    _clickable(figure, times, names, cells, step)
     figure.update_layout(margin={"t": HEAD, "b": AXIS})
     figure.update_xaxes(automargin=False)
     time_ticks(figure, found.starts)
@@ -71,28 +75,28 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
     return figure
 
 
-def _clickable(figure: go.Figure, found: HeatMap, names: Sequence[str]) -> None:
-    """Points that nobody sees over the cells, or some of them: a heat map by itself cannot be clicked."""
-    step = -(-len(names) * len(found.starts) // MOST_POINTS) or 1
-    columns, cells, times = range(0, len(found.starts), step), _cells(found), texts(found.starts)
+def _clickable(
+    figure: go.Figure, times: Sequence[str], names: Sequence[str], cells: Sequence[Sequence[str]], step: int
+) -> None:
+    """Points that nobody sees over every so many cells: a heat map by itself cannot be clicked."""
+    columns = range(0, len(times), step)
     figure.add_scatter(
-        x=[times[w] for _ in names for w in columns],
-        y=[name for name in names for _ in columns],
+        x=np.tile(np.array(times, dtype=object)[::step], len(names)),
+        y=np.repeat(np.array(names, dtype=object), len(columns)),
         mode="markers",
         marker={"size": ROW, "opacity": 0, "symbol": "square"},
-        customdata=[[row, cells[row][w]] for row in range(len(names)) for w in columns],
+        customdata=np.array([[row, cells[row][w]] for row in range(len(names)) for w in columns], dtype=object),
         hovertemplate="%{y}<br>%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata[1]}<extra></extra>",
     )
 
 
 def _cells(found: HeatMap) -> list[list[str]]:
+    """[S][W] what stands in each cell, in words."""
+    words = {"": "not measured"} | {one.value: wording.outcome_text(one) for one in Outcome}
     return [
         [
-            "not measured"
-            if not outcome
-            else f"{wording.outcome_text(Outcome(outcome))}"
-            + ("" if np.isnan(ratio) else f", {ratio:.2f} of its limit")
+            words[outcome] if math.isnan(ratio) else f"{words[outcome]}, {ratio:.2f} of its limit"
             for ratio, outcome in zip(ratios, outcomes, strict=True)
         ]
-        for ratios, outcomes in zip(found.ratio, found.outcomes, strict=True)
+        for ratios, outcomes in zip(found.ratio.tolist(), found.outcomes.tolist(), strict=True)
     ]
