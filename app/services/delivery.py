@@ -113,12 +113,12 @@ def _settle(
     this_round: _Round, channel: StoredChannel, claimed: ClaimedDelivery, answer: Answer, traits: Traits
 ) -> SendState:
     with write(this_round.engine) as connection:
+        if isinstance(answer, Retry) and answer.after:  # first, since it locks the channel and then many messages
+            outbox.hold_channel(connection, channel.id, this_round.now + answer.after)
         state = settle(connection, delivery, claimed.id, claimed.attempts, answer, this_round.now)
         if isinstance(answer, Sent):
             again = this_round.now + traits.resend if traits.resend and claimed.message.stands else None
             outbox.keep_receipt(connection, claimed.id, answer.receipt, again)
-        if isinstance(answer, Retry) and answer.after:
-            outbox.hold_channel(connection, channel.id, this_round.now + answer.after)
     if state is not SendState.DELIVERED:
         level = logging.ERROR if state is SendState.DEAD else logging.WARNING
         text = "delivery %d to %s, attempt %d: %s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,6 +53,16 @@ def channel_by_id(connection: Connection, channel_id: int) -> StoredChannel | No
 def set_config(connection: Connection, channel_id: int, config: Mapping[str, Any]) -> None:
     """Give a channel other values; what waits for it stays."""
     connection.execute(update(channel).where(channel.c.id == channel_id).values(config=dict(config)))
+
+
+def lock_channels(connection: Connection, channel_ids: Iterable[int]) -> None:
+    """Keep everybody else from changing several messages of these channels until the transaction ends.
+
+    Whoever changes more than one message of a channel asks for this before the first: two that lock the same messages
+    in different orders would wait for each other. Messages may be added, and claimed one by one, meanwhile.
+    """
+    rows = select(channel.c.id).where(channel.c.id.in_(sorted(channel_ids))).order_by(channel.c.id)
+    connection.execute(rows.with_for_update(key_share=True)).all()
 
 
 def switch_off(connection: Connection, channel_id: int, off: Off) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Table, case, exists, func, insert, select, update
 
 from app.core.messages import Kind, Message, from_json
-from app.storage.channels import is_on
+from app.storage.channels import is_on, lock_channels
 from app.storage.tables import action, delivery, notification, target
 from app.storage.targets import StoredTarget
 
@@ -105,6 +105,7 @@ def supersede(connection: Connection, thread: str) -> None:
     """Take back what the thread says, as far as nobody has begun to send it."""
     unsent = (delivery.c.state == SendState.PENDING.value) & (delivery.c.attempts == 0)
     said = delivery.c.notification_id.in_(select(notification.c.id).where(notification.c.thread == thread))
+    lock_channels(connection, connection.scalars(select(delivery.c.channel_id).where(unsent, said).distinct()))
     connection.execute(update(delivery).where(unsent, said).values(state=SendState.SUPERSEDED.value))
 
 
@@ -112,6 +113,7 @@ def take_back(connection: Connection, channel_id: int) -> int:
     """Take back what waits for the channel; how many. The end of what it has got, or may have got, stays, so that
     nothing stands open there for ever; unless the thread has begun anew since.
     """
+    lock_channels(connection, [channel_id])
     mine, pending = delivery.c.channel_id == channel_id, delivery.c.state == SendState.PENDING.value
     joined = delivery.join(notification, notification.c.id == delivery.c.notification_id)
     query = select(delivery.c.id, notification.c.message).select_from(joined).where(mine, pending)
@@ -310,6 +312,7 @@ def mark_failed(
 
 def hold_channel(connection: Connection, channel_id: int, until: datetime) -> None:
     """Nothing goes to the channel before `until`: it said that it is sent too much."""
+    lock_channels(connection, [channel_id])
     earlier = (
         (delivery.c.channel_id == channel_id)
         & (delivery.c.state == SendState.PENDING.value)
@@ -344,6 +347,7 @@ def revive(connection: Connection, channel_id: int, now: datetime) -> int:
             newer_notification.c.thread == thread,
         )
     )
+    lock_channels(connection, [channel_id])
     dead = (delivery.c.channel_id == channel_id) & (delivery.c.state == SendState.DEAD.value)
     values = {"state": SendState.PENDING.value, "attempts": 0, "next_attempt_at": now}
     return connection.execute(update(delivery).where(dead & ~overtaken & ~resolved).values(values)).rowcount
