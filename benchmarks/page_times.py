@@ -33,22 +33,34 @@ PLOTLY_STANDS = """() => {
 }"""
 """What is true of a page of Evidently's with its charts drawn."""
 
-# Armed before the click: a page that has not noticed it yet still stands. A run may begin and end between two looks, so
-# what the state was before counts as well.
+# A page says in an attribute that its script runs, but a quick run has ended before that is ever drawn. So the ends of
+# runs are counted: of Streamlit's ForwardMsg (protobuf) that is the field 6, which such a message ends with, and its
+# value 0 means that the run went to its end.
+_COUNT_RUNS = """() => {
+    window.__runs = 0;
+    window.WebSocket = class extends WebSocket {
+        constructor(...given) {
+            super(...given);
+            this.addEventListener('message', ({ data }) => {
+                if (!(data instanceof ArrayBuffer) || data.byteLength > 200) return;
+                const [field, value] = new Uint8Array(data).slice(-2);
+                if (field === 6 << 3 && value === 0) window.__runs += 1;
+            });
+        }
+    };
+}"""
+
+# Armed before the click: a page that has not noticed it yet still stands.
 _ARM = """([stands, patience]) => {
     window.__stands = new Promise((resolve, reject) => {
-        const app = document.querySelector('[data-testid=stApp]'), test = eval(stands), armed = performance.now();
-        let ran = false, began = null;
-        const running = (state) => state !== 'notRunning';
-        const seen = new MutationObserver((changes) => {
-            ran ||= running(app.dataset.testScriptState) || changes.some((change) => running(change.oldValue));
-        });
-        seen.observe(app, { attributeFilter: ['data-test-script-state'], attributeOldValue: true });
+        const test = eval(stands), armed = performance.now(), before = window.__runs;
+        let began = null;
         const start = () => { began ??= performance.now(); };
         const once = { capture: true, once: true };
         for (const kind of ['pointerdown', 'keydown']) window.addEventListener(kind, start, once);
         const look = () => {
-            if (ran && test()) { seen.disconnect(); resolve((performance.now() - began) / 1000); }
+            const ran = began !== null && window.__runs > before;
+            if (ran && test()) resolve((performance.now() - began) / 1000);
             else if (performance.now() - armed > patience)
                 reject(new Error(ran ? 'the page ran and does not stand' : 'the page did not run'));
             else requestAnimationFrame(look);
@@ -74,6 +86,7 @@ def visitor(started: Browser) -> Iterator[Page]:
     """A page of somebody who was never here: no cache, no cookies."""
     context = started.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(f"({_COUNT_RUNS})()")
     yield context.new_page()
     context.close()
 
