@@ -65,9 +65,10 @@ readiness = Readiness()
 
 
 def load_pages() -> None:
-    """Import what pages import when they are first drawn, and have Plotly load what it loads with a first chart."""
+    """Import what pages and checks import when they are first asked for, and what Plotly does with a first chart."""
     for module in pkgutil.walk_packages(components.__path__, f"{components.__name__}."):
         import_module(module.name)
+    data.checks.check_names()
     chart = figures.blank(theme.LIGHT, 100)
     chart.add_traces([kind(hovertemplate="") for kind in _CHARTS])
     plotly.io.to_json(chart)

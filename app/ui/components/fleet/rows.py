@@ -22,12 +22,13 @@ _MOST_TAGS = 2
 
 def show(cards: Sequence[ModelCard], palette: Palette, now: datetime) -> None:
     """One row per model; a click anywhere on it leads to its page."""
+    page = st.Page("views/model.py")  # once: Streamlit asks the file system for it
     with st.container(key="fleet-rows", gap=None):
         st.html(_head())
         for one in cards:
             with st.container(key=f"fleet-row-{one.model.id}", gap=None):
                 label = f"**{markdown_text(one.model.name)}**"
-                st.page_link("views/model.py", label=label, query_params=destination.query(one))
+                st.page_link(page, label=label, query_params=destination.query(one))
                 st.html(_row(one, palette, now))
 
 
