@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.api.answers import json_answer
 from app.api.context import Shared
@@ -18,13 +18,11 @@ from app.services import route_preview, routing
 router = APIRouter(prefix="/v1/routes", tags=["results"])
 
 
-class RouteBody(BaseModel):
+class Rule(BaseModel):
     """Alerts that fit all of the given names (`*` stands for any characters, `?` for one) and are at least so severe go
     to `channels`, with `digest` in their next digest. Times are in seconds; `go_on`: the routes behind it are looked at
     as well.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     project: str | None = None
     model: str | None = None
@@ -38,8 +36,6 @@ class RouteBody(BaseModel):
     escalate_to: list[str] = []
     digest: bool = False
     go_on: bool = False
-    position: int | None = None
-    author: str
 
     def to_route(self) -> Route:
         match = RouteMatch(self.project, self.model, self.check, self.owner, self.segment, self.severity)
@@ -52,6 +48,27 @@ class RouteBody(BaseModel):
             escalate_after=_duration(self.escalate_seconds),
             escalate_to=tuple(self.escalate_to),
         )
+
+
+class RouteBody(Rule):
+    """Where it stands, 1 being the first, and who says so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    position: int | None = None
+    author: str
+
+
+class SeenRoute(Rule):
+    """A route as it is listed; what else the list says of it does not matter."""
+
+    go_on: bool = Field(False, validation_alias=AliasChoices("continue", "go_on"))
+
+
+class ChangeBody(RouteBody):
+    """`seen`: the route as the list said when the change was decided on; without it, whatever stands is changed."""
+
+    seen: SeenRoute | None = None
 
 
 class DraftBody(RouteBody):
@@ -125,10 +142,13 @@ def explain(
 
 
 @router.put("/{identity}", summary="Change a route")
-def set_route(identity: int, body: RouteBody, context: Shared) -> Response:
-    """It becomes what is sent, and stays where it stands unless `position` says otherwise. Answers with the route."""
+def set_route(identity: int, body: ChangeBody, context: Shared) -> Response:
+    """It becomes what is sent, and stays where it stands unless `position` says otherwise. Answers with the route; 409
+    where it is not as it was `seen`.
+    """
     now, new = context.clock(), body.to_route()
-    row = routing.set_route(context.engine, now, identity, new, author=body.author, position=body.position)
+    seen = body.seen.to_route() if body.seen else None
+    row = routing.set_route(context.engine, now, identity, new, author=body.author, position=body.position, seen=seen)
     return json_answer(_wire(row))
 
 

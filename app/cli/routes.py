@@ -166,9 +166,10 @@ def route_set(
     if position is None and not unset and not any(value not in (None, ()) for value in given.values()):
         raise click.UsageError("say what to change, such as --to CHANNEL or --unset owner")
     with database() as engine:
-        new = _changed(find_route(engine, identity), given, unset)
+        seen = find_route(engine, identity)
+        new = _changed(seen, given, unset)
         if not preview:
-            row = set_route(engine, now(), identity, new, author=author, position=position)
+            row = set_route(engine, now(), identity, new, author=author, position=position, seen=seen)
     if preview:
         _preview(Draft(identity, new, position), format_)
         return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 
+from app.core.label_delay import duration
 from app.core.patterns import fits
 from app.core.severity import Severity
 
@@ -72,6 +73,25 @@ class Route:
     escalate_after: timedelta | None = None
     escalate_to: tuple[str, ...] = ()
     id: int = 0
+
+
+def differences(seen: Route, stands: Route) -> list[str]:
+    """What of a rule is not as it was seen, e.g. `channels ops before, now pager`."""
+    before, now = _in_words(seen), _in_words(stands)
+    return [f"{name} {before[name]} before, now {now[name]}" for name in before if before[name] != now[name]]
+
+
+def _in_words(rule: Route) -> dict[str, str]:
+    given = {**asdict(rule.match), **{spec.name: getattr(rule, spec.name) for spec in fields(rule)}}
+    return {name: _word(value) for name, value in given.items() if name not in ("match", "id")}
+
+
+def _word(value: object) -> str:
+    if isinstance(value, timedelta):
+        return duration(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (", ".join(value) if isinstance(value, tuple) else str(value or "")) or "not set"
 
 
 @dataclass(frozen=True, slots=True)

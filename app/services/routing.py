@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from app.core.errors import InvalidError, NotFoundError
+from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.label_delay import duration
-from app.core.routing import Facts, Route, Routing, routed
+from app.core.routing import Facts, Route, RouteMatch, Routing, differences, routed
 from app.core.severity import Severity
 from app.services.channels import takes_digests
 from app.storage import channels, routes, tables
@@ -85,19 +85,37 @@ def add_route(engine: Engine, now: datetime, new: Route, *, author: str, positio
 
 
 def set_route(
-    engine: Engine, now: datetime, identity: int, new: Route, *, author: str, position: int | None = None
+    engine: Engine,
+    now: datetime,
+    identity: int,
+    new: Route,
+    *,
+    author: str,
+    position: int | None = None,
+    seen: Route | None = None,
 ) -> dict[str, Any]:
     """Let a rule be this one, where it stands or at that position; `author` is who changed it.
 
-    Raises NotFoundError for a rule or a channel, InvalidError that names the field.
+    `seen` is the rule that the caller decided on; None: whatever stands now. Raises NotFoundError for a rule or a
+    channel, InvalidError that names the field, ConflictError where somebody was quicker.
     """
     with write(engine) as connection:
+        stands = routes.lock_route(connection, identity)
         known = known_routes(connection, identity)
+        if seen is not None and stands is not None:
+            _refuse_unseen(connection, seen, stands)
         check_route(connection, new)
         routes.set_route(connection, identity, new, author, now)
         if position is not None:
             routes.move_route(connection, identity, check_position(position, len(known)))
         return next(row for row in _rows(connection) if row["id"] == identity)
+
+
+def _refuse_unseen(connection: Connection, seen: Route, stands: Route) -> None:
+    if changed := differences(seen, stands):
+        author, at = routes.authors(connection)[stands.id]
+        by = f"by {author} at {at:%Y-%m-%d %H:%M:%S} UTC"
+        raise ConflictError(f"route {stands.id} was changed meanwhile, {by}: {'; '.join(changed)}. Look again")
 
 
 def find_route(engine: Engine, identity: int) -> Route:
@@ -195,6 +213,21 @@ def known_routes(connection: Connection, identity: int) -> list[int]:
     if identity not in known:
         raise NotFoundError("route", str(identity), [str(one) for one in known])
     return known
+
+
+def as_route(row: Mapping[str, Any]) -> Route:
+    """The rule of a row of `list_routes`."""
+    names = RouteMatch.__dataclass_fields__
+    return Route(
+        RouteMatch(**{name: row[name] for name in names}),
+        tuple(row["channels"]),
+        digest=row["digest"],
+        go_on=row["continue"],
+        repeat=row["repeat"],
+        escalate_after=row["escalate_after"],
+        escalate_to=tuple(row["escalate_to"]),
+        id=row["id"],
+    )
 
 
 def _rows(connection: Connection) -> list[dict[str, Any]]:

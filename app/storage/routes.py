@@ -46,6 +46,12 @@ def list_routes(connection: Connection) -> list[Route]:
     return [_route(dict(row)) for row in connection.execute(_in_order()).mappings()]
 
 
+def lock_route(connection: Connection, identity: int) -> Route | None:
+    """A rule, which nobody else changes until the transaction ends; None when there is none."""
+    row = connection.execute(select(route).where(route.c.id == identity).with_for_update()).mappings().one_or_none()
+    return None if row is None else _route(dict(row))
+
+
 def authors(connection: Connection) -> dict[int, tuple[str, datetime]]:
     """Who added each rule or changed it last, and when, by its id."""
     return {row.id: (row.author, row.created_at) for row in connection.execute(_in_order())}

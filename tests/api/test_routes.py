@@ -45,6 +45,23 @@ def test_a_route_is_previewed_and_changed(client: TestClient, engine: Engine) ->
     assert client.put("/v1/routes/77", json=body).status_code == 404
 
 
+def test_a_change_is_refused_where_the_route_is_not_as_it_was_seen(client: TestClient, engine: Engine) -> None:
+    add_channels(engine, [("ops", "OPS"), ("pager", "PAGER")])
+    rule = {"channels": ["ops"], "repeat_seconds": 3600, "go_on": True, "severity": "critical"}
+    client.post("/v1/routes", json={**rule, "author": "ann"})
+    (seen,) = client.get("/v1/routes").json()
+    address = f"/v1/routes/{seen['id']}"
+
+    first = client.put(address, json={**rule, "channels": ["pager"], "author": "bob", "seen": seen})
+    second = client.put(address, json={**rule, "repeat_seconds": 60, "author": "cid", "seen": seen})
+
+    assert (first.status_code, second.status_code) == (200, 409)
+    error = second.json()["error"]
+    assert error.startswith(f"route {seen['id']} was changed meanwhile, by bob at ")
+    assert error.endswith(" UTC: channels ops before, now pager. Look again")
+    assert client.get("/v1/routes").json() == [first.json()]
+
+
 def test_what_is_wrong_is_named(client: TestClient) -> None:
     unknown = client.post("/v1/routes", json={"channels": ["nobody"], "author": "ann"})
     wrong = client.post("/v1/routes", json={"channels": [], "author": "ann"})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import URL, Engine, select, update
 
-from app.core.errors import InvalidError, NotFoundError
+from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.routing import Route, RouteMatch
 from app.core.severity import Severity
 from app.services.alerting import alert
@@ -24,7 +26,7 @@ from app.services.routing import (
     set_route,
 )
 from app.storage import tables
-from app.storage.engine import read, write
+from app.storage.engine import engine_for, read, write
 from tests.services.measured import DAY, START, add_channels, add_version, measure
 
 NOW = START + 20 * DAY
@@ -220,3 +222,41 @@ def test_a_rule_that_is_passed_over_is_named(channels: Engine) -> None:
     found = explain(channels, "m", "volume", Severity.WARNING, digests=False)
 
     assert (found["passed_over"], found["words"]) == ([rule], "mail, ops")
+
+
+def test_of_two_who_change_a_rule_the_later_one_is_told_what_the_other_changed(channels: Engine) -> None:
+    identity = add(channels, "ops")
+    seen = find_route(channels, identity)
+    quick = Route(RouteMatch(owner="shop"), ("pager", "mail"), digest=False, go_on=True, repeat=HOUR)
+    set_route(channels, NOW + HOUR, identity, quick, author="bob", seen=seen)
+
+    with pytest.raises(ConflictError) as refused:
+        set_route(channels, NOW + 2 * HOUR, identity, replace(seen, escalate_after=HOUR), author="cid", seen=seen)
+
+    assert str(refused.value) == (
+        f"route {identity} was changed meanwhile, by bob at {NOW + HOUR:%Y-%m-%d %H:%M:%S} UTC: owner not set before, "
+        "now shop; channels ops before, now pager, mail; go_on no before, now yes; repeat not set before, now 1 h. "
+        "Look again"
+    )
+    assert find_route(channels, identity) == replace(quick, id=identity)
+    set_route(channels, NOW + 2 * HOUR, identity, seen, author="cid", seen=find_route(channels, identity))
+    assert find_route(channels, identity) == seen
+
+
+@pytest.mark.postgres
+def test_of_two_who_change_a_rule_at_the_same_moment_one_is_refused(postgres_url: URL) -> None:
+    engine = engine_for(postgres_url)
+    add_channels(engine, [(name, name.upper()) for name in ("ops", "pager")])
+    identity = add(engine, "ops")
+    seen = find_route(engine, identity)
+
+    def change(name: str) -> bool:
+        try:
+            set_route(engine, NOW, identity, Route(RouteMatch(owner=name), ("ops",)), author=name, seen=seen)
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(change, ["ann", "bob", "cid", "dan"])) == 1
+    engine.dispose()

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine, delete, select, update
 from app.core.routing import Route, RouteMatch
 from app.core.severity import Severity
 from app.services.channels import Revival, add_channel, list_channels
-from app.services.routing import add_route, list_routes
+from app.services.routing import add_route, list_routes, move_route, set_route
 from app.storage import tables
 from app.storage.engine import engine_for, write
 from app.ui import data
@@ -199,6 +199,45 @@ def test_a_route_is_added_changed_and_removed_and_shows_who_would_hear_before(fl
     next(one for one in app.selectbox if one.label == "Route").select(made["id"]).run()
     button(app, "Remove route 1").click().run()
     assert list_routes(fleet) == []
+
+
+def test_what_somebody_else_changed_meanwhile_is_told_and_not_undone(fleet: Engine) -> None:
+    add_channel(fleet, NOW, "pager", "slack", {"url": "env:PAGER"})
+    made = add_route(fleet, NOW, Route(RouteMatch(), ("on-call",)), author="ann")
+    app = opened("channels")
+    next(one for one in app.selectbox if one.label == "Route").select(made["id"]).run()
+    said(app, "Who you are").input("cid")
+    next(one for one in app.number_input if one.label == "Told again every (minutes)").set_value(90).run()
+    set_route(fleet, NOW + timedelta(seconds=1), made["id"], Route(RouteMatch(), ("pager",)), author="bob")
+
+    button(app, "Save the route").click().run()  # what the page knows is as old as what is seen on it
+    assert app.error[0].value.startswith(f"Nothing is changed: route {made['id']} was changed meanwhile, by bob at ")
+    app.run()
+    assert app.warning[0].value == (
+        "bob changed this route meanwhile, and the form shows it as it is now: channels on-call before, now pager."
+    )
+
+    next(one for one in app.number_input if one.label == "Told again every (minutes)").set_value(60).run()
+    assert not app.warning
+    button(app, "Save the route").click().run()
+    (changed,) = list_routes(fleet)
+    assert (changed["channels"], changed["repeat"]) == (["pager"], timedelta(hours=1))
+
+
+def test_a_route_that_somebody_else_moved_meanwhile_stays_there(fleet: Engine) -> None:
+    first, second = (add_route(fleet, NOW, Route(RouteMatch(), ("on-call",)), author="ann") for _ in range(2))
+    app = opened("channels")
+    next(one for one in app.selectbox if one.label == "Route").select(first["id"]).run()
+    said(app, "Who you are").input("cid")
+    next(one for one in app.number_input if one.label == "Told again every (minutes)").set_value(90).run()
+    move_route(fleet, first["id"], 2)
+
+    button(app, "Save the route").click().run()
+
+    assert [(row["id"], row["repeat"]) for row in list_routes(fleet)] == [
+        (second["id"], None),
+        (first["id"], timedelta(minutes=90)),
+    ]
 
 
 def test_it_says_who_hears_of_an_alert(fleet: Engine) -> None:

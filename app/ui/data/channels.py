@@ -61,15 +61,16 @@ def explain(model: str, check: str, severity: Severity) -> dict[str, Any]:
     return routing.explain(engine(), model, check, severity, digests=bool(settings().digest))
 
 
-def save_route(draft: Draft, author: str) -> str:
-    """Make the route of the draft, or let it be what the draft says; what is wrong with that, or ""."""
+def save_route(draft: Draft, author: str, seen: Mapping[str, Any] | None) -> str:
+    """Make the draft's route, or let the one that was seen be what the draft says; what is wrong with that, or ""."""
     new, now = draft.new, datetime.now(UTC)
     if not author or new is None:
         return "say who you are."
-    if draft.identity is None:
-        return _attempt(lambda: routing.add_route(engine(), now, new, author=author, position=draft.position))
-    known = draft.identity
-    return _attempt(lambda: routing.set_route(engine(), now, known, new, author=author, position=draft.position))
+    said: dict[str, Any] = {"author": author, "position": draft.position}
+    if seen is None:
+        return _attempt(lambda: routing.add_route(engine(), now, new, **said))
+    stood = routing.as_route(seen)
+    return _attempt(lambda: routing.set_route(engine(), now, stood.id, new, **said, seen=stood))
 
 
 def remove_route(identity: int) -> str:

@@ -53,10 +53,11 @@ def database_problem() -> tuple[str, str] | None:
 
 def attempt(act: Callable[[], object], *known: Callable[..., object]) -> str:
     """Do it and forget what pages knew of it by these cached answers; what is wrong with it, or ""."""
+    problem = ""
     try:
         act()
     except WatchkeeperError as error:
-        return str(error)
-    for answers in known:
+        problem = str(error)
+    for answers in known:  # also where it was refused: what pages knew may be why
         answers.clear()  # type: ignore[attr-defined]
-    return ""
+    return problem

@@ -8,9 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from app.core.routing import Route, RouteMatch
+from app.core.routing import Route, RouteMatch, differences
 from app.core.severity import Severity
 from app.services.route_preview import Draft
+from app.services.routing import as_route
 from app.ui import data
 from app.ui.components import author
 from app.ui.components.channels import route_preview
@@ -18,7 +19,7 @@ from app.ui.components.html import element
 
 LONGEST_MINUTES = 60 * 24 * 365
 _NEW = 0
-_SAID, _ROUND = "what became of a route", "routes that were saved"
+_SAID, _ROUND, _SEEN = "what became of a route", "routes that were saved", "the route as it was seen"
 _PATTERNS = "In a name, * stands for any characters and ? for one. What is left empty is any."
 
 
@@ -32,6 +33,7 @@ def show(rules: Sequence[Mapping[str, Any]]) -> None:
         "Route", [_NEW, *by_id], format_func=lambda one: _words(by_id.get(one)), key=f"route {round_}", width=520
     )
     rule = by_id.get(chosen)
+    _warn(rule, round_)
     # What somebody else changed meanwhile draws the form anew: saving what it held before would undo that.
     changed = f"{rule['created_at']}, {rule['position']}" if rule else ""
     key = f"of route {chosen}, {round_}, {changed}, {len(rules)}"
@@ -43,6 +45,17 @@ def show(rules: Sequence[Mapping[str, Any]]) -> None:
     else:
         st.html(element("p", "Choose at least one channel to see what changes.", class_="wk-quiet"))
     _buttons(draft, rule, key)
+
+
+def _warn(rule: Mapping[str, Any] | None, round_: int) -> None:
+    """Say what somebody else made of the route while it stood in the form."""
+    of = (rule and rule["id"], round_)
+    seen_of, seen = st.session_state.get(_SEEN, (of, rule))
+    st.session_state[_SEEN] = (of, rule)
+    if rule and seen_of == of and (changed := differences(as_route(seen), as_route(rule))):
+        st.warning(
+            f"{rule['author']} changed this route meanwhile, and the form shows it as it is now: {'; '.join(changed)}."
+        )
 
 
 def _words(rule: Mapping[str, Any] | None) -> str:
@@ -114,17 +127,18 @@ def _minutes(label: str, stands: timedelta | None, key: str) -> timedelta | None
     return timedelta(minutes=int(given))
 
 
-def _position(rule: Mapping[str, Any] | None, known: int, key: str) -> int:
+def _position(rule: Mapping[str, Any] | None, known: int, key: str) -> int | None:
     last = known if rule else known + 1
     stands = int(rule["position"]) if rule else last
-    return int(st.number_input("Position", 1, last, stands, key=f"position {key}", width=160))
+    given = int(st.number_input("Position", 1, last, stands, key=f"position {key}", width=160))
+    return None if rule and given == stands else given  # where nobody moved it, it stays where others put it
 
 
 def _buttons(draft: Draft, rule: Mapping[str, Any] | None, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         who = author.ask("Who you are", width=220)
         if st.button("Save the route" if rule else "Add the route", type="primary", key=f"save {key}"):
-            _done(data.channels.save_route(draft, who), "saved" if rule else "added")
+            _done(data.channels.save_route(draft, who, rule), "saved" if rule else "added")
         if rule:
             with st.popover("Remove the route"):
                 route_preview.show(Draft(draft.identity, None))
