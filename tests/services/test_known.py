@@ -15,9 +15,9 @@ from app.core.model import Task
 from app.services.fold import fold
 from app.services.read_models.known import Kept, known_column, known_of
 from app.storage import references, tables
-from app.storage.engine import read, write
+from app.storage.engine import snapshot, write
 from tests.services.measured import add_version
-from tests.services.served import NOW, START, Served, prediction, serve, store
+from tests.services.served import NOW, START, Served, layout_of, prediction, serve, store
 
 DAY = timedelta(days=1)
 
@@ -50,7 +50,7 @@ def add(engine: Engine, served: Served, minutes: range) -> None:
 
 def counted(engine: Engine, version_id: int, since: datetime = START) -> tuple[int, int, int]:
     """Values of the first feature that were served, the windows they came in, and values of the reference."""
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         known = known_column(connection, version_id, "x")
         (now, windows), reference = known.served(since, since + DAY), known.reference()
     return int(now.numeric[0].sum()), windows, int(reference.numeric[0].sum())
@@ -72,6 +72,19 @@ def test_another_reference_is_counted_though_it_has_the_same_digest(engine: Engi
     assert counted(engine, served.version_ids[0])[2] == 50
 
 
+def test_whoever_began_to_look_before_another_reference_came_sees_all_of_the_one_before(
+    engine: Engine, served: Served
+) -> None:
+    id_ = served.version_ids[0]
+    with snapshot(engine) as connection:
+        known = known_of(connection, id_)
+        assert known is not None
+        refer(engine, served, rows=50, at=START + timedelta(hours=1), layout=layout_of(Task.BINARY, shift=3.0))
+        assert known.layout == served.layout
+        assert known.reference().numeric[0].sum() == 40
+    assert counted(engine, id_)[2] == 50
+
+
 def test_no_profile_is_read_a_second_time(engine: Engine, served: Served) -> None:
     counted(engine, served.version_ids[0])
     asked: list[str] = []
@@ -83,7 +96,7 @@ def test_no_profile_is_read_a_second_time(engine: Engine, served: Served) -> Non
 
 def test_a_version_without_a_reference_is_not_known(engine: Engine) -> None:
     version_id = add_version(engine)
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         assert known_of(connection, version_id) is None
         with pytest.raises(NotFoundError, match="x"):
             known_column(connection, version_id, "x")

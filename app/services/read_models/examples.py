@@ -18,7 +18,7 @@ from app.core.rarity import rarity
 from app.core.sample import counted_columns
 from app.core.segments import attribute_of, segment_name, segment_value, served_values
 from app.services.read_models.known import known_column
-from app.storage.engine import read
+from app.storage.engine import snapshot
 from app.storage.spread import Spread, SpreadPrediction, spread_predictions
 
 MOST = 10
@@ -66,7 +66,7 @@ def examples(
     """
     if kind not in KINDS:
         raise InvalidError("kind", kind, f"allowed are {', '.join(KINDS)}")
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         known = known_column(connection, version_id, feature)
         layout, reference = known.layout, known.reference()
         found = spread_predictions(connection, version_id, since, until, turn)

@@ -14,7 +14,7 @@ from app.core.importance import Importance
 from app.core.model import Outcome
 from app.services.read_models.known import known_column
 from app.storage import tables
-from app.storage.engine import read
+from app.storage.engine import read, snapshot
 from app.storage.samples import find_importance
 
 _m = tables.measurement.c
@@ -90,7 +90,7 @@ def feature_error(engine: Engine, version_id: int, feature: str, since: datetime
 
     Raises NotFoundError when the version's reference has no such column.
     """
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         known = known_column(connection, version_id, feature)
         sample, importance = known.sample, find_importance(connection, version_id).get(feature)
         if sample is None:

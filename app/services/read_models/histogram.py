@@ -16,7 +16,7 @@ from app.core.fold import WHOLE
 from app.core.layout import BINS, OTHER, Layout, NumericFeature
 from app.core.profile import FeatureCounts
 from app.services.read_models.known import known_column, known_of
-from app.storage.engine import read
+from app.storage.engine import snapshot
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class Comparison:
 
 def features_of(engine: Engine, version_id: int) -> tuple[str, ...]:
     """The columns that can be compared, numeric ones first; none without a reference."""
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         known = known_of(connection, version_id)
         return tuple(known.layout.column_names) if known else ()
 
@@ -85,7 +85,7 @@ def compare(
 
     Raises NotFoundError when the version's reference has no such feature.
     """
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         known = known_of(connection, version_id)
         if known is not None and feature in known.layout.column_of:
             feature = known.layout.column_names[known.layout.column_of[feature]]

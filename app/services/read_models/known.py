@@ -1,7 +1,7 @@
 """What charts are counted from, kept while the database says that it is the same.
 
 Somebody who goes from feature to feature looks at the same reference and the same windows each time. All is read
-within the caller's transaction, and what it is kept by is asked there, too: nobody is shown what was true of another
+within the caller's `snapshot`, and what it is kept by is asked there, too: nobody is shown what was true of another
 reference.
 """
 
@@ -65,7 +65,7 @@ _samples: Kept[Sample | None] = Kept(KEPT_SAMPLES)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A version's reference, within a transaction. `key` is another one as soon as another reference is stored."""
+    """A version's reference, within a snapshot. `key` is another one as soon as another reference is stored."""
 
     connection: Connection
     version_id: int
