@@ -14,7 +14,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Dialog,
+    Error,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
@@ -99,19 +110,27 @@ class Watched:
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
         self.problems: list[str] = []
-        page.on("request", lambda request: self._check_target(request.url))
-        page.on("response", lambda response: self._check_status(response.url, response.status))
-        page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
+        page.on("request", self._check_target)
+        page.on("response", self._check_status)
+        page.on("pageerror", self._note_error)
         page.on("console", self._check_console)
-        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+        page.on("dialog", self._note_dialog)
 
-    def _check_target(self, url: str) -> None:
+    def _check_target(self, request: Request) -> None:
+        url = request.url
         if urlsplit(url).scheme in {"http", "https", "ws", "wss"} and urlsplit(url).hostname != "127.0.0.1":
             self.problems.append(f"request to the outside: {url}")
 
-    def _check_status(self, url: str, status: int) -> None:
-        if status >= 400 and not urlsplit(url).path.endswith(_PROBES):
-            self.problems.append(f"{status}: {url}")
+    def _check_status(self, response: Response) -> None:
+        if response.status >= 400 and not urlsplit(response.url).path.endswith(_PROBES):
+            self.problems.append(f"{response.status}: {response.url}")
+
+    def _note_error(self, error: Error) -> None:
+        self.problems.append(f"script error: {error}")
+
+    def _note_dialog(self, dialog: Dialog) -> None:
+        self.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _check_console(self, message: ConsoleMessage) -> None:
         # What could not be loaded is judged by its status: a probe beneath the page's path may fail.
@@ -122,6 +141,17 @@ class Watched:
         """Nothing went wrong: no exception on the page, nothing in the console, no request to the outside."""
         assert self.page.get_by_test_id("stException").count() == 0
         assert self.problems == []
+
+    def leave(self) -> None:
+        """Nobody was here: what comes from now on is another visitor's."""
+        self.page.goto(f"{self.address}/healthz")  # of the same origin, so that the tab keeps what it compiled
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.context.clear_cookies()
+        self.page.remove_listener("request", self._check_target)
+        self.page.remove_listener("response", self._check_status)
+        self.page.remove_listener("pageerror", self._note_error)
+        self.page.remove_listener("console", self._check_console)
+        self.page.remove_listener("dialog", self._note_dialog)
 
     def open(self, path: str, *, charts: int = 0) -> Page:
         self.page.goto(self.address + path)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error
+from playwright.sync_api import Browser, Error, Page
 from sqlalchemy import URL, Engine
 
 from app.storage.engine import engine_for
@@ -91,11 +91,22 @@ def fleet_engine(fleet_database: URL) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
-def watched(browser: Browser, address: str) -> Iterator[Watched]:
-    """A fresh visitor of the fleet; at the end nothing may have gone wrong in its browser."""
-    context = browser.new_context(viewport={"width": WIDE, "height": 1000}, reduced_motion="reduce")
-    found = Watched(context.new_page(), address)
-    yield found
-    found.assert_well()
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """A tab for a module: to fetch and compile the dashboard's scripts again is half of what a page costs."""
+    context = browser.new_context(reduced_motion="reduce")
+    yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def watched(tab: Page, address: str) -> Iterator[Watched]:
+    """A visitor of the fleet who was never there; at the end nothing may have gone wrong in the browser."""
+    tab.set_viewport_size({"width": WIDE, "height": 1000})
+    tab.emulate_media(color_scheme="light")
+    found = Watched(tab, address)
+    yield found
+    try:
+        found.assert_well()
+    finally:
+        found.leave()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import URL
 
 from tests.e2e.browser import PATIENCE_MS, Watched, dashboard, settled
@@ -25,24 +25,6 @@ BACKGROUNDS = {"light": "rgb(252, 251, 248)", "dark": "rgb(18, 24, 29)"}
 
 def test_no_page_is_left_out() -> None:
     assert shown() == views()
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser, address: str) -> Iterator[BrowserContext]:
-    """A browser that fetched and compiled the scripts of the dashboard once."""
-    found = browser.new_context(viewport={"width": USUAL, "height": 900}, reduced_motion="reduce")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def watched(context: BrowserContext, address: str) -> Iterator[Watched]:
-    """A visitor of the fleet who was never there; at the end nothing may have gone wrong in the browser."""
-    context.clear_cookies()
-    found = Watched(context.new_page(), address)
-    yield found
-    found.assert_well()
-    found.page.close()
 
 
 @pytest.mark.parametrize("path", FILLED.values(), ids=FILLED)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from sqlalchemy import URL
 
-from tests.e2e.browser import PATIENCE_MS, settled
+from tests.e2e.browser import PATIENCE_MS, Watched, settled
 
 pytestmark = pytest.mark.browser
 
@@ -21,10 +20,9 @@ def fleet_database(sqlite_fleet: URL) -> URL:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
-    yield context.new_page()
-    context.close()
+def page(watched: Watched) -> Page:
+    watched.page.set_viewport_size({"width": 1440, "height": 1000})
+    return watched.page
 
 
 def query(page: Page) -> dict[str, list[str]]:
