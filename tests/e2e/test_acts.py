@@ -43,6 +43,7 @@ def test_a_key_is_made_shown_once_and_revoked(watched: Watched, fleet_engine: En
     page.get_by_role("button", name="Make it").click()
 
     expect(page.get_by_test_id("stCode")).to_contain_text("wk_", timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Make it")).to_have_count(0)  # the form would lie over it
     [key] = list_keys(fleet_engine)
     assert (key.name, key.revoked_at) == ("payments", None)
 
@@ -82,7 +83,7 @@ def test_a_route_is_added_after_a_look_at_who_would_hear(watched: Watched, fleet
     opened(page.get_by_role("combobox", name="To", exact=True), page.get_by_role("option", name="on-call")).click()
     page.keyboard.press("Escape")
     expect(page.get_by_text("none would be told otherwise than now")).to_be_visible(timeout=PATIENCE_MS)
-    fill(page, "Who you are", "ann")
+    fill(page, "Your name", "ann")
     page.get_by_role("button", name="Add the route").click()
 
     expect(page.get_by_text("The route is added")).to_be_visible(timeout=PATIENCE_MS)
@@ -96,7 +97,7 @@ def test_a_version_is_taken_back_and_who_is_told_stands_beside_it(watched: Watch
     page = watched.open("/versions?model=arrival-delay")
     expect(page.get_by_text("Of a rollback people are told, too: on-call.")).to_be_visible(timeout=PATIENCE_MS)
 
-    fill(page, "Who you are", "ann")
+    fill(page, "Your name", "ann")
     page.get_by_text("I am sure. It takes the place of 3.").click()
     page.get_by_role("button", name="Make live").click()
 

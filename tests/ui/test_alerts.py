@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, delete, insert, select, update
 from streamlit.testing.v1 import AppTest
 
 from app.core.alerting import Finding
+from app.core.checks.schema import LOST
 from app.core.model import Model, Outcome, Task, Window
 from app.services.alerting import alert_about_itself
 from app.services.catalogue import register_model
@@ -20,6 +21,7 @@ from app.storage import tables
 from app.storage.engine import engine_for, write
 from app.ui import data
 from app.ui.components.alert.listing import ROWS_OF_A_PAGE
+from app.ui.components.alerts import reading
 from tests.ui.fleet import HOSTILE_FEATURE
 from tests.ui.test_pages import Use, code, html, opened
 
@@ -43,6 +45,14 @@ def alert_of(engine: Engine, check: str, subject: str) -> dict[str, Any]:
 
 def titles(app: AppTest) -> list[str]:
     return [element.proto.label for element in app.get("page_link")]
+
+
+def test_a_lost_feature_is_called_lost_in_place_of_its_share() -> None:
+    lost = {"check": "schema", "subject": "wind", "segment": "", "value": 1.0, "limit": 0.0, "reason": LOST}
+
+    assert reading(lost) == "wind is lost: no prediction of this window has a value of it"
+    assert reading({**lost, "value": 0.3, "limit": 0.01, "reason": ""}) == "wind 30.0 %, limit 1.0 %"
+    assert reading({**lost, "segment": "origin=EWR"}).startswith("wind (origin=EWR) is lost")
 
 
 class TestList:
@@ -73,7 +83,8 @@ class TestList:
     def test_a_group_is_taken_in_hand_from_the_list(self, fleet: Engine) -> None:
         app = opened("alerts", check=SKEW)
         button(app, "Take in hand").click().run()
-        assert "4 alerts: arrival-delay 2: carrier" in html(app)
+        about = f"4 alerts: arrival-delay 2: carrier, {HOSTILE_FEATURE}"
+        assert about.replace("<", "&lt;").replace(">", "&gt;") in html(app)
         said(app, "Your name").input("ann")
         said(app, "Comment").input("looking at the join")
         button(app, "I have them in hand").click().run()

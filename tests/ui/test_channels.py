@@ -178,10 +178,10 @@ def test_a_route_is_added_changed_and_removed_and_shows_who_would_hear_before(fl
     assert "on-call, pager" in shown  # as it is: no route takes anything
     next(one for one in app.selectbox if one.label == "At least").select("critical").run()
     button(app, "Add the route").click().run()
-    assert app.error[0].value == "Nothing is changed: say who you are."
+    assert app.error[0].value == "Nothing is changed: give your name."
     assert list_routes(fleet) == []
 
-    said(app, "Who you are").input("ann")
+    [one for one in app.text_input if one.label == "Your name"][-1].input("ann")
     button(app, "Add the route").click().run()
     (made,) = list_routes(fleet)
     assert (made["takes"], made["channels"], made["author"]) == ("severity>=critical", ["pager"], "ann")

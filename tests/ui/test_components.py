@@ -145,6 +145,11 @@ class TestFigures:
         assert headline.remark(untold) == "Too few rows."
         assert headline.remark(told) == ""
 
+    def test_what_is_so_or_not_has_no_limit_in_its_title(self) -> None:
+        constant = replace(of_two_windows(Outcome.OK), check="numerical_stability", subject="score_constant")
+
+        assert headline.series(constant) == "All scores or predicted values equal: yes, ● ok"
+
     def test_a_value_out_of_range_that_is_no_breach_is_explained(self) -> None:
         alone = replace(of_two_windows(Outcome.OK), reasons=("", BEYOND_ONCE))
         better = replace(of_two_windows(Outcome.OK), high=np.array([0.1, 0.1]), reasons=("", ""))
@@ -254,13 +259,13 @@ class TestNormalWindows:
                 200,
                 {"volume"},
                 WindowLength.DAY,
-                "the reference's windows of weekdays, or of weekends, whichever it belongs to",
+                "the reference's windows of weekdays, or of weekends, whichever a window belongs to",
             ),
             (
                 4000,
                 {"volume"},
                 WindowLength.HOUR,
-                "the reference's windows of the same hour of weekdays, or of weekends, whichever it belongs to",
+                "the reference's windows of the same hour of weekdays, or of weekends, whichever a window belongs to",
             ),
         ],
     )

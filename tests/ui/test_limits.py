@@ -37,7 +37,7 @@ def test_a_link_leads_to_one_limit(fleet: Engine) -> None:
     assert "false alerts a month are expected, of a budget of 1; all limits are learnt." in shown
     assert app.selectbox(key=f"subject of {SKEW}").value == "carrier"
     assert "Learnt limits are those of the reference" in shown
-    assert " would have raised" not in shown  # what takes seconds is asked for
+    assert "the present one" not in shown  # what takes seconds is asked for
     button(app, "Try it as it stands").click().run()
     assert " would have raised 1 alert in 75 windows, the present one 1; 1 did fire" in html(app)
     assert len(app.get("plotly_chart")) == 1
@@ -76,7 +76,7 @@ def test_a_limit_for_every_subject(fleet: Engine) -> None:
     app = page(subject="(every subject)")
     app.number_input[0].set_value(9.0).run()
 
-    assert "Nothing is set before you have seen what it would have told, of every subject." in html(app)
+    assert "See first which alerts it would have raised for every subject; nothing is set before that." in html(app)
     assert "A limit of 9 would have raised 0 alerts" in html(app)
 
 

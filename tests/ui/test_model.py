@@ -269,6 +269,14 @@ class TestViews:
 
 
 class TestFeatures:
+    def test_what_stands_for_all_new_features_leads_to_no_page(self, use_database: Use, fleet_template: Path) -> None:
+        use_database(fleet_template)
+
+        shown = html(opened("model", model="arrival-delay", tab="drift", check="schema"))
+
+        assert "<td>(new features)</td>" in shown
+        assert "feature=carrier&amp;check=schema" in shown
+
     def test_each_is_a_link_with_its_state_value_and_how_near_its_limit_it_is(
         self, use_database: Use, fleet_template: Path
     ) -> None:

@@ -39,7 +39,7 @@ def runs(found: Sequence[StoredRun], *, with_model: bool = False) -> Html:
 
 def _row(run: StoredRun, with_model: bool) -> list[str]:
     requested, since = wording.moment(run.created_at), wording.moment(run.changed_at)
-    named = [run.model] if with_model else []
+    named = [element("span", run.model, class_="wk-name")] if with_model else []
     state = element("span", state_text(run), class_="wk-fixed")
     dates = [element("span", date, class_="wk-fixed") for date in (requested, since)]
     why = element("span", run.reason, class_="wk-words")

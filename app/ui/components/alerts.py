@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from app.core.checks.schema import LOST
 from app.core.messages import ITSELF
 from app.ui.components import wording
 from app.ui.components.html import Html, element, table
@@ -32,7 +33,7 @@ def _notice(check: str, rows: list[Mapping[str, Any]], advice: str) -> Html:
             element("a", title, href=f"alert?id={rows[0]['id']}", target="_self"),
             element("span", f" since {wording.start_of_window(min(starts))}", class_="wk-since") if starts else None,
         ),
-        element("p", _why(check, rows[0])),
+        element("p", _why(rows[0])),
         _others(check, rows),
         element("p", element("b", "What to do: "), advice) if advice else None,
         *_delivery_lines(rows),
@@ -45,10 +46,18 @@ def name_of(alert: Mapping[str, Any]) -> str:
     return f"{alert['model']} {alert['version']}" if alert["model"] else ITSELF
 
 
-def _why(check: str, row: Mapping[str, Any]) -> str:
+def reading(alert: Mapping[str, Any]) -> str:
+    """What is out of its limit, and how far; of a feature that is lost the share of its values says nothing."""
+    subject = wording.alert_subject(alert)
+    if alert["reason"] == LOST:
+        return f"{subject} is {LOST}"
+    value, limit = (wording.number(alert["check"], alert["subject"], alert[name]) for name in ("value", "limit"))
+    return f"{subject} {value}, limit {limit}"
+
+
+def _why(row: Mapping[str, Any]) -> str:
     """One alert in a line."""
-    value, limit = (wording.number(check, row["subject"], row[name]) for name in ("value", "limit"))
-    return f"{wording.alert_subject(row)} {value}, limit {limit}: {row['reason']}"
+    return reading(row) if row["reason"] == LOST else f"{reading(row)}: {row['reason']}"
 
 
 def _others(check: str, rows: Sequence[Mapping[str, Any]]) -> Html | None:

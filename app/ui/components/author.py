@@ -8,9 +8,9 @@ MOST_LETTERS = 200
 _KEPT = "author"
 
 
-def ask(label: str = "Your name", *, width: int = 280) -> str:
+def ask(*, width: int = 280) -> str:
     """The name of who is in front of the screen; "" until it is given."""
-    given = st.text_input(label, value=st.session_state.get(_KEPT, ""), max_chars=MOST_LETTERS, width=width) or ""
+    given = st.text_input("Your name", value=st.session_state.get(_KEPT, ""), max_chars=MOST_LETTERS, width=width) or ""
     name = given.strip()
     if name:
         st.session_state[_KEPT] = name

@@ -63,7 +63,7 @@ def normal_windows(view: ModelView, check: str) -> str:
     if check not in reference.seasonal:
         return f"the reference's {wording.plural(reference.windows, 'window')}"
     hour = "the same hour of " if view.model.window is WindowLength.HOUR else ""
-    return f"the reference's windows of {hour}weekdays, or of weekends, whichever it belongs to"
+    return f"the reference's windows of {hour}weekdays, or of weekends, whichever a window belongs to"
 
 
 def _beside_limit(series: Series) -> str:

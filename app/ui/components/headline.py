@@ -97,7 +97,7 @@ def series(found: Series) -> str:
         return f"{name}: no value in this range"
     newest = known[-1]
     said = f"{name}: {wording.number(found.check, found.subject, float(found.values[newest]))}"
-    if np.isfinite(found.limits[newest]):
+    if np.isfinite(found.limits[newest]) and not wording.is_yes_or_no(found.subject):
         said += f", limit {wording.number(found.check, found.subject, float(found.limits[newest]))}"
     return f"{said}, {wording.outcome_text(found.outcomes[newest])}"
 

@@ -41,6 +41,7 @@ _CHECKS = {
     "staleness": "Staleness",
     "rollback_ready": "Way back to an earlier version",
 }
+_CONSTANT = "score_constant"
 _SUBJECTS = {
     "auc": "AUC",
     "f1": "F1",
@@ -62,7 +63,7 @@ _SUBJECTS = {
     "score_non_finite": "Scores or predicted values that are NaN or infinite",
     "score_outside": "Scores outside of 0 to 1",
     "score_saturated": "Scores at exactly 0 or 1",
-    "score_constant": "All scores or predicted values equal",
+    _CONSTANT: "All scores or predicted values equal",
     "input_non_finite": "NaN or infinite values of the worst feature",
     "(features together)": "Reconstruction error",
     "previous_version": "Earlier versions that are ready",
@@ -90,7 +91,7 @@ _SHARES = {
     "schema",
     "numerical_stability",
 }
-_NO_SHARES = {NEW_FEATURES, "score_constant"}
+_NO_SHARES = {NEW_FEATURES, _CONSTANT}
 _DISTANCES = {"training_serving_skew", "data_drift", "multivariate_drift", "prediction_drift", "calibration"}
 _QUALITY = {"accuracy", "precision", "recall", "f1", "auc"}
 _QUALITY_CHECKS = {"performance", "estimated_performance"}
@@ -157,7 +158,7 @@ def number(check: str, subject: str, value: float | None) -> str:
         return NO_VALUE
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if subject == "score_constant":
+    if is_yes_or_no(subject):
         return "yes" if value else "no"
     if is_share(check, subject):
         return share(value)
@@ -172,6 +173,11 @@ def number(check: str, subject: str, value: float | None) -> str:
     if _is_quality(check, subject) or check in _DISTANCES:
         return f"{value:.3f}"
     return f"{value:.1f}" if check == "concept_drift" and value < 1000 else short(value)
+
+
+def is_yes_or_no(subject: str) -> bool:
+    """True where a measurement is a fact and no number, so that its limit goes without saying."""
+    return subject == _CONSTANT
 
 
 def is_share(check: str, subject: str) -> bool:

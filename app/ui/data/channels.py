@@ -65,7 +65,7 @@ def save_route(draft: Draft, author: str, seen: Mapping[str, Any] | None) -> str
     """Make the draft's route, or let the one that was seen be what the draft says; what is wrong with that, or ""."""
     new, now = draft.new, datetime.now(UTC)
     if not author or new is None:
-        return "say who you are."
+        return "give your name."
     said: dict[str, Any] = {"author": author, "position": draft.position}
     if seen is None:
         return _attempt(lambda: routing.add_route(engine(), now, new, **said))

@@ -7,6 +7,7 @@ of what it is about, and the page as a whole opens the dialog.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
@@ -43,9 +44,9 @@ def _forget() -> None:
 
 @st.dialog("Take in hand, or resolve", on_dismiss=_forget)
 def _dialog(rows: Sequence[Mapping[str, Any]]) -> None:
-    names = [f"{name_of(row)}: {wording.alert_subject(row)}" for row in rows[:_MOST_NAMES]]
+    names = _names(rows[:_MOST_NAMES])
     more = f" and {len(rows) - _MOST_NAMES} more" if len(rows) > _MOST_NAMES else ""
-    st.html(element("p", f"{wording.plural(len(rows), 'alert')}: {', '.join(names)}{more}.", class_="wk-why"))
+    st.html(element("p", f"{wording.plural(len(rows), 'alert')}: {names}{more}.", class_="wk-why"))
     with st.form("bulk", border=False):
         who, comment = author.ask(), st.text_input("Comment", placeholder="What is being done, or why it is over")
         with st.container(horizontal=True):
@@ -61,3 +62,9 @@ def _dialog(rows: Sequence[Mapping[str, Any]]) -> None:
         else:
             _forget()
             st.rerun()
+
+
+def _names(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What they are about, with the model and version said once where they follow each other."""
+    of_one = groupby(rows, key=name_of)
+    return "; ".join(f"{name}: {', '.join(map(wording.alert_subject, some))}" for name, some in of_one)

@@ -12,7 +12,7 @@ from app.core.severity import Severity
 from app.ui import data
 from app.ui.components import choice, empty, scope, urgency, wording
 from app.ui.components.alert import bulk, silences
-from app.ui.components.alerts import name_of
+from app.ui.components.alerts import name_of, reading
 from app.ui.components.html import Html, element, join, markdown_text, table
 
 Alert: TypeAlias = Mapping[str, Any]
@@ -151,13 +151,8 @@ def _status_line(rows: Sequence[Alert], now: datetime) -> Html:
 def _what(rows: Sequence[Alert]) -> str:
     """The worst of them in a line, and how many more there are."""
     worst = rows[0]
-    said = f"{wording.alert_subject(worst)} {_numbers(worst)}" if worst["value"] is not None else worst["reason"]
+    said = reading(worst) if worst["value"] is not None else worst["reason"]
     return said + (f"; and {len(rows) - 1} more" if len(rows) > 1 else "")
-
-
-def _numbers(alert: Alert) -> str:
-    value, limit = (wording.number(alert["check"], alert["subject"], alert[name]) for name in ("value", "limit"))
-    return f"{value}, limit {limit}"
 
 
 def _members(rows: Sequence[Alert]) -> Html | None:

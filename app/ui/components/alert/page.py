@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.core.causes import MOST_EXCESS, cause_text, likely
+from app.core.checks.schema import LOST
 from app.services.alert_page import AlertPage
 from app.ui import data
 from app.ui.components import charts, empty, markers, timeline, urgency, wording
@@ -86,7 +87,7 @@ def _how_bad(page: AlertPage) -> None:
 
 def _figures(alert: Mapping[str, Any]) -> str:
     """Value, limit and normal in one sentence."""
-    if alert["value"] is None:
+    if alert["value"] is None or alert["reason"] == LOST:
         reason = (alert["reason"] or "there is no value").rstrip(".")
         return f"{reason[:1].upper()}{reason[1:]}."
     value, limit, normal = (
@@ -103,7 +104,7 @@ def _figures(alert: Mapping[str, Any]) -> str:
 
 
 def _reason(alert: Mapping[str, Any]) -> Html | None:
-    if alert["value"] is None or not alert["reason"]:
+    if alert["value"] is None or not alert["reason"] or alert["reason"] == LOST:
         return None
     statistic = f" The statistic is {alert['statistic']}." if alert["statistic"] else ""
     reason = alert["reason"].rstrip(".")

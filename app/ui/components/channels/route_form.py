@@ -136,7 +136,7 @@ def _position(rule: Mapping[str, Any] | None, known: int, key: str) -> int | Non
 
 def _buttons(draft: Draft, rule: Mapping[str, Any] | None, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        who = author.ask("Who you are", width=220)
+        who = author.ask(width=220)
         if st.button("Save the route" if rule else "Add the route", type="primary", key=f"save {key}"):
             _done(data.channels.save_route(draft, who, rule), "saved" if rule else "added")
         if rule:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from app.core.checks.schema import LOST
 from app.core.model import Outcome
 from app.services.read_models.feature_view import SubjectStanding
 from app.services.read_models.standings import Standing
@@ -80,6 +81,8 @@ def _lead(chosen: Scope, picked: Picked, standing: SubjectStanding | None) -> st
         return f"{said}: within limits in the window of {wording.start_of_window(standing.window_start)}."
     since = split.breach_of(chosen, picked.check, picked.feature)
     until = f" since {wording.start_of_window(since)}" if since else ""
+    if standing.reason == LOST:
+        return f"Lost: no prediction has a value of it{until}."
     if math.isinf(standing.ratio):
         return f"{said}: out of its normal range{until}."
     return f"{said}: {standing.ratio:.1f} times as far from normal as allowed{until}."

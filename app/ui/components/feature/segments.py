@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -32,7 +31,7 @@ def section(chosen: Scope, picked: Picked) -> None:
         return
     rows = [_row(chosen, picked, one) for one in found[:MOST]]
     more = f"{wording.plural(len(found) - MOST, 'more segment')} further from the limit." if len(found) > MOST else ""
-    head = ("Segment", "Stands", "Value", "Limit", "Of what is allowed")
+    head = ("Segment", "Stands", "Value", "Limit", "Times its limit")
     st.html(join(table(head, rows, numbers={2, 3, 4}), element("p", more, class_="wk-quiet") if more else None))
 
 
@@ -44,11 +43,5 @@ def _row(chosen: Scope, picked: Picked, one: SubjectStanding) -> tuple[str | Htm
         element("span", wording.outcome_text(one.outcome), class_="wk-fixed"),
         wording.number(picked.check, picked.feature, one.value),
         wording.number(picked.check, picked.feature, one.limit),
-        _of_allowed(one),
+        wording.times(one.ratio) if one.value is not None else wording.NO_VALUE,
     )
-
-
-def _of_allowed(one: SubjectStanding) -> str:
-    if one.value is None:
-        return wording.NO_VALUE
-    return "∞" if math.isinf(one.ratio) else f"{100 * one.ratio:.0f} %"

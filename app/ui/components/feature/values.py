@@ -96,7 +96,7 @@ def _legend(names: tuple[str, str], spans: tuple[str, str]) -> Html:
 def _sides(found: Comparison, names: tuple[str, str]) -> Html:
     """What is not in the bars; what neither side has is left out."""
     sides = (found.reference, found.now)
-    rows = [("values", *(wording.count(side.values) for side in sides))]
+    rows = [("predictions", *(wording.count(side.values) for side in sides))]
     for name in ("missing", "nan", "infinite"):
         shares = [float(getattr(side, name)) for side in sides]
         if any(shares) or name == "missing":

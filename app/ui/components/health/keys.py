@@ -20,6 +20,7 @@ _GOOD_FOR = {
     Scope.ADMIN: "everything",
 }
 _SAID, _CHOSEN = "keys_said", "key_to_revoke"
+_NEW, _MADE = "key_that_was_made", "keys_made"
 
 
 def show() -> None:
@@ -27,12 +28,15 @@ def show() -> None:
     if said := st.session_state.pop(_SAID, ""):
         st.html(element("p", said, class_="wk-lead", role="status"))
     with st.container(horizontal=True, key="key-actions"):
-        with st.popover("Make a key", type="primary", icon=":material/key:"):
-            made = _make()
+        # One that was made closes the form by its new name: it would lie over the secret, which is shown once.
+        with st.popover(
+            "Make a key", type="primary", icon=":material/key:", key=f"make key {st.session_state.get(_MADE, 0)}"
+        ):
+            _make()
         good = [key for key in data.keys.known() if key.revoked_at is None]
         with st.popover("Revoke a key", disabled=not good):
             _revoke(good)
-    if made:
+    if made := st.session_state.pop(_NEW, ""):
         st.html(element("p", "The new key. It is shown this once; your next click takes it away.", class_="wk-lead"))
         st.code(made, language=None)
         st.html(element("p", code_text("Send it as `Authorization: Bearer KEY`."), class_="wk-facts"))
@@ -51,18 +55,20 @@ def _asked_for() -> str:
     )
 
 
-def _make() -> str:
-    """The form; gives the secret of the key that was just made, else ""."""
+def _make() -> None:
+    """The form; the page shows the secret of what it made when it is drawn next."""
     with st.form("make-key", border=False, clear_on_submit=True):
         name = st.text_input("Who uses it", placeholder="payments-service", max_chars=NAME_LENGTH)
         scope = st.selectbox("Good for", [one.value for one in Scope], format_func=_good_for)
         if not st.form_submit_button("Make it"):
-            return ""
+            return
     try:
-        return data.keys.create(name.strip(), scope).secret
+        st.session_state[_NEW] = data.keys.create(name.strip(), scope).secret
     except WatchkeeperError as error:
         st.error(markdown_text(str(error)))
-        return ""
+        return
+    st.session_state[_MADE] = st.session_state.get(_MADE, 0) + 1
+    st.rerun()
 
 
 def _good_for(scope: str) -> str:

@@ -75,14 +75,15 @@ def _lead(found: ModelLimits, standing: Sequence[Mapping[str, Any]]) -> Html:
 
 
 def _limits(of: Scope, check: str, rows: Sequence[LimitRow], standing: Sequence[Mapping[str, Any]]) -> Html:
+    origins = [_origin(row, standing) for row in rows]
     listed = [
         (
             wording.subject_title(check, row.subject),
             *(wording.number(check, row.subject, value) for value in (row.limit, row.normal)),
             wording.NO_VALUE if row.false_alarms_per_month is None else f"{row.false_alarms_per_month:.2g}",
-            _origin(row, standing),
+            element("span", origin, class_="wk-words"),
         )
-        for row in rows
+        for row, origin in zip(rows, origins, strict=True)
     ]
     head = ("What", "Limit now", "Normal", "False alerts a month", "How it came about")
     asked = data.checks.question(check)
@@ -90,7 +91,7 @@ def _limits(of: Scope, check: str, rows: Sequence[LimitRow], standing: Sequence[
     return join(
         title(wording.check_title(check), asked),
         element("div", table(head, listed, numbers={1, 2, 3}), class_="wk-tall"),
-        element("p", learnt, class_="wk-facts") if any(row[-1].startswith("learnt") for row in listed) else None,
+        element("p", learnt, class_="wk-facts") if any(origin.startswith("learnt") for origin in origins) else None,
     )
 
 

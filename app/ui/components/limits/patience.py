@@ -38,7 +38,7 @@ def section(of: Scope, found: ModelLimits, check: str) -> None:
         )
         windows = st.number_input(f"Windows in breach until {name} fires", 1, LONGEST_WAIT, after)
         command = f"watchkeeper backtest --model {quote(of.model)} --false-alarms 2"
-        said = "A larger budget brings learnt limits nearer, from the next window on. What 2 would have told: "
+        said = "A larger budget brings learnt limits nearer, from the next window on. What 2 would have raised: "
         st.html(element("p", said, element("code", command), class_="wk-facts"))
         if st.form_submit_button("Save"):
             _save(of, check, float(budget), int(windows), was=after)

@@ -24,9 +24,13 @@ _SAID = "what became of a limit"
 
 
 def section(of: Scope, found: ModelLimits, check: str, subject: str | None) -> None:
-    """A number to try, what it would have told, and the way to let it hold."""
+    """A number to try, the alerts that it would have raised, and the way to let it hold."""
     whom = "every subject" if subject is None else wording.subject_title(check, subject)
-    st.html(title("Try another limit", f"Nothing is set before you have seen what it would have told, of {whom}."))
+    st.html(
+        title(
+            "Try another limit", f"See first which alerts it would have raised for {whom}; nothing is set before that."
+        )
+    )
     if _SAID in st.session_state:
         st.success(st.session_state.pop(_SAID))
     why_not = data.limits.cannot_be_set(of.view.model, check, subject, of.segment)
@@ -47,7 +51,7 @@ def section(of: Scope, found: ModelLimits, check: str, subject: str | None) -> N
         help=_unit(check, subject),
     )
     if limit is None:
-        st.html(element("p", "Type a number to see what it would have told.", class_="wk-quiet"))
+        st.html(element("p", "Type a number to see which alerts it would have raised.", class_="wk-quiet"))
         return
     if limit == stands and not _is_asked_for(key):
         return
@@ -66,7 +70,7 @@ def _is_asked_for(key: str) -> bool:
     """Whether the limit that holds now is to be tried as well: to judge all windows again takes seconds."""
     asked = f"{key}, as it stands"
     if not st.session_state.get(asked):
-        said = "This is what holds now. Type another number to see what that would have told."
+        said = "This is what holds now. Type another number to see which alerts that would have raised."
         st.html(element("p", said, class_="wk-quiet"))
         if st.button("Try it as it stands", key=f"{asked}, button"):
             st.session_state[asked] = True

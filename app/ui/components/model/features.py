@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.core.checks.schema import NEW_FEATURES
 from app.core.model import Outcome
 from app.services.read_models.series import HeatMap
 from app.services.read_models.standings import CheckStanding
@@ -35,7 +36,7 @@ def section(scope: Scope, standing: CheckStanding) -> None:
         picked = figures.pick(figure, key=f"heat map {standing.check} {search}", alt=said)
     with names:
         st.html(_list(scope, standing.check, found))
-    if picked is not None:
+    if picked is not None and found.subjects[picked] != NEW_FEATURES:
         st.switch_page("views/feature.py", query_params=_query(scope, standing.check, found.subjects[picked]))
 
 
@@ -65,8 +66,10 @@ def _list(scope: Scope, check: str, found: HeatMap) -> Html:
 def _row(scope: Scope, check: str, found: HeatMap, number: int) -> tuple[str, ...]:
     feature, newest = found.subjects[number], found.newest(number)
     value, ratio = float(found.values[number, newest]), float(found.ratio[number, newest])
-    name = element("a", feature, href=link.page("feature", **_query(scope, check, feature)), target="_self")
-    stands = wording.outcome_text(Outcome(str(found.outcomes[number, newest])))
+    there = link.page("feature", **_query(scope, check, feature))
+    # What stands for all new features is none that has a page.
+    name = feature if feature == NEW_FEATURES else element("a", feature, href=there, target="_self")
+    stands = element("span", wording.outcome_text(Outcome(str(found.outcomes[number, newest]))), class_="wk-fixed")
     return name, stands, wording.number(check, feature, value), wording.times(ratio)
 
 

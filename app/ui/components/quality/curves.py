@@ -19,7 +19,7 @@ def calibration(found: QualityView) -> None:
     """The reliability diagram, or why there is none."""
     binary = found.task is Task.BINARY
     what = "positive" if binary else "right"
-    st.html(title("Calibration", f"Of the predictions with such a score, how many turned out {what}."))
+    st.html(title("Calibration", f"Of the predictions with about the same score, how many turned out {what}."))
     reference, now = found.reliability
     if now is None:
         reason = "no labelled prediction of this range has a score"

@@ -14,7 +14,7 @@ from app.ui.components.review import answering, progress
 
 def show(model: str, kind: Kind, who: str, standing: ReviewStanding) -> None:
     """Why there is no row, and a button that looks for some."""
-    reason = progress.nothing_waits(standing.queues[kind], who)
+    reason = progress.nothing_waits(standing, kind, who)
     if not _asked_for(kind, standing):
         reason = "Rows of this kind are not asked for at present: see Settings."
     st.html(join(element("h2", "No row for you", class_="wk-section"), element("p", reason, class_="wk-why")))

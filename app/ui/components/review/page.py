@@ -12,13 +12,12 @@ from app.ui.components import author, choice, scope, wording
 from app.ui.components.html import element, join
 from app.ui.components.review import card, decided, progress, settings, table
 
-KINDS = {Kind.AUDIT: "Random audit", Kind.UNCERTAIN: "Uncertain", Kind.NOVEL: "Novel"}
 _PURPOSE = {
     Kind.AUDIT: "Drawn by chance, whatever the model said: these alone tell how good it is. Answer them all: "
     "choosing among them would spoil that.",
-    Kind.UNCERTAIN: "The model nearly decided otherwise: each label teaches it much, and tells nothing of how "
+    Kind.UNCERTAIN: "The model nearly decided the other way: each label teaches it much, and tells nothing of how "
     "good it is.",
-    Kind.NOVEL: "Training had nothing like these: their labels show the model what it has never seen.",
+    Kind.NOVEL: "Nothing in training was like these: their labels show the model what it has never seen.",
 }
 _VIEWS = {"card": "One by one", "table": "Table", "decided": "Who did what", "settings": "Settings"}
 
@@ -67,7 +66,7 @@ def _queue(view: str, model: str, who: str, standing: ReviewStanding) -> None:
             [kind.value for kind in standing.queues],
             Kind.AUDIT.value,
             joined=True,
-            words=lambda name: f"{KINDS[Kind(name)]} · {wording.count(standing.queues[Kind(name)].waiting)}",
+            words=lambda name: f"{progress.KINDS[Kind(name)]} · {wording.count(standing.queues[Kind(name)].waiting)}",
             hidden_label=True,
         )
     )

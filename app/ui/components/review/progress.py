@@ -10,6 +10,8 @@ from app.services.read_models.reviews import Queue, ReviewStanding
 from app.ui.components import wording
 from app.ui.components.html import Html, element
 
+KINDS = {Kind.AUDIT: "Random audit", Kind.UNCERTAIN: "Uncertain", Kind.NOVEL: "Novel"}
+
 
 def today(standing: ReviewStanding, kind: Kind, who: str) -> Html:
     """One line: rows that wait, those done today by author, and those that others have."""
@@ -44,9 +46,17 @@ def _others(queue: Queue, who: str) -> str:
     return ", ".join(f"{name} {wording.count(one.rows)} until {one.until:%H:%M} UTC" for name, one in held[:3])
 
 
-def nothing_waits(queue: Queue, who: str) -> str:
-    """Why there is no row for somebody."""
-    others = _others(queue, who)
+def nothing_waits(standing: ReviewStanding, kind: Kind, who: str) -> str:
+    """Why there is no row of that kind for somebody, and where there are some."""
+    others = _others(standing.queues[kind], who)
     if others:
         return f"The last rows are with others: {others}. What they do not answer until then is for you."
-    return "Nothing waits. The worker looks at every prediction that comes, and puts what is worth it here."
+    elsewhere = [
+        f"{wording.count(queue.waiting)} under {KINDS[other]}"
+        for other, queue in standing.queues.items()
+        if other is not kind and queue.waiting
+    ]
+    there = f" {' and '.join(elsewhere)} may be for you." if elsewhere else ""
+    return (
+        f"Nothing waits here.{there} The worker looks at every prediction that comes, and puts what is worth it here."
+    )

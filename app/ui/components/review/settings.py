@@ -33,8 +33,11 @@ def change(model: str, who: str, standing: ReviewStanding) -> None:
     answering.say()
     one = standing.setting
     since = f"Set by {one.author} on {wording.moment(one.changed_at)}." if one else ""
-    drawn = f" Each prediction is drawn for an audit with probability {one.pace.probability:.3g}." if one else ""
-    st.html(title("What is put before reviewers", since + (drawn if one and one.audits_per_day else "")))
+    # Until a day's traffic is known each is drawn, as far as the audits of a day go.
+    drawn = ""
+    if one and one.audits_per_day and one.pace.probability < 1:
+        drawn = f" Each prediction is drawn for an audit with probability {one.pace.probability:.3g}."
+    st.html(title("What is put before reviewers", since + drawn))
     _form(model, who, standing, "Save")
 
 
@@ -51,9 +54,9 @@ def _form(model: str, who: str, standing: ReviewStanding, label: str) -> None:
         )
         if standing.task is not Task.REGRESSION:
             st.toggle(
-                "Rows the model nearly decided otherwise", one is None or one.uncertain, key=f"{_UNCERTAIN} {model}"
+                "Rows the model nearly decided the other way", one is None or one.uncertain, key=f"{_UNCERTAIN} {model}"
             )
-        st.toggle("Rows training had nothing like", one is None or one.novel, key=f"{_NOVEL} {model}")
+        st.toggle("Rows unlike anything in training", one is None or one.novel, key=f"{_NOVEL} {model}")
         st.form_submit_button(
             label, type="primary" if who else "secondary", disabled=not who, on_click=_save, args=(model, who)
         )

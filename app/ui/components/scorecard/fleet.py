@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.core.scorecard import Credit, Item, Section
 from app.services.scorecards import ModelScorecard
-from app.ui.components import wording
+from app.ui.components import link, wording
 from app.ui.components.html import Html, element, join, table, title
 
 _SHAPES = {Credit.AUTOMATED: "●", Credit.MANUAL: "◐", Credit.NOT_YET: "◌"}
@@ -22,7 +22,7 @@ def section(cards: Sequence[ModelScorecard]) -> Html:
     said = f"{least.model} is watched least: {least.card.score:g} of {_TESTS}." if len(cards) > 1 else ""
     items = [item for item in least.card.items if item.section is Section.MONITORING]
     key = element("ol", *(element("li", item.test) for item in items), class_="wk-evidence")
-    head = ("Model", "Version", "Score", *map(str, range(1, _TESTS + 1)))
+    head = ("Model", "Version", f"Score of {_TESTS}", *map(str, range(1, _TESTS + 1)))
     return join(
         element("h1", "ML Test Score of all models", class_="wk-title"),
         element("p", said, class_="wk-lead") if said else None,
@@ -36,7 +36,8 @@ def section(cards: Sequence[ModelScorecard]) -> Html:
 
 def _row(one: ModelScorecard) -> Sequence[str]:
     marks = [_mark(item) for item in one.card.items if item.section is Section.MONITORING]
-    return (one.model, one.version, f"{one.card.score:g}", *marks)
+    there = element("a", one.model, href=link.page("scorecard", model=one.model), target="_self")
+    return (there, one.version, f"{one.card.score:g}", *marks)
 
 
 def _mark(item: Item) -> Html:

@@ -123,7 +123,7 @@ def history(known: list[Drill]) -> Html:
         )
     rows = [
         (
-            wording.moment(one.started_at),
+            element("span", wording.moment(one.started_at), class_="wk-fixed"),
             one.version,
             element("span", _STATES[one.state], class_="wk-fixed"),
             *(seconds(took) if took is not None else wording.NO_VALUE for took in one.steps.values()),

@@ -27,7 +27,7 @@ def show(found: ModelVersions) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             fallback = names.index(found.fallback) if found.fallback in names else 0
             version = st.selectbox("Version", names, fallback, width=200)
-            who = author.ask("Who you are", width=220)
+            who = author.ask(width=220)
             reason = st.text_input("Why", max_chars=500, width=340)
         st.html(element("p", consequences(found), class_="wk-facts"))
         place = f"It takes the place of {', '.join(found.live)}." if found.live else "It becomes the live version."
@@ -51,7 +51,7 @@ def consequences(found: ModelVersions) -> str:
 
 def _pressed(found: ModelVersions, version: str, who: str, reason: str, *, sure: bool) -> str:
     if not who or not sure:
-        return "Nothing is changed: say who you are, and that you are sure."
+        return "Nothing is changed: give your name, and say that you are sure."
     try:
         data.versions.make_live(found.model, version, who, reason, found.change)
     except WatchkeeperError as error:
