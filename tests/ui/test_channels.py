@@ -206,7 +206,7 @@ def test_what_somebody_else_changed_meanwhile_is_told_and_not_undone(fleet: Engi
     made = add_route(fleet, NOW, Route(RouteMatch(), ("on-call",)), author="ann")
     app = opened("channels")
     next(one for one in app.selectbox if one.label == "Route").select(made["id"]).run()
-    said(app, "Who you are").input("cid")
+    [one for one in app.text_input if one.label == "Your name"][-1].input("cid")
     next(one for one in app.number_input if one.label == "Told again every (minutes)").set_value(90).run()
     set_route(fleet, NOW + timedelta(seconds=1), made["id"], Route(RouteMatch(), ("pager",)), author="bob")
 
@@ -228,7 +228,7 @@ def test_a_route_that_somebody_else_moved_meanwhile_stays_there(fleet: Engine) -
     first, second = (add_route(fleet, NOW, Route(RouteMatch(), ("on-call",)), author="ann") for _ in range(2))
     app = opened("channels")
     next(one for one in app.selectbox if one.label == "Route").select(first["id"]).run()
-    said(app, "Who you are").input("cid")
+    [one for one in app.text_input if one.label == "Your name"][-1].input("cid")
     next(one for one in app.number_input if one.label == "Told again every (minutes)").set_value(90).run()
     move_route(fleet, first["id"], 2)
 
