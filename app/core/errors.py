@@ -43,9 +43,12 @@ class ConflictError(WatchkeeperError):
 
 
 class InvalidError(WatchkeeperError):
-    """A field holds a value that is not allowed, or None, though it needs one."""
+    """A field holds a value that is not allowed, or None or an empty text, though it needs one."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        wrong = f"{field} is missing" if value is None else f"{field}: {value!r} is not allowed"
+        if value is None or value == "":
+            wrong = f"{field} is {'missing' if value is None else 'empty'}"
+        else:
+            wrong = f"{field}: {value!r} is not allowed"
         super().__init__(f"{wrong}; {allowed}")
         self.field, self.value, self.allowed = field, value, allowed

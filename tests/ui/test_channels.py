@@ -144,7 +144,7 @@ def test_a_channel_is_switched_off_and_on_and_that_nobody_is_told_is_said(fleet:
     assert (off.by, off.reason) == ("ann", "the room is moved")
     assert "1 channel; 1 off; " in html(app)
     assert "Nobody is told of alerts: every channel is off." in app.error[0].value
-    assert f"Nothing is sent: it is {off.words}." in html(app)
+    assert f"Nothing is sent: switched {off.words}." in html(app)
     assert "Hears of every alert." not in html(app)
     assert "Nobody is told of alerts: every channel is off." in opened("alerts").error[0].value
     assert f"nothing is sent: {off.words}" in html(opened("health", part="queues"))
@@ -176,7 +176,7 @@ def test_a_route_is_added_changed_and_removed_and_shows_who_would_hear_before(fl
     shown = html(app)
     assert "this would tell" in shown
     assert "on-call, pager" in shown  # as it is: no route takes anything
-    next(one for one in app.selectbox if one.label == "At least").select("critical").run()
+    next(one for one in app.selectbox if one.label == "Severity at least").select("critical").run()
     button(app, "Add the route").click().run()
     assert app.error[0].value == "Nothing is changed: give your name."
     assert list_routes(fleet) == []

@@ -287,20 +287,23 @@ class TestHeadline:
             (view(judged("estimated_performance", "auc")), "Estimated AUC fell from 0.860 to 0.690 since 3 Jul 2026."),
             (
                 view(judged("training_serving_skew", "wind")),
-                "1 feature looks different from training since 3 Jul 2026.",
+                "1 feature has looked different from training since 3 Jul 2026.",
             ),
             (
                 view(judged("training_serving_skew", "wind"), judged("training_serving_skew", "rain")),
-                "2 features look different from training since 3 Jul 2026.",
+                "2 features have looked different from training since 3 Jul 2026.",
             ),
             (
                 view(judged("feature_parity", "mean_wind"), judged("multivariate_drift", "(features together)")),
                 (
-                    "1 feature differs from the offline pipeline since 3 Jul 2026. "
-                    "The features no longer go together as they did since 3 Jul 2026."
+                    "1 feature has differed from the offline pipeline since 3 Jul 2026. "
+                    "The features have not gone together as they did since 3 Jul 2026."
                 ),
             ),
-            (view(judged("missing_values", "wind")), "1 feature has more missing values than usual since 3 Jul 2026."),
+            (
+                view(judged("missing_values", "wind")),
+                "1 feature has had more missing values than usual since 3 Jul 2026.",
+            ),
             (
                 view(judged("staleness", "training_data", 95.0, None)),
                 "Age of the training data is 95 days, beyond the limit of 0.8 days since 3 Jul 2026.",
@@ -314,9 +317,9 @@ class TestHeadline:
                     *(judged(check, "x") for check in ("schema", "data_drift", "missing_values", "latency", "volume"))
                 ),
                 (
-                    "1 feature looks different from the recent windows since 3 Jul 2026. "
-                    "1 feature has more missing values than usual since 3 Jul 2026. "
-                    "1 feature breaks the schema since 3 Jul 2026. "
+                    "1 feature has looked different from the recent windows since 3 Jul 2026. "
+                    "1 feature has had more missing values than usual since 3 Jul 2026. "
+                    "1 feature has broken the schema since 3 Jul 2026. "
                     "X fell from 0.86 ms to 0.69 ms since 3 Jul 2026. "
                     "1 more check is in breach."
                 ),

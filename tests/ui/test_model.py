@@ -34,7 +34,7 @@ class TestModel:
         shown = html(opened("model", model="arrival-delay"))
 
         assert "Accuracy fell from 0.7" in shown
-        assert "4 features look different from training since" in shown
+        assert "4 features have looked different from training since" in shown
         assert shown.count("What to do: ") == 8
         assert "Labels of the last 30 windows are 95 % complete" in shown
         assert "beyond the limit in 3 of the last 3 windows" in shown

@@ -16,11 +16,11 @@ from app.services.read_models.standings import RECENT_WINDOWS, CheckStanding, St
 from app.ui.components import wording
 
 _FEATURES = {
-    "training_serving_skew": "look different from training",
-    "data_drift": "look different from the recent windows",
-    "missing_values": "have more missing values than usual",
-    "schema": "break the schema",
-    "feature_parity": "differ from the offline pipeline",
+    "training_serving_skew": "have looked different from training",
+    "data_drift": "have looked different from the recent windows",
+    "missing_values": "have had more missing values than usual",
+    "schema": "have broken the schema",
+    "feature_parity": "have differed from the offline pipeline",
 }
 MOST_CLAUSES = 4
 """Things that are wrong which the headline names, what matters most first; the others are counted."""
@@ -132,23 +132,20 @@ def _clauses(view: ModelView) -> Iterator[str]:
         if check_name in by_check:
             yield _quality(check_name, by_check.pop(check_name))
     if "concept_drift" in by_check:
-        yield f"the same inputs now mean something else{_since(by_check.pop('concept_drift'))}"
+        yield f"the same inputs have meant something else{_since(by_check.pop('concept_drift'))}"
     for check_name, what in _FEATURES.items():
         if check_name in by_check:
             found = by_check.pop(check_name)
             yield f"{wording.plural(len(found), 'feature')} {_agree(what, len(found))}{_since(found)}"
     if "multivariate_drift" in by_check:
-        yield f"the features no longer go together as they did{_since(by_check.pop('multivariate_drift'))}"
+        yield f"the features have not gone together as they did{_since(by_check.pop('multivariate_drift'))}"
     for check_name, found in sorted(by_check.items(), key=lambda item: wording.check_order(item[0])):
         yield _moved(check_name, found[0])
 
 
 def _agree(verb_phrase: str, n: int) -> str:
-    """The phrase for one subject or several: `look`, `looks`; `have`, `has`."""
-    if n != 1:
-        return verb_phrase
-    first, _, rest = verb_phrase.partition(" ")
-    return f"{'has' if first == 'have' else first + 's'} {rest}"
+    """The phrase, which begins with `have`, for one subject or several."""
+    return verb_phrase if n != 1 else "has" + verb_phrase.removeprefix("have")
 
 
 def _quality(check_name: str, found: Sequence[Judged]) -> str:

@@ -125,7 +125,7 @@ def _hears(name: str, rules: Sequence[Mapping[str, Any]]) -> str:
 
 def _off(off: Off) -> str:
     """Since when, by whom, and what becomes of messages meanwhile."""
-    return f"Nothing is sent: it is {off.words}. What is told meanwhile never arrives here."
+    return f"Nothing is sent: switched {off.words}. What is told meanwhile never arrives here."
 
 
 def _switch(channel: ChannelStatus) -> None:
@@ -147,8 +147,8 @@ def _told(name: str, state: str, done: Switched | str) -> None:
     if isinstance(done, str):
         _done(done, "")
         return
-    waited = wording.plural(done.taken_back, "message")
-    taken = f" {waited} that waited for it are taken back." if done.taken_back else ""
+    waited = wording.plural(done.taken_back, "message that waited for it was", "messages that waited for it were")
+    taken = f" {waited} taken back." if done.taken_back else ""
     _done("", f"{name} is {state}.{taken}")
 
 

@@ -70,10 +70,10 @@ def _route(rule: Mapping[str, Any], key: str) -> Route:
     match = _match(rule, key)
     there = [one.name for one in data.channels.channels()]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        to = _channels("To", there, rule.get("channels", ()), key)
+        to = _channels("To", "channels", there, rule.get("channels", ()), key)
         repeat = _minutes("Told again every (minutes)", rule.get("repeat"), key)
         after = _minutes("Escalates after (minutes)", rule.get("escalate_after"), key)
-        too = _channels("Then to", there, rule.get("escalate_to", ()), key)
+        too = _channels("Then to", "nobody else", there, rule.get("escalate_to", ()), key)
     with st.container(horizontal=True):
         digest = st.checkbox("In the digest, not at once", bool(rule.get("digest")), key=f"digest {key}")
         go_on = st.checkbox("Go on to the next routes, too", bool(rule.get("continue")), key=f"go on {key}")
@@ -92,7 +92,7 @@ def _match(rule: Mapping[str, Any], key: str) -> RouteMatch:
         }
         degrees, stood = [one.value for one in Severity], rule.get("severity")
         at = degrees.index(stood) if stood in degrees else None
-        severity = st.selectbox("At least", degrees, at, placeholder="any", key=f"severity {key}", width=160)
+        severity = st.selectbox("Severity at least", degrees, at, placeholder="any", key=f"severity {key}", width=160)
     given = Severity(severity) if severity else None
     return RouteMatch(project=rule.get("project"), severity=given, **names)
 
@@ -108,14 +108,17 @@ def _name(label: str, known: Sequence[str], stands: str | None, key: str) -> str
     return given.strip() or None
 
 
-def _channels(label: str, there: Sequence[str], named: Sequence[str], key: str) -> tuple[str, ...]:
+def _channels(label: str, nobody: str, there: Sequence[str], named: Sequence[str], key: str) -> tuple[str, ...]:
     """Some of the channels; one that the route names and that is not there any more can be taken away."""
     options = [*there, *(name for name in named if name not in there)]
 
     def words(name: str) -> str:
         return name if name in there else f"{name} (not there)"
 
-    return tuple(st.multiselect(label, options, list(named), format_func=words, key=f"{label} {key}", width=260))
+    chosen = st.multiselect(
+        label, options, list(named), format_func=words, placeholder=nobody, key=f"{label} {key}", width=260
+    )
+    return tuple(chosen)
 
 
 def _minutes(label: str, stands: timedelta | None, key: str) -> timedelta | None:
