@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
@@ -10,7 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.core.judgement import BEYOND_ONCE
@@ -229,6 +230,7 @@ class TestSparkline:
         assert sparkline(values, LIGHT) is None
 
     @given(st.lists(st.none() | st.floats(), max_size=40), st.none() | st.floats(allow_nan=False))
+    @example([9.6e299, -sys.float_info.max], None)  # further from each other than the largest number
     def test_every_point_is_inside_the_picture(self, values: list[float | None], limit: float | None) -> None:
         found = sparkline(values, LIGHT, limit=limit)
 

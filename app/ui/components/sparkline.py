@@ -40,8 +40,8 @@ def sparkline(
 
 
 def _y(value: float, low: float, high: float) -> float:
-    spread = high - low
-    return HEIGHT / 2 if not spread else HEIGHT - MARGIN - (value - low) / spread * (HEIGHT - 2 * MARGIN)
+    spread = high / 2 - low / 2  # in halves: as a whole it may be larger than the largest number
+    return HEIGHT / 2 if not spread else HEIGHT - MARGIN - (value / 2 - low / 2) / spread * (HEIGHT - 2 * MARGIN)
 
 
 def _runs(values: Sequence[float | None], low: float, high: float) -> list[list[tuple[float, float]]]:
