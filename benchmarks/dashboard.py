@@ -31,7 +31,7 @@ from app.storage.engine import engine_for
 from benchmarks import evidently_ui, fold
 from benchmarks.dashboard_fleet import build
 from benchmarks.dashboard_predictions import predictions
-from benchmarks.page_times import PLOTLY_STANDS, after, browser, first_paint, open_page, visitor
+from benchmarks.page_times import after, browser, charts_stand, first_paint, open_page, visitor
 from benchmarks.table import Line, markdown
 
 ROOT = Path(__file__).parents[1]
@@ -82,16 +82,20 @@ def main(*urls: str) -> list[Line]:
             with empty() as engine:
                 build(engine, datetime.now(UTC))
                 lines += measure(engine, bare.address)
-        lines.append(_evidently(bare.address))
+        lines += _evidently(bare.address)
     return lines
 
 
-def _evidently(bare: str) -> Line:
-    """A report of one day in Evidently's own UI."""
-    with tempfile.TemporaryDirectory() as folder, evidently_ui.served_project(Path(folder)) as (_, report):
-        theirs = median(first_paint(report, PLOTLY_STANDS) for _ in range(REPEATS))
+def _evidently(bare: str) -> list[Line]:
+    """Evidently's own UI: the dashboard of a project, and the report of one day."""
+    charts = {"dashboard": evidently_ui.PANELS + 1, "report": 2 * evidently_ui.ROWS_OF_A_REPORT}
+    with tempfile.TemporaryDirectory() as folder, evidently_ui.served_project(Path(folder)) as addresses:
         floor = median(first_paint(bare) for _ in range(REPEATS))
-    return Line("Evidently's UI: a report of 100 features, first paint", theirs, floor, "s", "a bare page of one chart")
+        return [
+            Line(f"Evidently's UI: a {name}, first paint", median(times), floor, "s", "a bare page of one chart")
+            for (name, count), address in zip(charts.items(), addresses, strict=True)
+            for times in [[first_paint(address, charts_stand(count)) for _ in range(REPEATS)]]
+        ]
 
 
 def measure(engine: Engine, bare: str) -> list[Line]:

@@ -1,4 +1,4 @@
-"""Evidently's own UI on a comparable project: one model of 100 features, a report of each of 30 days.
+"""Evidently's own UI on a comparable project: one model of 100 features, a report of each of seven days.
 
 A project of a year would take Evidently an hour to compute; fewer reports only make its pages faster.
 """
@@ -19,7 +19,9 @@ import httpx
 import numpy as np
 import pandas as pd
 
-FEATURES, ROWS, DAYS = 100, 1_000, 30
+FEATURES, ROWS, DAYS = 100, 1_000, 7
+PANELS, ROWS_OF_A_REPORT = 8, 10
+"""Features that have a chart on the dashboard; and of those in a report's table, as many as it shows at once."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE_SECONDS = 120.0
 
@@ -43,7 +45,7 @@ def served_project(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _workspace(folder: Path) -> tuple[str, str]:
-    """A workspace of one project with its reports; its dashboard shows the drifted features and eight of them all."""
+    """A workspace of one project with its reports; its dashboard shows the drifted features and some of them all."""
     from evidently import Dataset, Report
     from evidently.presets import DataDriftPreset
     from evidently.sdk.models import PanelMetric
@@ -62,7 +64,7 @@ def _workspace(folder: Path) -> tuple[str, str]:
     drifted = PanelMetric(metric="DriftedColumnsCount", legend="share of drifted features")
     project.dashboard.add_panel(counter_panel(title="Drifted features", values=[drifted], size="full"))
     project.dashboard.add_panel(line_plot_panel(title="Drifted features", values=[drifted], size="full"))
-    for i in range(8):
+    for i in range(PANELS):
         drift = PanelMetric(metric="ValueDrift", metric_labels={"column": f"feature_{i:03d}"}, legend="drift")
         project.dashboard.add_panel(line_plot_panel(title=f"feature_{i:03d}", values=[drift], size="half"))
     project.save()

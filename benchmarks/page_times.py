@@ -26,12 +26,15 @@ STREAMLIT_STANDS = """() => {
 }"""
 """What is true of a Streamlit page that stands."""
 
-PLOTLY_STANDS = """() => {
-    const charts = [...document.querySelectorAll('.js-plotly-plot')];
-    return charts.length > 0 && charts.every(one => one.querySelector('.main-svg .plot, .main-svg .gridlayer'))
-        && !document.querySelector('.MuiSkeleton-root, [role=progressbar]');
-}"""
-"""What is true of a page of Evidently's with its charts drawn."""
+
+def charts_stand(charts: int) -> str:
+    """What is true of a page of Evidently's UI with so many charts drawn, beside its logo."""
+    return f"""() => {{
+        const wide = one => one.getBoundingClientRect().width > 100;
+        return [...document.querySelectorAll('svg, canvas')].filter(wide).length > {charts}
+            && !document.querySelector('.MuiSkeleton-root, [role=progressbar]');
+    }}"""
+
 
 # A page says in an attribute that its script runs, but a quick run has ended before that is ever drawn. So the ends of
 # runs are counted: of Streamlit's ForwardMsg (protobuf) that is the field 6, which such a message ends with, and its
