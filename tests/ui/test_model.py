@@ -198,7 +198,7 @@ class TestAnswers:
         shown = html(opened("model", model="arrival-delay", tab="speed"))
 
         lines = shown.partition("What was done")[2].partition("</ul>")[0]
-        assert 'href="alerts?model=arrival-delay"' in lines
+        assert 'href="alerts?of=arrival-delay"' in lines
         assert 'href="alert?id=' in lines
         assert 'href="retraining?model=arrival-delay"' in lines
         assert 'href="runbook?check=performance&amp;model=arrival-delay"' in shown

@@ -34,13 +34,13 @@ def _alerts(scope: Scope) -> Iterator[Html]:
     title = f"{wording.check_title(worst['check'])}, {wording.alert_subject(worst)}"
     silenced = [row for row in found if row["silenced_by"]]
     yield join(
-        _link(link.page("alerts", model=scope.model), wording.plural(len(found), "open alert")),
+        _link(link.page("alerts", of=scope.model), wording.plural(len(found), "open alert")),
         ", the worst: " if len(found) > 1 else ": ",
         _link(link.page("alert", id=str(worst["id"])), title),
         f" ({urgency.status_text(worst['status']).lower()})",
     )
     if silenced:
-        yield join(f"{len(silenced)} of them silenced: {silenced[0]['silenced_by']}")
+        yield join(f"{len(silenced)} of them {silenced[0]['silenced_by']}")
 
 
 def _retraining(scope: Scope) -> Iterator[Html]:

@@ -22,7 +22,7 @@ def section(cards: Sequence[ModelScorecard]) -> Html:
     said = f"{least.model} is watched least: {least.card.score:g} of {_TESTS}." if len(cards) > 1 else ""
     items = [item for item in least.card.items if item.section is Section.MONITORING]
     key = element("ol", *(element("li", item.test) for item in items), class_="wk-evidence")
-    head = ("Model", "Version", f"Score of {_TESTS}", *map(str, range(1, _TESTS + 1)))
+    head = ("Model", "Version", "Score", *map(str, range(1, _TESTS + 1)))
     return join(
         element("h1", "ML Test Score of all models", class_="wk-title"),
         element("p", said, class_="wk-lead") if said else None,

@@ -128,7 +128,7 @@ def history(known: list[Drill]) -> Html:
             element("span", _STATES[one.state], class_="wk-fixed"),
             *(seconds(took) if took is not None else wording.NO_VALUE for took in one.steps.values()),
             one.author,
-            _why(one),
+            element("span", _why(one), class_="wk-words"),
         )
         for one in known[:MOST]
     ]
