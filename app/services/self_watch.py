@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TypedDict
 from urllib.parse import urlsplit
 
@@ -79,9 +80,9 @@ def _jobs(connection: Connection, settings: Settings) -> Iterator[JobFacts | Non
 def _disk(path: Path) -> Disk:
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".doctor"
-        probe.write_bytes(b"is there room for a few bytes?")
-        probe.unlink()
+        # Without a name: worker, dashboard and `doctor` look at the same time, and would take away each other's file.
+        with TemporaryFile(dir=path, buffering=0) as probe:
+            probe.write(b"is there room for a few bytes?")
         return Disk(str(path), shutil.disk_usage(path).free)
     except OSError as error:
         return Disk(str(path), error=str(error))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -19,6 +21,7 @@ from app.services.checks import all_checks
 from app.services.rounds import run_round
 from app.services.routing import add_route
 from app.services.schedule import Job
+from app.services.self_watch import read_facts
 from app.settings import Settings
 from app.storage import alerts, migrate, self_watch
 from app.storage.engine import read, write
@@ -98,6 +101,20 @@ def test_nobody_else_has_these_names() -> None:
 def test_what_the_settings_say_is_looked_at_too(engine: Engine, url: str) -> None:
     minute(engine, 0, fails=False, settings=Settings(public_url=url))
     assert [row["check"] for row in rows_of(engine, "alert")] == (["public_url"] if url == "nonsense" else [])
+
+
+def test_those_who_look_at_the_same_moment_find_nothing_wrong_with_the_data_folder(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Worker, dashboard and `doctor` share one."""
+    settings = Settings(data_dir=tmp_path / "data")
+
+    def look(_: int) -> str:
+        return read_facts(engine, settings, NOW, {}).data_folder.error
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(look, range(80))) == {""}
+    assert list(settings.data_dir.iterdir()) == []
 
 
 def test_one_version_whose_findings_are_damaged_keeps_no_other_alert_back(engine: Engine) -> None:
