@@ -8,12 +8,13 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from app.core.alerting import State
+from app.core.authors import signed
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.storage import acknowledgements
 from app.storage.acknowledgements import HeldAlert
 from app.storage.engine import write
 
-LONGEST_AUTHOR, LONGEST_COMMENT = 200, 500
+LONGEST_COMMENT = 500
 
 
 def acknowledge(
@@ -25,7 +26,7 @@ def acknowledge(
     another has, has it. Raises NotFoundError for an alert, ConflictError for one that does not fire: then nothing is
     changed; InvalidError for an author or comment that is not allowed.
     """
-    _check_words(author, comment)
+    author, comment = signed(author), _checked(comment)
     reason = f"acknowledged by {author}" + (f": {comment}" if comment else "")
     with write(engine) as connection:
         held = _held(connection, alert_ids, group=group)
@@ -42,7 +43,7 @@ def unacknowledge(
     engine: Engine, now: datetime, alert_ids: Sequence[int], *, author: str, comment: str = "", group: bool = False
 ) -> list[int]:
     """Nobody has these alerts in hand any more: they fire, and are told again. Raises as `acknowledge` does."""
-    _check_words(author, comment)
+    author, comment = signed(author), _checked(comment)
     reason = f"given back by {author}" + (f": {comment}" if comment else "")
     with write(engine) as connection:
         held = _held(connection, alert_ids, group=group)
@@ -64,7 +65,7 @@ def resolve(
     that are resolved. Raises NotFoundError for an alert, ConflictError for one that does not fire or is about
     Watchkeeper itself: then nothing is changed; InvalidError for an author or comment that is not allowed.
     """
-    _check_words(author, comment)
+    author, comment = signed(author), _checked(comment)
     if not comment.strip():
         raise InvalidError("comment", comment, "say why it is over")
     with write(engine) as connection:
@@ -92,10 +93,8 @@ def _held(connection: Connection, alert_ids: Sequence[int], *, group: bool) -> l
     return held
 
 
-def _check_words(author: str, comment: str) -> None:
-    if not author.strip() or len(author) > LONGEST_AUTHOR or not author.isprintable():
-        allowed = f"allowed are 1 to {LONGEST_AUTHOR} printable characters, not all blank"
-        raise InvalidError("author", author[:LONGEST_AUTHOR], allowed)
+def _checked(comment: str) -> str:
     if len(comment) > LONGEST_COMMENT or not (comment == "" or comment.isprintable()):
         allowed = f"allowed are at most {LONGEST_COMMENT} printable characters"
         raise InvalidError("comment", comment[:LONGEST_COMMENT], allowed)
+    return comment

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 import app.channels
+from app.core.authors import signed
 from app.core.delivery import Off, Traits
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.ports import Channel
@@ -25,7 +26,6 @@ from app.storage.engine import read, write
 from app.storage.outbox import Backlog
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
-LONGEST_AUTHOR = 200
 LONGEST_REASON = 500
 _HIDDEN = "(not shown)"
 DASHBOARD_PREFIX = "env:WATCHKEEPER_CHANNEL_"
@@ -206,15 +206,14 @@ def switch_off(engine: Engine, now: datetime, name: str, *, author: str, reason:
 
     Raises NotFoundError, ConflictError where it is off already, InvalidError for an author or a reason.
     """
-    if not author.strip() or len(author) > LONGEST_AUTHOR or not author.isprintable():
-        raise InvalidError("author", author[:60], f"allowed are 1 to {LONGEST_AUTHOR} printable characters")
+    author = signed(author)
     if len(reason) > LONGEST_REASON or not reason.isprintable():
         raise InvalidError("reason", reason[:60], f"allowed are at most {LONGEST_REASON} printable characters")
     with write(engine) as connection:
         stored = channels.find_channel(connection, name)
         if stored.off:
             raise ConflictError(f"channel {name!r} is {stored.off.words} already")
-        channels.switch_off(connection, stored.id, Off(now, author.strip(), reason.strip()))
+        channels.switch_off(connection, stored.id, Off(now, author, reason.strip()))
         return Switched(outbox.take_back(connection, stored.id), _nobody_told(connection))
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from app.core.authors import signed
 from app.core.deployments import Candidate, Change, Deployment, Kind, fallbacks, rollback_target
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.messages import Kind as News
@@ -21,7 +22,7 @@ from app.storage import catalogue, deployments
 from app.storage.engine import read, write
 from app.storage.references import with_reference
 
-LONGEST_AUTHOR, LONGEST_REASON = 200, 500
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,11 @@ def roll_back(
     `seen` is the `change` that the caller decided on; None: whatever stands now. Raises NotFoundError for a name,
     InvalidError for author or reason, ConflictError where there is nothing to go back to or somebody was quicker.
     """
+    change = Change(now, *said(author, reason), kind)
     seen = standing(engine, model).change if seen is None else seen
     with write(engine) as connection:
         found = _locked(connection, model, seen)
-        return _take_over(connection, found, found.rollback_target(to), Change(now, *said(author, reason), kind))
+        return _take_over(connection, found, found.rollback_target(to), change)
 
 
 def make_live(
@@ -122,13 +124,13 @@ def make_live(
 
     Raises as `roll_back`; a retired version has to be registered again first.
     """
+    change = Change(now, *said(author, reason), Kind.DEPLOY)
     seen = standing(engine, model).change if seen is None else seen
     with write(engine) as connection:
         found = _locked(connection, model, seen)
         if found.version(version).stage is Stage.RETIRED:
             mend = f"`watchkeeper version stage {model} {version} registered` lets it come back"
             raise ConflictError(f"model {model!r}: version {version} is retired; {mend}")
-        change = Change(now, *said(author, reason), Kind.DEPLOY)
         return _take_over(connection, found, version, change, beside=beside)
 
 
@@ -208,7 +210,7 @@ def _news(model: str, version: str, replaces: Sequence[str], change: Change) -> 
 
 def said(author: str, reason: str) -> tuple[str, str]:
     """Author and reason, fit to be written down. Raises InvalidError for what is too long, or no single line."""
-    for field, text, longest in (("author", author, LONGEST_AUTHOR), ("reason", reason, LONGEST_REASON)):
-        if len(text) > longest or not text.isprintable():
-            raise InvalidError(field, text[:longest], f"allowed are at most {longest} printable characters")
-    return author.strip(), reason.strip()
+    if len(reason) > LONGEST_REASON or not reason.isprintable():
+        allowed = f"allowed are at most {LONGEST_REASON} printable characters"
+        raise InvalidError("reason", reason[:LONGEST_REASON], allowed)
+    return signed(author, needed=False), reason.strip()

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from app.core.authors import signed
 from app.core.drills import PROMPT, ROWS, Drill, DrillState, Repeated, differences
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.services.deployments import Standing, said
@@ -112,9 +113,7 @@ def call_off_drill(engine: Engine, drill_id: int, now: datetime, *, author: str,
 
     Raises NotFoundError for the number, ConflictError for a drill that is over, InvalidError for author or reason.
     """
-    author, reason = said(author, reason)
-    if not author:
-        raise InvalidError("author", author, "say who calls it off")
+    author, reason = said(signed(author), reason)
     with write(engine) as connection:
         close_overdue(connection, now)
         _running(connection, drill_id)

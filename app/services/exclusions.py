@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from app.core.authors import signed
 from app.core.errors import InvalidError, NotFoundError
 from app.core.training_set import Exclusion
 from app.services.catalogue import NAME_LENGTH
@@ -35,7 +36,7 @@ def exclude(
 
     Raises NotFoundError for the model, InvalidError that names the field otherwise.
     """
-    new = _checked(Exclusion(0, author, comment, now, since, until, frozenset(prediction_ids)))
+    new = _checked(Exclusion(0, signed(author), comment, now, since, until, frozenset(prediction_ids)))
     with write(engine) as connection:
         model_id = find_model(connection, model).id
         new_id = exclusions.add_exclusion(connection, model_id, new)
@@ -47,7 +48,7 @@ def end_exclusion(engine: Engine, now: datetime, model: str, exclusion_id: int, 
 
     Raises NotFoundError for the model and where no such exclusion holds, InvalidError for the author.
     """
-    _check_text("author", author, NAME_LENGTH)
+    author = signed(author)
     with write(engine) as connection:
         model_id = lock_model(connection, model).id
         holding = [one.id for one in exclusions.list_exclusions(connection, model_id) if one.ended_at is None]
@@ -70,7 +71,6 @@ def _row(one: Exclusion) -> dict[str, Any]:
 
 
 def _checked(new: Exclusion) -> Exclusion:
-    _check_text("author", new.author, NAME_LENGTH)
     _check_text("comment", new.comment, LONGEST_COMMENT)
     spans = new.since is not None or new.until is not None
     if spans == bool(new.prediction_ids):

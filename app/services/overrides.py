@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from app.core.authors import signed
 from app.core.budget import sharing_checks
 from app.core.case import Check
 from app.core.errors import InvalidError, NotFoundError
@@ -40,6 +41,7 @@ def set_override(
 
     Raises NotFoundError for the model, InvalidError that names the field otherwise.
     """
+    author = signed(author)
     with write(engine) as connection:
         found = find_model(connection, model)
         new = checked(found, Override(check, subject, segment, limit, author, reason, now))
@@ -85,7 +87,8 @@ def remove_override(
 
     Raises NotFoundError for the model and where no such limit is set, InvalidError for an empty author or reason.
     """
-    _check_words(author, reason)
+    author = signed(author)
+    _check_reason(reason)
     with write(engine) as connection:
         found = find_model(connection, model)
         stored = overrides.list_overrides(connection, found.id)
@@ -119,7 +122,7 @@ def checked(model: Model, new: Override) -> Override:
         raise InvalidError("limit", new.limit, "allowed is a number from 0 on")
     for field, text in (("subject", new.subject or ""), ("segment", new.segment)):
         _check_text(field, text, NAME_LENGTH)
-    _check_words(new.author, new.reason)
+    _check_reason(new.reason)
     return new
 
 
@@ -129,11 +132,10 @@ def _fixed_subjects(check: Check) -> frozenset[str]:
     return fixed
 
 
-def _check_words(author: str, reason: str) -> None:
-    for field, text, most in (("author", author, NAME_LENGTH), ("reason", reason, LONGEST_REASON)):
-        if not text.strip():
-            raise InvalidError(field, text, "allowed is a text that is not empty")
-        _check_text(field, text, most)
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidError("reason", reason, "allowed is a text that is not empty")
+    _check_text("reason", reason, LONGEST_REASON)
 
 
 def _check_text(field: str, text: str, most: int) -> None:

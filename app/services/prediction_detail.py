@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select
 
+from app.core.authors import signed
 from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Model, Source
 from app.core.records import CorrectionRecord, Scalar
 from app.core.truth import Correction, Decision, effective_truth, standing
-from app.services.catalogue import NAME_LENGTH
 from app.services.ingest import store
 from app.storage.catalogue import find_model, list_versions
 from app.storage.engine import read
@@ -191,8 +191,7 @@ def correct(
 
     Raises InvalidError for the label or the author, NotFoundError for the prediction.
     """
-    if not author.strip() or len(author) > NAME_LENGTH or not author.isprintable():
-        raise InvalidError("author", author[:NAME_LENGTH], f"allowed are 1 to {NAME_LENGTH} printable characters")
+    author = signed(author)
     if label is None or label == "":
         raise InvalidError("label", None, "say what is true of the prediction")
     detail(engine, model, prediction_id, version)

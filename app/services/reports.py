@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from app.core.authors import signed
 from app.core.errors import ConflictError, InvalidError, NotFoundError, WatchkeeperError
 from app.core.reports import ReportKind, ReportState
 from app.services.read_models.choice import choose_version
@@ -78,13 +79,12 @@ def report_contents(engine: Engine, report_id: int) -> Contents:
 def call_off_report(engine: Engine, report_id: int, now: datetime, author: str) -> None:
     """End a report that waits or is being made; what a worker still makes of it is thrown away.
 
-    Raises NotFoundError, InvalidError without an author, ConflictError for one that has ended.
+    Raises NotFoundError, InvalidError for the author, ConflictError for one that has ended.
     """
-    if not author.strip():
-        raise InvalidError("author", author, "a name is needed")
+    author = signed(author)
     with write(engine) as connection:
         about = _find(connection, report_id)
-        if not stored.call_off(connection, report_id, now, f"called off by {author.strip()}"):
+        if not stored.call_off(connection, report_id, now, f"called off by {author}"):
             raise ConflictError(f"report {report_id} has ended already, it is {about['state']}")
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
+from app.core.authors import signed
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.messages import storable
 from app.core.model import Stage, Version
@@ -17,7 +18,7 @@ from app.core.retraining_run import RunState
 from app.core.targets import escaped
 from app.core.webhooks import envelope
 from app.services.actions import send_due
-from app.services.retraining_runs import WORKER, begin, signed_by
+from app.services.retraining_runs import WORKER, begin
 from app.services.run_polls import FollowSummary, follow
 from app.services.sending import SendSummary
 from app.settings import Settings
@@ -126,6 +127,7 @@ def start(
     `target` empty: the one of the model's policy. Raises NotFoundError, InvalidError for an empty reason, and
     ConflictError while a run is under way.
     """
+    author = signed(author)
     if not reason.strip():
         raise InvalidError("reason", reason, "say why, for whoever reads of it later")
     with write(engine) as connection:
@@ -139,7 +141,7 @@ def start(
         firing = policies.firing(connection, found.id, stored.policy.checks, 0)
         asked = _version(connection, found.id, version)
         case = _Case(stored, last, firing, labels, Decision(True, reason.strip()))
-        new = _run(case, asked.id, asked.name, RunState.REQUESTED, signed_by(author), None, now, settings)
+        new = _run(case, asked.id, asked.name, RunState.REQUESTED, author, None, now, settings)
         begin(connection, new, new.asked_by, now, settings.public_url)
         begun = retraining_runs.find_run(connection, new.webhook_id)
     assert begun is not None

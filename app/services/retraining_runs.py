@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from app.core.authors import signed
 from app.core.delivery import Answer, Sent
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.retraining_run import (
@@ -37,7 +38,6 @@ RETRAINING = "retraining"
 WORKER = "worker"
 POLL_INTERVAL = timedelta(minutes=1)
 LONGEST_TEXT = 500
-LONGEST_AUTHOR = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +101,6 @@ def _check_texts(said: Report) -> None:
             raise InvalidError(name, text, "a text must not hold the character NUL")
 
 
-def signed_by(author: str) -> str:
-    """Who decides, fit to be written down. Raises InvalidError."""
-    if not 0 < len(author.strip()) <= LONGEST_AUTHOR or not author.isprintable():
-        raise InvalidError("author", author, f"1 to {LONGEST_AUTHOR} printable characters")
-    return author.strip()
-
-
 def _check_version(connection: Connection, run: StoredRun, said: Report) -> None:
     if said.version:
         catalogue.find_version(connection, run.model_id, said.version)
@@ -138,11 +131,12 @@ def approve(
     engine: Engine, now: datetime, webhook_id: str, *, author: str, comment: str = "", public_url: str = ""
 ) -> Outcome:
     """Let a request go that waits for somebody. Raises NotFoundError; ConflictError when its target is gone."""
+    author = signed(author)
     with write(engine) as connection:
         run = _find(connection, webhook_id, lock=True)
         if run.state is RunState.WAITING and run.target is None:
             raise ConflictError("its target has been removed; reject it, and ask again")
-        outcome = _move(connection, run, approved(run.known, author, comment), signed_by(author), now, public_url)
+        outcome = _move(connection, run, approved(run.known, author, comment), author, now, public_url)
         if outcome.changed:
             _let_go(connection, outcome.run, now)
     return outcome
@@ -152,13 +146,15 @@ def reject(
     engine: Engine, now: datetime, webhook_id: str, *, author: str, comment: str = "", public_url: str = ""
 ) -> Outcome:
     """Do not let a request go that waits for somebody. Raises NotFoundError."""
+    author = signed(author)
     with write(engine) as connection:
         run = _find(connection, webhook_id, lock=True)
-        return _move(connection, run, rejected(run.known, author, comment), signed_by(author), now, public_url)
+        return _move(connection, run, rejected(run.known, author, comment), author, now, public_url)
 
 
 def send_again(engine: Engine, now: datetime, webhook_id: str, *, author: str, public_url: str = "") -> Outcome:
     """Send a request once more that could not be delivered, under the same id. Raises NotFoundError, ConflictError."""
+    author = signed(author)
     with write(engine) as connection:
         run = _find(connection, webhook_id, lock=True)
         if run.known.undelivered and run.target is None:
@@ -166,7 +162,7 @@ def send_again(engine: Engine, now: datetime, webhook_id: str, *, author: str, p
         other = runs.open_run(connection, run.model_id)
         if run.known.undelivered and other is not None:
             raise ConflictError(f"run {other.webhook_id} of {run.model} is {other.state} meanwhile")
-        outcome = _move(connection, run, sent_again(run.known, author), signed_by(author), now, public_url)
+        outcome = _move(connection, run, sent_again(run.known, author), author, now, public_url)
         if outcome.changed:
             outbox.send_again(connection, webhook_id, now)
     return outcome

@@ -9,13 +9,14 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Engine, Row
 
+from app.core.authors import signed
 from app.core.errors import ConflictError, InvalidError, NotFoundError, WatchkeeperError
 from app.core.layout import OTHER
 from app.core.model import Model, Task
 from app.core.records import CorrectionRecord, Scalar
 from app.core.review import Kind, State, Verdict
 from app.services.ingest import Targets, load_targets, negative_label, resolve_corrections
-from app.services.reviews import MOST_AT_ONCE, check_author
+from app.services.reviews import MOST_AT_ONCE
 from app.storage import review_queue
 from app.storage.catalogue import find_model, find_version
 from app.storage.engine import read, write
@@ -89,7 +90,7 @@ def _record_answers(
     author: str,
     refuse: Callable[[Answer, WatchkeeperError], None],
 ) -> int:
-    check_author(author)
+    author = signed(author)
     if not 0 < len(answers) <= MOST_AT_ONCE or len({one.item for one in answers}) < len(answers):
         raise InvalidError("answers", len(answers), f"allowed are 1 to {MOST_AT_ONCE}, each about another row")
     targets = load_targets(engine)

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
+from app.core.authors import signed
 from app.core.errors import InvalidError, NotFoundError
 from app.core.model import Task
 from app.core.records import CorrectionRecord
 from app.core.review import CLAIM, KEPT, MOST_PER_DAY, PER_DAY, Kind, Pace, State
-from app.services.catalogue import NAME_LENGTH
 from app.services.ingest import load_targets, resolve_corrections
 from app.storage import review_queue
 from app.storage.catalogue import find_model, find_version, lock_model
@@ -65,7 +65,7 @@ def set_review(
     It begins with the predictions of the last day that any came. Raises NotFoundError for the model, InvalidError for
     a value.
     """
-    check_author(author)
+    author = signed(author)
     if audits_per_day is not None and not 0 <= audits_per_day <= MOST_PER_DAY:
         raise InvalidError("audits_per_day", audits_per_day, f"allowed is from 0 to {MOST_PER_DAY}")
     asked: dict[str, Any] = {"audits_per_day": audits_per_day, "uncertain": uncertain, "novel": novel}
@@ -96,7 +96,7 @@ def next_rows(
 
     Raises NotFoundError for the model, InvalidError for the author, the limit, or a kind that the model's task has not.
     """
-    check_author(author)
+    author = signed(author)
     if not 1 <= limit <= MOST_AT_ONCE:
         raise InvalidError("limit", limit, f"allowed is from 1 to {MOST_AT_ONCE}")
     with write(engine) as connection:
@@ -131,7 +131,7 @@ def _shown(row: Row[Any], until: datetime) -> dict[str, Any]:
 
 def give_back(engine: Engine, model: str, items: Sequence[int], *, author: str) -> None:
     """Let others have rows that the author asked for and did not decide about. Raises NotFoundError for the model."""
-    check_author(author)
+    author = signed(author)
     with write(engine) as connection:
         review_queue.unclaim(connection, find_model(connection, model).id, items, author)
 
@@ -154,7 +154,7 @@ def undo(
     that it came from waits again, and first for the author. Raises NotFoundError for the model or the version, or where
     the author said nothing; InvalidError for what does not say what is meant.
     """
-    check_author(author)
+    author = signed(author)
     if prediction_id is None and item is None:
         raise InvalidError("prediction_id", None, "say which prediction, or which row of the queue with `item`")
     if item is not None and version is not None:
@@ -200,9 +200,3 @@ def _said_last(
     if not mine:
         raise NotFoundError(f"correction by {author} of", prediction_id, [])
     return None, mine[-1:]
-
-
-def check_author(author: str) -> None:
-    """Raises InvalidError for what is no name."""
-    if not author.strip() or len(author) > NAME_LENGTH or not author.isprintable():
-        raise InvalidError("author", author[:NAME_LENGTH], f"allowed are 1 to {NAME_LENGTH} printable characters")

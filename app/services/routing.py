@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from app.core.authors import signed
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.label_delay import duration
 from app.core.routing import Facts, Route, RouteMatch, Routing, differences, routed
@@ -76,6 +77,7 @@ def add_route(engine: Engine, now: datetime, new: Route, *, author: str, positio
     """Add a rule, as the last one or at that position, the first being 1. Raises InvalidError that names the field,
     NotFoundError for a channel.
     """
+    author = signed(author)
     with write(engine) as connection:
         check_route(connection, new)
         present = len(routes.list_routes(connection))
@@ -99,6 +101,7 @@ def set_route(
     `seen` is the rule that the caller decided on; None: whatever stands now. Raises NotFoundError for a rule or a
     channel, InvalidError that names the field, ConflictError where somebody was quicker.
     """
+    author = signed(author)
     with write(engine) as connection:
         stands = routes.lock_route(connection, identity)
         known = known_routes(connection, identity)

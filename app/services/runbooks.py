@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Engine
 
+from app.core.authors import signed
 from app.core.errors import NotFoundError
 from app.core.runbooks import Runbook, about, address, checked, runbook_for, scope_text
 from app.services.checks import all_checks
@@ -73,9 +74,9 @@ def where_to_read(connection: Connection, public_url: str, model: str, check: st
 def set_runbook(engine: Engine, now: datetime, content: str, *, model: str, check: str, author: str) -> Runbook:
     """Declare the runbook of the check of the model ("": of every one), in place of an earlier one for the same.
 
-    Raises NotFoundError for a name that is not known, InvalidError for the content.
+    Raises NotFoundError for a name that is not known, InvalidError for the content or the author.
     """
-    new = Runbook(PROJECT, model, check, checked(content), author, now)
+    new = Runbook(PROJECT, model, check, checked(content), signed(author), now)
     with write(engine) as connection:
         _check_names(connection, model, check)
         runbooks.put_runbook(connection, new)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Engine
 
+from app.core.authors import signed
 from app.core.errors import ConflictError, InvalidError, NotFoundError
 from app.core.silences import LONGEST_WEEKLY, WEEKDAYS, Matcher, Silence, Weekly
 from app.storage import silences
@@ -21,6 +22,7 @@ LONGEST_TEXT, LONGEST_COMMENT = 200, 500
 
 def add_silence(engine: Engine, now: datetime, new: Silence) -> dict[str, Any]:
     """Tell nobody of the alerts that fit. Raises InvalidError that names the field for a value that is not allowed."""
+    new = replace(new, author=signed(new.author))
     _check(new, now)
     with write(engine) as connection:
         identity = silences.add_silence(connection, new, now)
@@ -39,7 +41,7 @@ def end_silence(engine: Engine, now: datetime, identity: int, author: str) -> di
 
     Raises NotFoundError for the silence, ConflictError where it has ended before.
     """
-    _check_text("author", author, LONGEST_TEXT)
+    author = signed(author)
     with write(engine) as connection:
         known = {one.id: one for one in silences.list_silences(connection)}
         if identity not in known:
@@ -84,7 +86,6 @@ def _check(new: Silence, now: datetime) -> None:
     for name, text in given.items():
         if len(text) > LONGEST_TEXT or not text.isprintable():
             raise InvalidError(name, text[:LONGEST_TEXT], f"allowed are at most {LONGEST_TEXT} printable characters")
-    _check_text("author", new.author, LONGEST_TEXT)
     _check_text("comment", new.comment, LONGEST_COMMENT)
     if new.expires is None and new.weekly is None:
         raise InvalidError("expires", None, "a silence that does not recur must say when it ends")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from app.core.authors import signed
 from app.core.deployments import Change
 from app.core.errors import NotFoundError
 from app.core.model import Version
@@ -26,7 +27,10 @@ ROLLBACK_DRILL = "model.rollback_drill"
 
 
 def subscribe(engine: Engine, now: datetime, model: str, target: str, author: str = "") -> None:
-    """Tell the target of every change of what is live. Again changes nothing. Raises NotFoundError for a name."""
+    """Tell the target of every change of what is live. Again changes nothing. Raises NotFoundError for a name,
+    InvalidError for the author.
+    """
+    author = signed(author, needed=False)
     with write(engine) as connection:
         model_id = find_model(connection, model).id
         live_subscribers.add(connection, model_id, find_target(connection, target).id, author, now)

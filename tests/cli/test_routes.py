@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from app.core.errors import InvalidError
 from tests.cli.conftest import Run
 
 
@@ -35,6 +36,12 @@ def test_a_route_is_added_listed_explained_and_removed(channels: Run) -> None:
     run("route", "move", "1", "--position", "1")
     run("route", "remove", "2")
     assert [row["id"] for row in json.loads(run("route", "list", "--json").stdout)] == [1]
+
+
+def test_a_name_that_is_too_long_to_be_written_down_is_refused(channels: Run) -> None:
+    with pytest.raises(InvalidError, match=r"author: .* it has 201 characters, allowed are at most 200"):
+        channels("route", "add", "--to", "ops", "--author", "n" * 201)
+    assert json.loads(channels("route", "list", "--json").stdout) == []
 
 
 def test_doctor_names_the_routes_whose_channel_was_removed(channels: Run) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-MOST_LETTERS = 200
+from app.core.authors import LONGEST_AUTHOR
+
 _KEPT = "author"
 
 
 def ask(*, width: int = 280) -> str:
     """The name of who is in front of the screen; "" until it is given."""
-    given = st.text_input("Your name", value=st.session_state.get(_KEPT, ""), max_chars=MOST_LETTERS, width=width) or ""
+    given = (
+        st.text_input("Your name", value=st.session_state.get(_KEPT, ""), max_chars=LONGEST_AUTHOR, width=width) or ""
+    )
     name = given.strip()
     if name:
         st.session_state[_KEPT] = name
