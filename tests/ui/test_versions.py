@@ -109,7 +109,7 @@ def test_a_drill_that_waits_is_called_off_from_the_page(database: Engine, model:
     app = opened("versions", model=model, part="drills")
     off = next(one for one in app.button if one.label == "Call the drill off")
     off.click().run()
-    assert "Nothing is called off: author: " in html(app)
+    assert "Nothing is called off: author is empty" in html(app)
     assert list_drills(database)[0].state is DrillState.RUNNING
 
     app.text_input[0].input("bob")
