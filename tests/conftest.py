@@ -38,10 +38,14 @@ LONGEST = (
     "demo",
     "tests/e2e/test_every_page.py",
     "tests/e2e/",
-    "tests/services/test_alert_machine.py",
+    "tests/migrations/",
+    "tests/services/test_uploads.py",
+    "tests/services/test_rollup.py",
     "tests/services/test_alert_crashes.py",
     "tests/conformance/",
     "tests/demo/",
+    "tests/reports/",
+    "tests/jobs/",
 )
 """How the names of those groups begin that take longest: they come first, lest one processor be idle at the end."""
 
