@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.output import format_option, show
-from app.cli.session import database, now, settings
+from app.cli.session import database, now, schema, settings
 from app.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -27,11 +27,10 @@ def db() -> None:
 def db_upgrade(revision: str) -> None:
     """Bring the schema up to REVISION, by default to the newest one. Harmless when it is there already."""
     from app.storage import migrate
-    from app.storage.engine import open_engine
 
-    engine = open_engine(settings())
-    migrate.upgrade(engine, revision)
-    click.echo(f"the database is at schema {migrate.current(engine)}")
+    with schema() as engine:
+        migrate.upgrade(engine, revision)
+        click.echo(f"the database is at schema {migrate.current(engine)}")
 
 
 @db.command("downgrade", context_settings={"ignore_unknown_options": True})  # -1 is a revision here, and no option
@@ -40,20 +39,19 @@ def db_upgrade(revision: str) -> None:
 def db_downgrade(revision: str) -> None:
     """Take the schema down to REVISION ("-1": one step, "base": to nothing)."""
     from app.storage import migrate
-    from app.storage.engine import open_engine
 
-    engine = open_engine(settings())
-    migrate.downgrade(engine, revision)
-    click.echo(f"the database is at schema {migrate.current(engine) or 'base (empty)'}")
+    with schema() as engine:
+        migrate.downgrade(engine, revision)
+        click.echo(f"the database is at schema {migrate.current(engine) or 'base (empty)'}")
 
 
 @db.command("check")
 def db_check() -> None:
     """Say whether the schema is the one that this program needs; exit code 1 when it is not."""
     from app.storage import migrate
-    from app.storage.engine import open_engine
 
-    current, head = migrate.current(open_engine(settings())), migrate.head()
+    with schema() as engine:
+        current, head = migrate.current(engine), migrate.head()
     if current != head:
         raise click.ClickException(
             f"the schema is {current or 'empty'}, {head} is needed; run `watchkeeper db upgrade`"

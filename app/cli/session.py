@@ -39,9 +39,28 @@ def database() -> Iterator[Engine]:
     """
     engine = connect(settings())
     try:
-        yield engine
-    except OperationalError as error:
-        raise click.ClickException(_said(error)) from error
+        with database_problems():
+            yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def schema() -> Iterator[Engine]:
+    """The settings' database, whatever its schema.
+
+    Raises click.ClickException when it cannot be used, or there is no such schema to bring it to.
+    """
+    from alembic.util import CommandError
+
+    from app.storage.engine import open_engine
+
+    engine = open_engine(settings())
+    try:
+        with database_problems():
+            yield engine
+    except CommandError as error:
+        raise click.ClickException(f"the schema stays as it is: {error}") from error
     finally:
         engine.dispose()
 
@@ -52,7 +71,7 @@ def connect(chosen: Settings) -> Engine:
     from app.storage.engine import open_engine
 
     engine = open_engine(chosen)
-    try:
+    with database_problems():
         revision = migrate.current(engine)
         if revision is None and engine.dialect.name == "sqlite":
             migrate.upgrade(engine)
@@ -61,11 +80,14 @@ def connect(chosen: Settings) -> Engine:
             raise click.ClickException(
                 f"the database {engine.url.render_as_string()} {state}; run `watchkeeper db upgrade`"
             )
-    except OperationalError as error:
-        engine.dispose()
-        raise click.ClickException(_said(error)) from error
     return engine
 
 
-def _said(error: OperationalError) -> str:
-    return f"the database cannot be used: {str(error.orig).strip()}; `watchkeeper doctor` says more"
+@contextmanager
+def database_problems() -> Iterator[None]:
+    """What the database cannot do is said in a line."""
+    try:
+        yield
+    except OperationalError as error:
+        said = f"the database cannot be used: {str(error.orig).strip()}; `watchkeeper doctor` says more"
+        raise click.ClickException(said) from error

@@ -210,7 +210,7 @@ def switch_off(engine: Engine, now: datetime, name: str, *, author: str, reason:
     if len(reason) > LONGEST_REASON or not reason.isprintable():
         raise InvalidError("reason", reason[:60], f"allowed are at most {LONGEST_REASON} printable characters")
     with write(engine) as connection:
-        stored = channels.find_channel(connection, name)
+        stored = channels.find_channel(connection, name, to_change=True)
         if stored.off:
             raise ConflictError(f"channel {name!r} is {stored.off.words} already")
         channels.switch_off(connection, stored.id, Off(now, author, reason.strip()))
@@ -223,7 +223,7 @@ def switch_on(engine: Engine, name: str) -> Switched:
     Raises NotFoundError, ConflictError where it is on already.
     """
     with write(engine) as connection:
-        stored = channels.find_channel(connection, name)
+        stored = channels.find_channel(connection, name, to_change=True)
         if stored.off is None:
             raise ConflictError(f"channel {name!r} is on already")
         # Whoever was about to tell it something when it was switched off may have put that in the outbox after it.

@@ -36,9 +36,13 @@ def list_channels(connection: Connection) -> list[StoredChannel]:
     return [_channel(row) for row in connection.execute(select(channel).order_by(channel.c.name))]
 
 
-def find_channel(connection: Connection, name: str) -> StoredChannel:
-    """The channel of that name. Raises NotFoundError with the names there are."""
-    row = connection.execute(select(channel).where(channel.c.name == name)).one_or_none()
+def find_channel(connection: Connection, name: str, *, to_change: bool = False) -> StoredChannel:
+    """The channel of that name; `to_change`: as it is once nobody else changes it, until the transaction ends.
+
+    Raises NotFoundError with the names there are.
+    """
+    query = select(channel).where(channel.c.name == name)
+    row = connection.execute(query.with_for_update(key_share=True) if to_change else query).one_or_none()
     if row is None:
         raise NotFoundError("channel", name, [known.name for known in list_channels(connection)])
     return _channel(row)

@@ -64,6 +64,8 @@ def remove_route(connection: Connection, identity: int) -> bool:
 
 def move_route(connection: Connection, identity: int, position: int) -> None:
     """Let the rule stand at that position, and number all of them anew."""
+    # All of them in one order first: two who move rules at once would wait for each other.
+    connection.execute(select(route.c.id).order_by(route.c.id).with_for_update()).all()
     order = [row.id for row in connection.execute(_in_order()) if row.id != identity]
     order.insert(position - 1, identity)
     for number, other in enumerate(order, start=1):

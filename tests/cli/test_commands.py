@@ -243,6 +243,21 @@ def test_a_database_that_needs_an_upgrade_says_the_command(run: Run, tmp_path: P
     assert run("doctor").output.count("ok") >= 5
 
 
+@pytest.mark.parametrize("command", [("upgrade",), ("downgrade", "-1", "--yes"), ("check",)])
+def test_a_database_that_cannot_be_opened_is_said_in_a_line(
+    command: tuple[str, ...], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHKEEPER_DATABASE_URL", f"sqlite:///{tmp_path}")
+    said = run("db", *command, code=1).output
+    assert said.startswith("Error: the database cannot be used: unable to open database file")
+    assert "watchkeeper doctor" in said
+
+
+@pytest.mark.parametrize("command", [("upgrade", "9999"), ("downgrade", "-1", "--yes")])
+def test_a_schema_that_there_is_not_is_said_in_a_line(command: tuple[str, ...], run: Run) -> None:
+    assert run("db", *command, code=1).output.startswith("Error: the schema stays as it is: ")
+
+
 def test_keys_are_shown_once_and_never_again(run: Run) -> None:
     secret = run("key", "create", "svc").stdout.strip()
     listed = run("key", "list", "--json").output

@@ -10,16 +10,19 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import URL, Engine, select, text, update
+from sqlalchemy import URL, Engine, event, select, text, update
 
-from app.core.delivery import Retry
+from app.core.delivery import Off, Retry
+from app.core.errors import ConflictError
+from app.core.routing import Route, RouteMatch
 from app.services import delivery as sending
 from app.services.channels import Switched, switch_off
 from app.services.sending import settle
 from app.settings import Settings
-from app.storage import outbox
-from app.storage.channels import lock_channels
+from app.storage import channels, outbox
+from app.storage.channels import find_channel, lock_channels
 from app.storage.engine import engine_for, read, write
+from app.storage.routes import add_route, list_routes, move_route
 from app.storage.tables import delivery, notification
 from tests.services.measured import START, rows_of
 from tests.storage.test_outbox import deliveries
@@ -59,6 +62,42 @@ def test_a_channel_is_switched_off_while_it_says_that_it_is_sent_too_much(engine
             send(engine, START)
         assert off[0].result(60).taken_back == 2
     assert {row["state"] for row in rows_of(engine, "delivery")} == {"superseded"}
+
+
+def test_of_two_who_switch_a_channel_off_the_later_one_is_told_so(engine: Engine) -> None:
+    deliveries(engine, "volume")
+    with ThreadPoolExecutor(1) as pool:
+        with write(engine) as connection:
+            lock_channels(connection, [find_channel(connection, "ops").id])
+            later = pool.submit(switch_off, engine, LATER, "ops", author="bob")
+            until_it_waits(engine)
+            channels.switch_off(connection, find_channel(connection, "ops").id, Off(START, "ann", ""))
+        with pytest.raises(ConflictError, match="by ann"):
+            later.result(60)
+
+
+def test_rules_are_moved_by_two_at_once(engine: Engine) -> None:
+    """The later one begins while the earlier one has numbered the second rule anew, and not yet the first."""
+    with write(engine) as connection:
+        first, second = (add_route(connection, Route(RouteMatch(), ("ops",)), n, "ann", START) for n in (1, 2))
+    with ThreadPoolExecutor(1) as pool:
+        others: list[Future[None]] = []
+
+        def another_comes(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            if statement.startswith("UPDATE route") and not others:
+                others.append(pool.submit(move, engine, first, 1))
+                until_it_waits(engine)
+
+        event.listen(engine, "after_cursor_execute", another_comes)
+        move(engine, second, 1)
+        others[0].result(60)
+    with read(engine) as connection:
+        assert [rule.id for rule in list_routes(connection)] == [first, second]
+
+
+def move(engine: Engine, route: int, position: int) -> None:
+    with write(engine) as connection:
+        move_route(connection, route, position)
 
 
 def send(engine: Engine, now: datetime) -> None:
