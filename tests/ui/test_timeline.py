@@ -8,11 +8,16 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from sqlalchemy import URL, Engine, insert, literal, select
 
-from app.core.model import Model, Task
+from app.core.model import Model, Stage, Task, Version
 from app.core.timeline import Event, EventKind
+from app.services.catalogue import register_version
+from app.services.deployments import go_to, standing
 from app.services.read_models.model_view import ModelView
 from app.services.read_models.spans import AlertSpan, DriftSpan
+from app.storage import tables
+from app.storage.engine import engine_for, write
 from app.ui.components.history import answer, lanes, listing, span
 from app.ui.components.scope import Scope
 from app.ui.theme import LIGHT
@@ -145,6 +150,36 @@ def test_a_page_shows_lanes_and_the_list_of_one_kind(use_database: Use, fleet_te
     assert len(app.get("plotly_chart")) == 1
     assert html(app).count("<li>") == 1
     assert "version 2 went live" in html(app)
+
+
+def test_after_a_rollback_the_time_line_still_ends_with_the_newest_window(
+    use_database: Use, fleet_template: Path, tmp_path: Path
+) -> None:
+    use_database(fleet_template)
+    engine = engine_for(URL.create("sqlite", database=str(tmp_path / "watchkeeper.sqlite3")))
+    now = datetime.now(UTC)
+    _answered_long_ago(
+        engine, register_version(engine, "arrival-delay", Version(0, "1", Stage.REGISTERED), now), now - 60 * DAY
+    )
+    go_to(engine, "arrival-delay", "1", now, author="ann", reason="", seen=standing(engine, "arrival-delay").change)
+
+    app = opened("timeline", model="arrival-delay")
+
+    assert f" to {now:%-d %b %Y}, " in html(app)
+    assert "version 1 went live" in html(app)
+
+
+def _answered_long_ago(engine: Engine, version: Version, at: datetime) -> None:
+    """Give the version one of the model's windows."""
+    columns = [column for column in tables.profile.c if column.name not in ("version_id", "window_start")]
+    some = (
+        select(literal(version.id), literal(at, tables.profile.c.window_start.type), *columns)
+        .where(tables.profile.c.segment == "")
+        .limit(1)
+    )
+    with write(engine) as connection:
+        names = ["version_id", "window_start", *(column.name for column in columns)]
+        connection.execute(insert(tables.profile).from_select(names, some))
 
 
 def test_a_model_to_which_nothing_happened_says_what_to_do(use_database: Use, fleet_template: Path) -> None:

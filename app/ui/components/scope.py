@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import streamlit as st
@@ -91,7 +91,11 @@ def choose(*, span: bool = True, segment: bool = False, versions: bool = True) -
         version = newest.version.name
         if versions:
             version = choice.select("version", "Version", newest.versions, version, width=130, key=f"version of {name}")
-        view = newest if version == newest.version.name else data.models.model(name, version)
+        view: ModelView | None = newest
+        if not versions:
+            view = _up_to_the_newest(newest)
+        elif version != newest.version.name:
+            view = data.models.model(name, version)
         if view is None:  # it was removed while somebody looked
             st.rerun()
         part = _segment(view) if segment else WHOLE
@@ -99,6 +103,13 @@ def choose(*, span: bool = True, segment: bool = False, versions: bool = True) -
             view = data.models.model(name, version, part) or view
         since, until = _span(view) if span else _windows(view, int(USUAL_DAYS[view.model.window]), None)
     return Scope(view, since, until, part)
+
+
+def _up_to_the_newest(view: ModelView) -> ModelView:
+    """The view with the newest window of any version: after a rollback the one that is shown has none for long."""
+    found = data.versions.versions(view.model.name)
+    windows = [view.newest_window, *(one.newest_window for one in (found.versions if found else ()))]
+    return replace(view, newest_window=max((start for start in windows if start is not None), default=None))
 
 
 def _segment(view: ModelView) -> str:
