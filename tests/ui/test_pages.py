@@ -178,7 +178,8 @@ class TestVersions:
         assert "dependency numpy: 2.4.6 → none" in html(app)
 
         app.button[0].click().run()
-        assert "Nothing is changed: give your name, and say that you are sure." in html(app)
+        assert "Nothing is changed: give your name, and say that you are sure.</p>" in html(app)
+        assert '<p class="wk-failed" role="alert">' in html(app)
 
         app.text_input[0].set_value("ann <b>")
         app.text_input[1].set_value("worse")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.core.errors import WatchkeeperError
 from app.ui import data
-from app.ui.components import author, choice, empty, scope
+from app.ui.components import author, choice, empty, scope, told
 from app.ui.components.html import code_text, element
 from app.ui.components.retraining.runs import SAID
 
@@ -15,8 +15,7 @@ POLICY = ""
 
 def show() -> None:
     """The form."""
-    if said := st.session_state.pop(SAID, ""):
-        st.html(element("p", said, class_="wk-lead", role="status"))
+    told.show(SAID)
     names = scope.known_models()
     targets = data.retraining.targets()
     if not names:
@@ -42,16 +41,16 @@ def show() -> None:
             who = author.ask(width=200)
         reason = st.text_input("Why", max_chars=500, placeholder="What the new version should be better at")
         if st.form_submit_button("Ask for retraining", type="primary"):
-            st.session_state[SAID] = _ask(model, version, target, reason, who)
+            _ask(model, version, target, reason, who)
             st.rerun()
 
 
-def _ask(model: str, version: str, target: str, reason: str, who: str) -> str:
+def _ask(model: str, version: str, target: str, reason: str, who: str) -> None:
     try:
         run = data.retraining.ask(model, version, target, reason, who)
     except WatchkeeperError as error:
-        return f"Nothing is asked for: {error}"
+        told.keep(SAID, f"Nothing is asked for: {error}", refused=True)
+        return
     to = run.target.name if run.target else "nobody"
-    return (
-        f"Retraining of {run.model} {run.version} is asked of {to}; the worker sends it. Runs shows what becomes of it."
-    )
+    asked = f"Retraining of {run.model} {run.version} is asked of {to}; the worker sends it."
+    told.keep(SAID, f"{asked} Runs shows what becomes of it.")

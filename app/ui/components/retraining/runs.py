@@ -11,7 +11,7 @@ from app.core.retraining_run import RunState
 from app.services.read_models.retraining import Lived
 from app.storage.retraining_runs import StoredRun
 from app.ui import data
-from app.ui.components import activity, author, empty, wording
+from app.ui.components import activity, author, empty, told, wording
 from app.ui.components.html import Html, element, join, title
 from app.ui.components.retraining.life import life
 from app.ui.components.steps import steps
@@ -26,8 +26,7 @@ _BUTTONS = {
 
 def show() -> None:
     """What waits for somebody first, then the newest runs, then all of them."""
-    if said := st.session_state.pop(SAID, ""):
-        st.html(element("p", said, class_="wk-lead", role="status"))
+    told.show(SAID)
     runs = data.retraining.retraining_runs()
     if not runs:
         empty.no_retraining()
@@ -89,7 +88,7 @@ def _do(action: str, run: StoredRun, who: str) -> None:
     try:
         outcome = data.retraining.decide(action, run.webhook_id, who)
     except WatchkeeperError as error:
-        st.session_state[SAID] = str(error)
+        told.keep(SAID, str(error), refused=True)
     else:
-        st.session_state[SAID] = f"{run.model} {run.version}: {outcome.reason}."
+        told.keep(SAID, f"{run.model} {run.version}: {outcome.reason}.")
     st.rerun()

@@ -11,7 +11,7 @@ from app.core.errors import WatchkeeperError
 from app.core.model import Stage
 from app.services.read_models.versions import ModelVersions
 from app.ui import data
-from app.ui.components import author, wording
+from app.ui.components import author, told, wording
 from app.ui.components.html import Html, code_text, element, join, table, title
 from app.ui.components.steps import Step, steps
 
@@ -34,8 +34,7 @@ def show(found: ModelVersions) -> None:
         "answered once; its answers are compared with those."
     )
     st.html(element("p", lead, class_="wk-question"))
-    if said := st.session_state.pop(_SAID, ""):
-        st.html(element("p", said, class_="wk-lead", role="status"))
+    told.show(_SAID)
     known = data.versions.drills_of(found.model)
     if known and known[0].state is DrillState.RUNNING:
         _running(known[0].id)
@@ -63,13 +62,13 @@ def _form(found: ModelVersions) -> None:
 
 def _start(model: str, version: str, who: str, longest: timedelta) -> None:
     if not who:
-        st.session_state[_SAID] = "Nothing is started: give your name."
+        told.keep(_SAID, "Nothing is started: give your name.", refused=True)
     else:
         try:
             made = data.versions.start_drill(model, version, who, longest)
-            st.session_state[_SAID] = f"Drill {made.id} runs: the serving side is asked to load version {made.version}."
+            told.keep(_SAID, f"Drill {made.id} runs: the serving side is asked to load version {made.version}.")
         except WatchkeeperError as error:
-            st.session_state[_SAID] = f"Nothing is started: {error}"
+            told.keep(_SAID, f"Nothing is started: {error}", refused=True)
     st.rerun()
 
 
@@ -95,9 +94,9 @@ def _call_off(drill_id: int) -> None:
         if st.form_submit_button("Call the drill off"):
             try:
                 ended = data.versions.call_off_drill(drill_id, who, why)
-                st.session_state[_SAID] = f"Drill {drill_id} is over: {ended.ended}."
+                told.keep(_SAID, f"Drill {drill_id} is over: {ended.ended}.")
             except WatchkeeperError as error:
-                st.session_state[_SAID] = f"Nothing is called off: {error}"
+                told.keep(_SAID, f"Nothing is called off: {error}", refused=True)
             st.rerun()
 
 

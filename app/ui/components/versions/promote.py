@@ -8,19 +8,18 @@ from app.core.errors import WatchkeeperError
 from app.core.model import Stage
 from app.services.read_models.versions import ModelVersions
 from app.ui import data
-from app.ui.components import author
+from app.ui.components import author, told
 from app.ui.components.html import element, markdown_text, title
 
 TOLD = "versions_told"
-"""What the last press of the button came to, kept over the run that follows it."""
+"""What the last press of the button came to."""
 
 
 def show(found: ModelVersions) -> None:
     """The form; it changes what the person saw, or nothing: who comes second is told."""
     names = [one.name for one in found.versions if one.stage not in (Stage.LIVE, Stage.RETIRED)]
     st.html(title("Make a version live again", found.why_not))
-    if told := st.session_state.pop(TOLD, ""):
-        st.html(element("p", told, class_="wk-lead", role="status"))
+    told.show(TOLD)
     if not names:
         return
     with st.container(border=True), st.form("make-live", border=False):
@@ -33,7 +32,7 @@ def show(found: ModelVersions) -> None:
         place = f"It takes the place of {', '.join(found.live)}." if found.live else "It becomes the live version."
         sure = st.checkbox(f"I am sure. {markdown_text(place)}")
         if st.form_submit_button("Make live", type="primary"):
-            st.session_state[TOLD] = _pressed(found, version, who, reason, sure=sure)
+            _pressed(found, version, who, reason, sure=sure)
             st.rerun()
 
 
@@ -49,11 +48,13 @@ def consequences(found: ModelVersions) -> str:
     return f"Serving processes that ask which version is live hear of it at once.{targets}{channels}"
 
 
-def _pressed(found: ModelVersions, version: str, who: str, reason: str, *, sure: bool) -> str:
+def _pressed(found: ModelVersions, version: str, who: str, reason: str, *, sure: bool) -> None:
     if not who or not sure:
-        return "Nothing is changed: give your name, and say that you are sure."
+        told.keep(TOLD, "Nothing is changed: give your name, and say that you are sure.", refused=True)
+        return
     try:
         data.versions.make_live(found.model, version, who, reason, found.change)
     except WatchkeeperError as error:
-        return f"Nothing is changed: {error}"
-    return f"Version {version} is live."
+        told.keep(TOLD, f"Nothing is changed: {error}", refused=True)
+    else:
+        told.keep(TOLD, f"Version {version} is live.")
