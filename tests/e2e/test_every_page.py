@@ -20,6 +20,8 @@ FILLED = {**PATHS, "model.learning": "/model?model=house-price"}
 NAVIGATION = {"list", "listitem"}
 """Rules that Streamlit's list of pages breaks, not ours to mend: its sections stand in elements of no meaning."""
 NARROW, USUAL, WIDE = 375, 1600, 2560
+ENDED = """() => Promise.allSettled(document.getAnimations()
+    .filter(one => one.effect.getComputedTiming().endTime < Infinity).map(one => one.finished)).then(() => null)"""
 BACKGROUNDS = {"light": "rgb(252, 251, 248)", "dark": "rgb(18, 24, 29)"}
 
 
@@ -40,6 +42,8 @@ def test_a_page_loads_fits_any_screen_and_is_for_everybody(watched: Watched, fle
     for scheme, background in BACKGROUNDS.items():  # which have colours of their own, and no sizes
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(page.get_by_test_id("stApp")).to_have_css("background-color", background, timeout=PATIENCE_MS)
+        # Some parts take a fifth of a second from one scheme to the other; halfway nothing can be read.
+        page.evaluate(ENDED)
         assert barriers(page) == [], scheme
 
 
