@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 
-from app.core.label_delay import duration
 from app.core.patterns import fits
 from app.core.severity import Severity
 
@@ -77,21 +76,23 @@ class Route:
 
 def differences(seen: Route, stands: Route) -> list[str]:
     """What of a rule is not as it was seen, e.g. `channels ops before, now pager`."""
-    before, now = _in_words(seen), _in_words(stands)
-    return [f"{name} {before[name]} before, now {now[name]}" for name in before if before[name] != now[name]]
+    before, now = _parts(seen), _parts(stands)
+    return [
+        f"{name} {_word(before[name])} before, now {_word(now[name])}" for name in before if before[name] != now[name]
+    ]
 
 
-def _in_words(rule: Route) -> dict[str, str]:
+def _parts(rule: Route) -> dict[str, object]:
     given = {**asdict(rule.match), **{spec.name: getattr(rule, spec.name) for spec in fields(rule)}}
-    return {name: _word(value) for name, value in given.items() if name not in ("match", "id")}
+    return {name: value for name, value in given.items() if name not in ("match", "id")}
 
 
 def _word(value: object) -> str:
-    if isinstance(value, timedelta):
-        return duration(value)
+    if value is None or value == ():
+        return "not set"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (", ".join(value) if isinstance(value, tuple) else str(value or "")) or "not set"
+    return ", ".join(value) if isinstance(value, tuple) else str(value) or "empty"
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ def _check_tags(tags: Sequence[str]) -> None:
     for tag in tags:
         if not 0 < len(tag) <= LONGEST_TAG or not tag.isprintable() or tag != tag.strip():
             allowed = f"allowed are 1 to {LONGEST_TAG} printable characters without a space at an end"
-            raise InvalidError("tags", tag[:LONGEST_TAG], allowed)
+            raise InvalidError("tags: one of them" if not tag else "tags", tag[:LONGEST_TAG], allowed)
 
 
 def _check_fire_after(fire_after: Mapping[str, int]) -> None:

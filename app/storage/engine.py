@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from app.settings import Settings
 
 BUSY_TIMEOUT_SECONDS = 30
-MIGRATION_SECONDS = 3600
+MIGRATION_SECONDS = 1
 """How long the longest migration may hold the write lock of SQLite before another one that waits for it gives up."""
 
 
@@ -50,7 +50,7 @@ def engine_for(url: URL | str) -> Engine:
 
 
 def migrating_engine(url: URL) -> Engine:
-    """An engine to change the schema with: on SQLite it waits for as long as another process changes it.
+    """An engine to change the schema with. On SQLite it waits for another writer no longer than a moment.
 
     It enforces no foreign keys there: Alembic rebuilds a table by dropping the old one, and an ON DELETE CASCADE would
     take all its children along. Within a transaction that cannot be switched any more. And it sorts the rows of an

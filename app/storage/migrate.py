@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,12 +14,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 import migrations
 from app.storage.engine import migrating_engine
 
 _UPGRADE_KEY = 0x57415443_4D  # one upgrade at a time on PostgreSQL
 _POLL_SECONDS = 0.2
+_log = logging.getLogger(__name__)
 
 
 def _config() -> Config:
@@ -71,7 +75,7 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
             if engine.dialect.name == "sqlite":
                 # One transaction for all: whatever is interrupted has never been, and of two at once the later one
                 # begins to look at the schema when the other is done with it.
-                connection.begin()
+                _begin_when_free(connection)
             else:
                 _wait_for_turn(connection)
             config.attributes["connection"] = connection
@@ -79,6 +83,25 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
             connection.commit()
     finally:
         migrating.dispose()
+
+
+def _begin_when_free(connection: Connection) -> None:
+    """Begin as the only writer of a SQLite database, however long another one takes.
+
+    Asked for again and again: SQLite's own wait says nothing, and hears of no Ctrl-C.
+    """
+    told = False
+    while True:
+        try:
+            connection.begin()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+        else:
+            return
+        if not told:
+            _log.warning("another process changes the database; waiting until it is done")
+            told = True
 
 
 def _wait_for_turn(connection: Connection) -> None:

@@ -53,6 +53,7 @@ class Readiness:
 
     def _wait_for_somebody(self) -> None:
         if self._alone():
+            gc.collect()  # what those who left leave behind, for while nothing happens nothing is collected
             self._came.clear()
             if self._alone():  # or whoever came meanwhile would not be noticed
                 self._came.wait()

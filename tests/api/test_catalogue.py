@@ -60,7 +60,7 @@ def test_tags_come_with_the_model_and_change_later(client: TestClient) -> None:
     assert client.get("/v1/models").json()[0]["tags"] == ["asia"]
     wrong = client.patch("/v1/models/fraud", json={"tags": [""]})
     assert wrong.status_code == 422
-    assert "tags is empty" in wrong.json()["error"]
+    assert "tags: one of them is empty" in wrong.json()["error"]
 
 
 def test_what_an_owner_declares_may_change_and_the_rest_stays(client: TestClient) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from signal import SIGKILL
+from time import sleep
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -111,6 +113,22 @@ def test_of_several_upgrades_at_once_one_works_and_the_others_find_nothing_to_do
         one.join(PATIENCE)
     assert [one.exitcode for one in upgrades] == [0] * 3
     migrate.check(engine_for(empties[0]))
+
+
+def test_an_upgrade_of_sqlite_waits_for_another_writer_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = engine_for(f"sqlite:///{tmp_path}/watch.db")
+    migrate.upgrade(engine, "0034")
+    with ThreadPoolExecutor(1) as pool:
+        with write(engine):
+            upgrading = pool.submit(migrate.upgrade, engine)
+            while "waiting until it is done" not in caplog.text:
+                sleep(0.05)
+            assert not upgrading.done()
+        upgrading.result(PATIENCE)
+    assert migrate.is_current(engine)
+    assert caplog.text.count("waiting until it is done") == 1
 
 
 def address(url: URL) -> str:

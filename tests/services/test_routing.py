@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL, Engine, select, update
 
 from app.core.errors import ConflictError, InvalidError, NotFoundError
-from app.core.routing import Route, RouteMatch
+from app.core.routing import Route, RouteMatch, differences
 from app.core.severity import Severity
 from app.services.alerting import alert
 from app.services.channels import remove_channel, switch_off
@@ -235,12 +235,39 @@ def test_of_two_who_change_a_rule_the_later_one_is_told_what_the_other_changed(c
 
     assert str(refused.value) == (
         f"route {identity} was changed meanwhile, by bob at {NOW + HOUR:%Y-%m-%d %H:%M:%S} UTC: owner not set before, "
-        "now shop; channels ops before, now pager, mail; go_on no before, now yes; repeat not set before, now 1 h. "
+        "now shop; channels ops before, now pager, mail; go_on no before, now yes; repeat not set before, now 1:00:00. "
         "Look again"
     )
     assert find_route(channels, identity) == replace(quick, id=identity)
     set_route(channels, NOW + 2 * HOUR, identity, seen, author="cid", seen=find_route(channels, identity))
     assert find_route(channels, identity) == seen
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (Route(RouteMatch(segment=""), ("ops",), repeat=timedelta(seconds=90)), "segment not set before, now empty"),
+        (Route(RouteMatch(), ("ops",), repeat=timedelta(seconds=70)), "repeat 0:01:30 before, now 0:01:10"),
+    ],
+)
+def test_the_smallest_change_of_a_rule_is_one(now: Route, said: str) -> None:
+    assert differences(Route(RouteMatch(), ("ops",), repeat=timedelta(seconds=90)), now) == [said]
+
+
+@pytest.mark.postgres
+def test_of_two_who_change_rules_and_move_them_none_waits_for_the_other(postgres_url: URL) -> None:
+    engine = engine_for(postgres_url)
+    add_channels(engine, [("ops", "OPS")])
+    rules = [add(engine, "ops") for _ in range(3)]
+
+    def change(number: int) -> None:
+        rule, position = rules[number % 3], number % 2 * 2 + 1
+        set_route(engine, NOW, rule, Route(RouteMatch(), ("ops",)), author="ann", position=position)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(change, range(60)))
+    assert {row["position"] for row in list_routes(engine)} == {1, 2, 3}
+    engine.dispose()
 
 
 @pytest.mark.postgres

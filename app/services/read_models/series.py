@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, case, func,
 from app.core.fold import WHOLE
 from app.core.model import Outcome
 from app.storage import tables
-from app.storage.engine import read
+from app.storage.engine import read, snapshot
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeatMap:
-    """Value over limit for S subjects, the worst first, and W windows, oldest first.
+    """Value over limit for S subjects, the worst first, and the W windows in which one was measured, oldest first.
 
     `values` and `ratio` [S, W], NaN where there is no value, or no limit. `outcomes` [S, W]: the Outcome's text, ""
     where nothing was measured. `hidden` counts the subjects left out below the last row.
@@ -112,7 +112,7 @@ def heat_map(
     where = [_of(version_id, check, since, until, segment)]
     if search:
         where.append(_measurement.subject.icontains(search, autoescape=True))
-    with read(engine) as connection:
+    with snapshot(engine) as connection:
         ranked = _worst_first(connection, and_(*where))
         subjects = ranked[:most]
         names = ("subject", "window_start", "value", "limit", "outcome")

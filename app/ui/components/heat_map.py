@@ -45,8 +45,7 @@ def figure_of(found: HeatMap, palette: Palette) -> go.Figure:
             colorscale=[[near, scale[0]], [at - 1e-6, scale[1]], [at, scale[2]], [beyond, scale[3]]],
             xgap=1 if roomy else 0,
             ygap=1,
-            # Where each cell has a point over it, that one says the same.
-            customdata=np.array(cells, dtype=object) if step > 1 else None,
+            customdata=np.array(cells, dtype=object),
             hovertemplate="%{y}<br>%{x|%-d %b %Y, %H:%M} UTC<br>%{customdata}<extra></extra>",
             showscale=False,
         )
