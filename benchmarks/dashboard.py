@@ -201,4 +201,4 @@ def _wait_for(address: str) -> None:
 
 
 if __name__ == "__main__":
-    print(markdown("The dashboard", main(*sys.argv[1:2])))
+    print(markdown("The dashboard", main(*sys.argv[1:])))

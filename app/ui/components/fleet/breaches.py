@@ -17,7 +17,7 @@ def names(checks: Mapping[str, CheckStanding]) -> list[str]:
 
 
 def text(checks: Mapping[str, CheckStanding]) -> str:
-    """Such as `Schema (8 of 15 features), Latency`; "" where nothing is."""
+    """Such as `Data drift (8 of 15 features), Latency`; "" where nothing is."""
     wrong = names(checks)
     more = f" and {wording.plural(len(wrong) - MOST, 'more check')}" if len(wrong) > MOST else ""
     return ", ".join(_text(checks[name]) for name in wrong[:MOST]) + more
