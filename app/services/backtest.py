@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,10 +29,14 @@ NONE_IN_SPAN = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is tried in place of what is stored; None and empty: nothing. Overrides hold over the whole history."""
+    """What is tried in place of what is stored; None and empty: nothing. Overrides hold over the whole history.
+
+    `fire_after`: windows in breach that an alert takes, for these checks alone.
+    """
 
     false_alarms_per_month: float | None = None
     overrides: tuple[Override, ...] = ()
+    fire_after: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def backtest(
     since: datetime | None = None,
     until: datetime | None = None,
     trial: Trial | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _all: None,
+    progress: Callable[[int, int], object] = lambda _done, _all: None,
 ) -> Backtest:
     """Judge the closed windows that start in [since, until) anew, in memory, portion by portion.
 
@@ -126,8 +130,13 @@ def backtest(
 
 
 def _tried(model: Model, trial: Trial) -> Model:
-    if trial.false_alarms_per_month is not None:
-        model = replace(model, false_alarms_per_month=trial.false_alarms_per_month)
+    budget = trial.false_alarms_per_month
+    if budget is not None or trial.fire_after:
+        model = replace(
+            model,
+            false_alarms_per_month=model.false_alarms_per_month if budget is None else budget,
+            fire_after={**model.fire_after, **trial.fire_after},
+        )
         check_model(model)
     for one in trial.overrides:
         checked(model, one)

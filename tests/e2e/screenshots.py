@@ -27,7 +27,6 @@ SCHEMES = ("light", "dark")
 TALLEST = 3000
 BEST = {
     "fleet-wide-light",
-    "fleet-wide-dark",
     "fleet-narrow-light",
     "model-wide-light",
     "model-wide-dark",

@@ -125,23 +125,38 @@ def test_a_drill_that_waits_is_called_off(watched: Watched, fleet_engine: Engine
     assert (ended.state.value, ended.called_off_by) == ("called_off", "bob")
 
 
-def test_a_run_that_waits_is_approved(watched: Watched, fleet_engine: Engine) -> None:
-    now, found = datetime.now(UTC), standing(fleet_engine, "churn")
+@pytest.mark.parametrize(
+    ("button", "said", "state"),
+    [("Approve", "approved by ann.", RunState.REQUESTED), ("Reject", "rejected by ann.", RunState.CANCELLED)],
+)
+def test_a_run_that_waits_is_decided(
+    watched: Watched, fleet_engine: Engine, button: str, said: str, state: RunState
+) -> None:
+    now, found, name = datetime.now(UTC), standing(fleet_engine, "churn"), f"msg_{button}"
     with write(fleet_engine) as connection:
         target = list_policies(connection)[0].target
         version, model = found.versions[0].id, found.model.id
-        waiting = NewRun(
-            "msg_waits", model, version, target.id, RunState.WAITING, "", "drift", None, "{}", timedelta(days=1)
-        )
+        waiting = NewRun(name, model, version, target.id, RunState.WAITING, "", "drift", None, "{}", timedelta(days=1))
         begin(connection, waiting, "worker", now, "")
-    page = watched.open("/retraining?run=msg_waits")
+    page = watched.open(f"/retraining?run={name}")
 
     fill(page, "Your name", "ann")
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name=button).click()
 
-    expect(page.get_by_text("approved by ann.")).to_be_visible(timeout=PATIENCE_MS)
-    [run] = list_runs(fleet_engine, "churn")
-    assert run.state is RunState.REQUESTED
+    expect(page.get_by_text(said)).to_be_visible(timeout=PATIENCE_MS)
+    [run] = [run for run in list_runs(fleet_engine, "churn") if run.webhook_id == name]
+    assert run.state is state
+
+
+def test_retraining_is_asked_for_by_hand(watched: Watched, fleet_engine: Engine) -> None:
+    page = watched.open("/retraining?part=ask&model=arrival-delay")
+    fill(page, "Why", "the summer is another one")
+    fill(page, "Your name", "ann")
+    page.get_by_role("button", name="Ask for retraining").click()
+
+    expect(page.get_by_text("the worker sends it.")).to_be_visible(timeout=PATIENCE_MS)
+    newest = list_runs(fleet_engine, "arrival-delay")[0]
+    assert newest.reason.startswith("the summer is another one")
 
 
 def test_a_report_is_asked_for_and_called_off(watched: Watched, fleet_engine: Engine) -> None:

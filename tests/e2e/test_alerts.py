@@ -12,7 +12,7 @@ from sqlalchemy import URL, Engine, select
 
 from app.services.channels import add_channel
 from app.services.overrides import list_overrides
-from app.services.silences import list_silences
+from app.services.silences import end_silence, list_silences
 from app.storage import tables
 from tests.e2e.browser import PATIENCE_MS, Watched, dashboard, settled
 from tests.receivers import http_receiver
@@ -69,6 +69,35 @@ def test_a_group_is_taken_in_hand_from_the_list_and_resolved_on_its_page(
     expect(page.get_by_text("ann resolved it on")).to_be_visible(timeout=PATIENCE_MS)
     over = [row for row in alerts_of(fleet_engine, SKEW) if row["state"] == "resolved"]
     assert [row["resolved_comment"] for row in over] == ["the join is mended"]
+
+
+def test_an_alert_is_acknowledged_given_back_and_silenced_on_its_page(watched: Watched, fleet_engine: Engine) -> None:
+    alert = next(row for row in alerts_of(fleet_engine, "performance") if row["state"] == "firing")
+    page = watched.open(f"/alert?id={alert['id']}")
+
+    def state() -> tuple[str, str | None]:
+        [row] = [row for row in alerts_of(fleet_engine, "performance") if row["id"] == alert["id"]]
+        return row["state"], row["acknowledged_by"]
+
+    for button, press, said, after in (
+        ("Acknowledge", "I have it in hand", "ann has it in hand since", ("acknowledged", "ann")),
+        ("Give it back", "Give it back", "Nobody has it in hand.", ("firing", None)),
+    ):
+        page.get_by_role("button", name=button).click()
+        type_in(page, "Your name", "ann")
+        type_in(page, "Comment", "looking")
+        page.get_by_test_id("stFormSubmitButton").get_by_role("button", name=press).click()
+        expect(page.get_by_text(said)).to_be_visible(timeout=PATIENCE_MS)
+        assert state() == after
+
+    page.get_by_role("button", name="Silence").click()
+    type_in(page, "Your name", "ann")
+    type_in(page, "Comment", "known")
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Silence").click()
+    expect(page.get_by_text("Nobody is told:")).to_be_visible(timeout=PATIENCE_MS)
+    (silence,) = list_silences(fleet_engine, datetime.now(UTC))
+    assert (silence["check"], silence["comment"]) == ("performance", "known")
+    end_silence(fleet_engine, datetime.now(UTC), silence["id"], "ann")
 
 
 def test_a_silence_is_made_and_ended(watched: Watched, fleet_engine: Engine) -> None:

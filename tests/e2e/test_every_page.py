@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 
+from tests.conftest import postgres_copy
 from tests.e2e.browser import PATIENCE_MS, Watched, dashboard, settled
 from tests.e2e.pages import PATHS, shown, views
 
@@ -67,11 +68,23 @@ def is_in_navigation(page: Page, target: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def empty(browser: Browser, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Watched]:
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> URL:
+    path = tmp_path_factory.mktemp("empty") / "watchkeeper.sqlite3"
+    path.write_bytes(sqlite_template.read_bytes())
+    return URL.create("sqlite", database=str(path))
+
+
+@pytest.fixture(scope="module")
+def empty_postgres(postgres_admin: Engine, postgres_template: str) -> Iterator[URL]:
+    with postgres_copy(postgres_admin, postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=["empty_sqlite", "empty_postgres"], ids=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Watched]:
     """A visitor of a dashboard on a database that was migrated, and that holds nothing."""
-    folder = tmp_path_factory.mktemp("empty")
-    (folder / "watchkeeper.sqlite3").write_bytes(sqlite_template.read_bytes())
-    with dashboard({"WATCHKEEPER_DATA_DIR": str(folder)}) as address:
+    url: URL = request.getfixturevalue(request.param)
+    with dashboard({"WATCHKEEPER_DATABASE_URL": url.render_as_string(hide_password=False)}) as address:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
         yield Watched(context.new_page(), address)
         context.close()

@@ -72,6 +72,29 @@ def test_a_row_leads_to_the_check_that_says_most(watched: Watched) -> None:
     assert query(page)["check"] == ["performance"]
 
 
+def test_what_is_wrong_since_when_why_what_was_done_and_what_to_do_take_two_clicks(watched: Watched) -> None:
+    page = watched.open("/?layout=cards")
+    card = page.locator('[class*="st-key-card-"]', has=page.get_by_role("link", name="arrival-delay"))
+    expect(card.locator(".wk-statusline")).to_contain_text("Breach")
+    expect(card.locator(".wk-statusline")).to_contain_text("since")
+    expect(card.get_by_text("In breach:")).to_be_visible()
+
+    card.get_by_role("link", name="arrival-delay").click()
+    expect(page.get_by_text("Accuracy fell from")).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+    answers = page.locator(".wk-answers")
+    for heading, answer in (("Likely causes", "ol li"), ("What was done", "ul li"), ("What to do", "p")):
+        part = answers.locator("> div", has=page.get_by_role("heading", name=heading))
+        expect(part.locator(answer).first).not_to_be_empty()
+
+    answers.get_by_role("link", name="Runbook").click()
+    expect(page.get_by_text("of the model arrival-delay.")).to_be_visible(timeout=PATIENCE_MS)
+    page.go_back()
+    settled(page)
+    page.locator(".wk-answers").get_by_role("link", name="Quality").first.click()
+    expect(page.get_by_text("has it in hand")).to_be_visible(timeout=PATIENCE_MS)
+
+
 def test_each_browser_knows_its_own_last_visit(watched: Watched, other: Watched) -> None:
     page = watched.open("/")
     expect(page.get_by_text("Since your last visit")).to_have_count(0)

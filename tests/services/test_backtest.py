@@ -78,6 +78,10 @@ def test_a_span_and_other_limits_can_be_tried(engine: Engine, given: Given) -> N
     tight = Override("training_serving_skew", "x", "", 0.001, "backtest", "tried", START, tried=True)
     tried = backtest(engine, until(8), name, until=LIVE + 3 * DAY, trial=Trial(overrides=(tight,)))
     assert [one.worst.limit for one in tried.episodes if one.worst.subject == "x"] == [0.001]
+    skew = "training_serving_skew"
+    assert [one for one in backtest(engine, until(8), name).episodes if one.worst.check == skew]
+    patient = backtest(engine, until(8), name, trial=Trial(fire_after={skew: 100}))
+    assert not [one for one in patient.episodes if one.worst.check == skew]
     strict, generous = (
         backtest(engine, until(8), name, trial=Trial(false_alarms_per_month=budget)) for budget in (0.001, 100)
     )
@@ -95,6 +99,8 @@ def test_what_cannot_be_judged_is_said(engine: Engine, given: Given) -> None:
         backtest(engine, until(8), "nobody")
     with pytest.raises(InvalidError, match="false_alarms_per_month"):
         backtest(engine, until(8), name, trial=Trial(false_alarms_per_month=0))
+    with pytest.raises(InvalidError, match="fire_after"):
+        backtest(engine, until(8), name, trial=Trial(fire_after={"nothing": 2}))
     with pytest.raises(InvalidError, match="check"):
         backtest(engine, until(8), name, trial=Trial(overrides=(Override("x", None, "", 1, "a", "b", START),)))
 

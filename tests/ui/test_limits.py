@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,17 +88,33 @@ def test_limits_that_nobody_can_set_say_so(fleet: Engine) -> None:
     assert not app.get("plotly_chart")
 
 
-def test_budget_and_patience_are_changed(fleet: Engine) -> None:
+def test_budget_and_patience_are_tried_before_they_hold(fleet: Engine) -> None:
     app = page()
+    assert "Type other numbers to see which alerts they would have raised" in html(app)
     inputs: list[Any] = list(app.number_input)
     next(one for one in inputs if one.label.startswith("False alerts")).set_value(2.0)
+    next(one for one in inputs if one.label.startswith("Windows in breach")).set_value(100)
+    app.run()
+
+    assert "With these numbers" in html(app)
+    counts = re.search(
+        r"With these numbers (\d+) alerts? would have been raised .* with those that hold (\d+)", html(app)
+    )
+    assert counts
+    assert int(counts[1]) < int(counts[2])  # no check is in breach for a hundred windows
+    with read(fleet) as connection:
+        assert find_model(connection, "arrival-delay").false_alarms_per_month == 1.0
+
+    inputs = list(app.number_input)
     next(one for one in inputs if one.label.startswith("Windows in breach")).set_value(3)
-    button(app, "Save").click().run()
+    app.run()
+    button(app, "Let these hold").click().run()
 
     with read(fleet) as connection:
         changed = find_model(connection, "arrival-delay")
     assert (changed.false_alarms_per_month, changed.fire_after) == (2.0, {SKEW: 3})
     assert "fires after 3 windows in breach" in html(app)
+    assert "hold from the next window on" in app.success[0].value
 
 
 @pytest.mark.parametrize("model", ["house-price", HOSTILE])

@@ -40,7 +40,7 @@ def pick(figure: go.Figure, *, key: str, alt: str) -> int | None:
     event = st.plotly_chart(figure, key=key, config=_CONFIG, alt=alt, on_select="rerun", selection_mode="points")
     points = event["selection"]["points"]
     data = points[0].get("customdata") if points else None
-    return int(data[0]) if data else None
+    return int(data[0]) if isinstance(data, list) else None  # a text is what a mark on the time axis says
 
 
 def blank(palette: Palette, height: int) -> go.Figure:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -12,12 +12,14 @@ from app.core.errors import NotFoundError, WatchkeeperError
 from app.core.model import Model
 from app.core.overrides import Override
 from app.services import catalogue, limit_trials, limits, overrides
+from app.services.backtest import Backtest, Trial, backtest
 from app.services.limit_trials import LimitTrial
 from app.services.limits import ModelLimits
 from app.ui.data.connection import FRESH, MOST_ANSWERS, attempt, engine
 from app.ui.data.fleet import overview
 from app.ui.data.models import check_series, model
 
+Answer = TypeVar("Answer")
 _TRIALS = "trials of limits"
 MOST_TRIALS = 8
 """Trials of one visitor that are kept."""
@@ -46,20 +48,58 @@ def cannot_be_set(of: Model, check: str, subject: str | None, segment: str) -> s
 def trial(
     name: str, version: str, new: Override, since: datetime, until: datetime, progress: Callable[[float], object]
 ) -> LimitTrial | str:
-    """What the limit would have told, or why it cannot be tried. What was tried is kept for the visit."""
+    """What the limit would have told, or why it cannot be tried."""
     key = (name, version, new.check, new.subject, new.segment, new.limit, since, until)
-    kept: dict[Any, LimitTrial] = st.session_state.setdefault(_TRIALS, {})
-    if key not in kept:
-        try:
-            found = limit_trials.try_limit(
+    try:
+        return _tried(
+            key,
+            lambda: limit_trials.try_limit(
                 engine(), datetime.now(UTC), name, version, new, since=since, until=until, progress=progress
-            )
-        except WatchkeeperError as error:
-            return str(error)
+            ),
+        )
+    except WatchkeeperError as error:
+        return str(error)
+
+
+def backtests(
+    name: str, version: str, new: Trial, since: datetime, until: datetime, progress: Callable[[float], object]
+) -> tuple[Backtest, Backtest] | str:
+    """What would have been told as things stand, and with what is tried; or why that cannot be tried."""
+
+    found = model(name, version)
+    stands = found and (found.model.false_alarms_per_month, str(found.model.fire_after))
+
+    def judged(trial: Trial, begin: float) -> Backtest:
+        return _tried(
+            (name, version, stands, trial.false_alarms_per_month, str(trial.fire_after), since, until),
+            lambda: backtest(
+                engine(),
+                datetime.now(UTC),
+                name,
+                version,
+                since=since,
+                until=until,
+                trial=trial,
+                progress=lambda done, of: progress(begin + done / of / 2),
+            ),
+        )
+
+    try:
+        return judged(Trial(), 0.0), judged(new, 0.5)
+    except WatchkeeperError as error:
+        return str(error)
+
+
+def _tried(key: Hashable, make: Callable[[], Answer]) -> Answer:
+    """What was tried is kept for the visit, the newest trials of it."""
+    kept: dict[Hashable, Any] = st.session_state.setdefault(_TRIALS, {})
+    if key not in kept:
+        found = make()
         while len(kept) >= MOST_TRIALS:
             del kept[next(iter(kept))]
         kept[key] = found
-    return kept[key]
+    answer: Answer = kept[key]
+    return answer
 
 
 def set_limit(name: str, new: Override) -> str:

@@ -2,54 +2,98 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 import streamlit as st
 
 from app.core.alerting import windows_to_fire
 from app.core.budget import MOST_PER_MONTH
+from app.services.backtest import Backtest, Trial
 from app.services.limits import ModelLimits
 from app.ui import data
 from app.ui.components import wording
-from app.ui.components.html import element, join, title
+from app.ui.components.html import Html, element, join, table, title
 from app.ui.components.scope import Scope
 
 LONGEST_WAIT = 100
+_SAID = "what became of a budget"
 
 
 def section(of: Scope, found: ModelLimits, check: str) -> None:
-    """What is declared, and a form to change it."""
-    model = of.view.model
-    after = windows_to_fire(model.fire_after, check)
+    """What is declared, and other numbers to try: the alerts they would have raised, then the way to let them hold."""
+    stands = _standing(of, check)
     name = wording.check_title(check)
-    st.html(
-        join(
-            title("Budget and patience"),
-            element(
-                "p",
-                f"{found.false_alarms.words[:1].upper()}{found.false_alarms.words[1:]}. {name} fires after "
-                f"{wording.plural(after, 'window')} in breach.",
-            ),
-        )
-    )
-    with st.popover("Change"), st.form("patience", border=False):
+    expected = f"{found.false_alarms.words[:1].upper()}{found.false_alarms.words[1:]}."
+    fires = f"{name} fires after {wording.plural(int(stands[1]), 'window')} in breach."
+    st.html(join(title("Budget and patience"), element("p", f"{expected} {fires}")))
+    if _SAID in st.session_state:
+        st.success(st.session_state.pop(_SAID))
+    wanted = _ask(of, check, stands)
+    if wanted == stands:
+        said = "Type other numbers to see which alerts they would have raised; nothing is set before that."
+        st.html(element("p", said, class_="wk-quiet"))
+        return
+    trial = Trial(false_alarms_per_month=wanted[0], fire_after={check: wanted[1]})
+    bar = st.progress(0.0, f"Judging the windows of {of.words} again ...")
+    answer = data.limits.backtests(of.model, of.version, trial, of.since, of.until, bar.progress)
+    bar.empty()
+    if isinstance(answer, str):
+        st.error(answer)
+        return
+    st.html(_told(*answer))
+    if st.button("Let these hold", type="primary", key="let the budget hold"):
+        _save(of, check, wanted)
+
+
+def _standing(of: Scope, check: str) -> tuple[float, int]:
+    model = of.view.model
+    return float(model.false_alarms_per_month), windows_to_fire(model.fire_after, check)
+
+
+def _ask(of: Scope, check: str, stands: tuple[float, int]) -> tuple[float, int]:
+    """Both numbers; each check of a model has fields of its own, which begin with what holds now."""
+    key = f"{of.view.version.id} {check}"
+    help_ = "A larger budget brings learnt limits nearer, from the next window on."
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         budget = st.number_input(
-            "False alerts a month, at most", 0.01, MOST_PER_MONTH, float(model.false_alarms_per_month), format="%.3g"
+            "False alerts a month, at most",
+            0.01,
+            MOST_PER_MONTH,
+            stands[0],
+            format="%.3g",
+            key=f"budget {key}",
+            width=280,
+            help=help_,
         )
-        windows = st.number_input(f"Windows in breach until {name} fires", 1, LONGEST_WAIT, after)
-        command = f"watchkeeper backtest --model {quote(of.model)} --false-alarms 2"
-        said = "A larger budget brings learnt limits nearer, from the next window on. What 2 would have raised: "
-        st.html(element("p", said, element("code", command), class_="wk-facts"))
-        if st.form_submit_button("Save"):
-            _save(of, check, float(budget), int(windows), was=after)
+        said = f"Windows in breach until {wording.check_title(check)} fires"
+        windows = st.number_input(said, 1, LONGEST_WAIT, stands[1], key=f"patience {key}", width=340)
+    return float(budget), int(windows)
 
 
-def _save(of: Scope, check: str, budget: float, windows: int, *, was: int) -> None:
+def _told(now: Backtest, tried: Backtest) -> Html:
+    """What would be different, check by check."""
+    if not tried.told:
+        return element("p", f"Nothing could be judged: {tried.reason}.", class_="wk-quiet")
+    said = (
+        f"With these numbers {wording.plural(tried.alerts, 'alert')} would have been raised in "
+        f"{wording.plural(tried.windows, 'window')}, with those that hold {wording.count(now.alerts)}"
+    )
+    before = {one.check: one.alerts for one in now.checks}
+    rows = [
+        (wording.check_title(one.check), wording.count(before.get(one.check, 0)), wording.count(one.alerts))
+        for one in sorted(tried.checks, key=lambda one: wording.check_order(one.check))
+        if one.alerts or before.get(one.check)
+    ]
+    listed = table(("Check", "Alerts with what holds", "With these"), rows, numbers={1, 2}) if rows else None
+    return join(element("p", said, class_="wk-chart-title"), listed)
+
+
+def _save(of: Scope, check: str, wanted: tuple[float, int]) -> None:
+    budget, windows = wanted
     changes: dict[str, object] = {"false_alarms_per_month": budget}
-    if windows != was:
+    if windows != _standing(of, check)[1]:
         changes["fire_after"] = {**of.view.model.fire_after, check: windows}
     problem = data.limits.change_model(of.model, **changes)
     if problem:
         st.error(problem)
-    else:
-        st.rerun()
+        return
+    st.session_state[_SAID] = "The budget and the patience hold from the next window on."
+    st.rerun()

@@ -12,7 +12,7 @@ from app.core.overrides import Override
 from app.services.limit_trials import LimitTrial
 from app.services.limits import LimitRow, ModelLimits
 from app.ui import data, theme
-from app.ui.components import author, figures, wording
+from app.ui.components import author, figures, markers, wording
 from app.ui.components.html import Html, element, join, table, title
 from app.ui.components.limits import figure
 from app.ui.components.scope import Scope
@@ -62,7 +62,7 @@ def section(of: Scope, found: ModelLimits, check: str, subject: str | None) -> N
     if isinstance(answer, str):
         st.error(answer)
         return
-    _told(answer, limit, check, subject)
+    _told(of, answer, limit, check, subject)
     _save(of, check, subject, limit)
 
 
@@ -97,7 +97,7 @@ def _now(found: ModelLimits, check: str, subject: str | None) -> float | None:
     return abs(row.limit - (row.normal or 0)) if either_way(check, subject) else max(row.limit, 0.0)
 
 
-def _told(trial: LimitTrial, limit: float, check: str, subject: str | None) -> None:
+def _told(of: Scope, trial: LimitTrial, limit: float, check: str, subject: str | None) -> None:
     if trial.reason:
         st.html(element("p", f"Nothing could be judged: {trial.reason}.", class_="wk-quiet"))
         return
@@ -105,10 +105,12 @@ def _told(trial: LimitTrial, limit: float, check: str, subject: str | None) -> N
     shown = _most_measured(trial) if subject is None else subject
     series = [[one for one in side.found if one.subject == shown] for side in (trial.now, trial.tried)]
     drawn = figure.two_limits(check, shown, series[0], series[1], theme.current())
+    events = data.timeline.events(of.model, of.since, of.until, markers.KINDS)
+    markers.draw(drawn, events, theme.current())
     figures.show(drawn, key=f"trial {check} {shown}", alt=_verdict(trial, limit))
     whom = f"{wording.subject_title(check, shown)}. " if subject is None else ""
     legend = "Solid: the value. Dots: the limit that held. Dashes: the one that is tried. ◆ in breach of it."
-    st.html(element("p", whom + legend, class_="wk-facts"))
+    st.html(join(element("p", whom + legend, class_="wk-facts"), markers.legend(events)))
     st.html(_alerts(trial))
 
 

@@ -9,7 +9,7 @@ from app.core.model import Outcome
 from app.services.read_models.series import HeatMap
 from app.services.read_models.standings import CheckStanding
 from app.ui import data, theme
-from app.ui.components import choice, figures, headline, heat_map, link, wording
+from app.ui.components import choice, figures, headline, heat_map, link, markers, wording
 from app.ui.components.html import Html, element, join, table
 from app.ui.components.scope import Scope
 from app.ui.theme import Palette
@@ -33,7 +33,12 @@ def section(scope: Scope, standing: CheckStanding) -> None:
     picture, names = st.columns([3, 2], gap="medium")
     with picture:
         figure = heat_map.figure_of(found, theme.current())
+        events = data.timeline.events(scope.model, scope.since, scope.until, markers.KINDS)
+        markers.draw(figure, events, theme.current())
         picked = figures.pick(figure, key=f"heat map {standing.check} {search}", alt=said)
+        legend = markers.legend(events)
+        if legend:
+            st.html(legend)
     with names:
         st.html(_list(scope, standing.check, found))
     if picked is not None and found.subjects[picked] != NEW_FEATURES:
