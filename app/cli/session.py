@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from app.settings import Settings
 
@@ -57,7 +57,7 @@ def schema() -> Iterator[Engine]:
 
     engine = open_engine(settings())
     try:
-        with database_problems():
+        with database_problems(DatabaseError):
             yield engine
     except CommandError as error:
         raise click.ClickException(f"the schema stays as it is: {error}") from error
@@ -71,7 +71,7 @@ def connect(chosen: Settings) -> Engine:
     from app.storage.engine import open_engine
 
     engine = open_engine(chosen)
-    with database_problems():
+    with database_problems(DatabaseError):
         revision = migrate.current(engine)
         if revision is None and engine.dialect.name == "sqlite":
             migrate.upgrade(engine)
@@ -84,10 +84,10 @@ def connect(chosen: Settings) -> Engine:
 
 
 @contextmanager
-def database_problems() -> Iterator[None]:
+def database_problems(kind: type[DatabaseError] = OperationalError) -> Iterator[None]:
     """What the database cannot do is said in a line."""
     try:
         yield
-    except OperationalError as error:
+    except kind as error:
         said = f"the database cannot be used: {str(error.orig).strip()}; `watchkeeper doctor` says more"
         raise click.ClickException(said) from error

@@ -16,6 +16,6 @@ def signed(author: str, *, needed: bool = True) -> str:
     if len(name) > LONGEST_AUTHOR:
         allowed = f"it has {len(name)} characters, allowed are at most {LONGEST_AUTHOR} printable ones"
         raise InvalidError("author", f"{name[:_SHOWN]}…", allowed)
-    if not author.isprintable():
+    if not name.isprintable():
         raise InvalidError("author", name, f"allowed are at most {LONGEST_AUTHOR} printable characters")
     return name

@@ -155,7 +155,7 @@ def set_channel(
     Raises NotFoundError for an unknown channel, InvalidError that names the field for a value that is not allowed.
     """
     with write(engine) as connection:
-        stored = channels.find_channel(connection, name)
+        stored = channels.find_channel(connection, name, to_change=True)
         changed: Any = configure(stored.kind, {**_without(stored, unset), **config})
         values = dataclasses.asdict(changed)
         if from_dashboard:
@@ -264,7 +264,7 @@ def retry_dead(engine: Engine, now: datetime, name: str) -> Revival:
     Raises NotFoundError, ConflictError while it is off.
     """
     with write(engine) as connection:
-        stored = channels.find_channel(connection, name)
+        stored = channels.find_channel(connection, name, to_change=True)
         if stored.off:
             raise ConflictError(f"channel {name!r} is {stored.off.words}: switch it on to send again")
         pending = outbox.revive(connection, stored.id, now)

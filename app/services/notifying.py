@@ -22,10 +22,11 @@ from app.services.causes import causes_of
 from app.services.routing import RouteBook
 from app.services.runbooks import where_to_read
 from app.services.telling import tell
-from app.storage import alerts, outbox, silences, told
+from app.storage import alerts, channels, outbox, silences, told
 from app.storage.engine import read, write
 from app.storage.told import TellingAlert
 
+_TAKING_BACK = (Kind.ACKNOWLEDGED, Kind.RESOLVED)
 NEVER = timedelta(days=36_500)
 """How long a repetition waits that nobody is to get."""
 
@@ -134,6 +135,9 @@ def _notify(
             alerts.lock_version(connection, version_id)
         found = told.telling_alerts(connection, version_id, itself=version_id is None, lock=True)
         groups = _groups(found, standing, book, telling)
+        if any(notice.kind in _TAKING_BACK for group in groups for notice in group.notices):
+            # What is said then takes messages back, channel by channel: two rounds would wait for each other.
+            channels.lock_all(connection)
         for group in groups:
             for notice in group.notices:
                 _tell(connection, book, group, notice, why.get(group.identity.check, ()), telling)

@@ -80,6 +80,7 @@ def add_route(engine: Engine, now: datetime, new: Route, *, author: str, positio
     author = signed(author)
     with write(engine) as connection:
         check_route(connection, new)
+        routes.lock_routes(connection)
         present = len(routes.list_routes(connection))
         where = present + 1 if position is None else check_position(position, present + 1)
         identity = routes.add_route(connection, new, where, author, now)
@@ -143,10 +144,13 @@ def move_route(engine: Engine, identity: int, position: int) -> None:
         routes.move_route(connection, identity, check_position(position, len(known)))
 
 
-def remove_route(engine: Engine, identity: int) -> None:
-    """Remove a rule. Raises NotFoundError."""
+def remove_route(engine: Engine, identity: int, *, seen: Route | None = None) -> None:
+    """Remove a rule. `seen` as for `set_route`. Raises NotFoundError, ConflictError."""
     with write(engine) as connection:
+        stands = routes.lock_route(connection, identity)
         known_routes(connection, identity)
+        if seen is not None and stands is not None:
+            _refuse_unseen(connection, seen, stands)
         routes.remove_route(connection, identity)
 
 

@@ -69,6 +69,11 @@ def lock_channels(connection: Connection, channel_ids: Iterable[int]) -> None:
     connection.execute(rows.with_for_update(key_share=True)).all()
 
 
+def lock_all(connection: Connection) -> None:
+    """The same for all channels, for those who change messages of one after another."""
+    lock_channels(connection, connection.scalars(select(channel.c.id)))
+
+
 def switch_off(connection: Connection, channel_id: int, off: Off) -> None:
     """Nothing is sent to the channel any more."""
     values = {"off_since": off.since, "off_by": off.by, "off_reason": off.reason}

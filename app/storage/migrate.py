@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from time import sleep
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -21,6 +22,7 @@ from app.storage.engine import migrating_engine
 
 _UPGRADE_KEY = 0x57415443_4D  # one upgrade at a time on PostgreSQL
 _POLL_SECONDS = 0.2
+Answer = TypeVar("Answer")
 _log = logging.getLogger(__name__)
 
 
@@ -71,7 +73,7 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
     config = _config()
     migrating = migrating_engine(engine.url)
     try:
-        with migrating.connect().execution_options(watchkeeper_write=True) as connection:
+        with _connected(migrating).execution_options(watchkeeper_write=True) as connection:
             if engine.dialect.name == "sqlite":
                 # One transaction for all: whatever is interrupted has never been, and of two at once the later one
                 # begins to look at the schema when the other is done with it.
@@ -85,20 +87,27 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
         migrating.dispose()
 
 
+def _connected(engine: Engine) -> Connection:
+    """A connection; to a SQLite file that is not in WAL mode yet, once no other process has it to itself."""
+    return _until_free(engine.connect)
+
+
 def _begin_when_free(connection: Connection) -> None:
     """Begin as the only writer of a SQLite database, however long another one takes.
 
     Asked for again and again: SQLite's own wait says nothing, and hears of no Ctrl-C.
     """
+    _until_free(connection.begin)
+
+
+def _until_free(act: Callable[[], Answer]) -> Answer:
     told = False
     while True:
         try:
-            connection.begin()
+            return act()
         except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            if (getattr(error.orig, "sqlite_errorcode", 0) or 0) & 0xFF != sqlite3.SQLITE_BUSY:  # of several kinds
                 raise
-        else:
-            return
         if not told:
             _log.warning("another process changes the database; waiting until it is done")
             told = True

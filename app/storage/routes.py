@@ -48,7 +48,7 @@ def list_routes(connection: Connection) -> list[Route]:
 
 def lock_route(connection: Connection, identity: int) -> Route | None:
     """A rule, which nobody else changes until the transaction ends; None when there is none."""
-    _lock_all(connection)  # it may be moved in the same transaction, which changes the others, too
+    lock_routes(connection)  # it may be moved in the same transaction, which changes the others, too
     row = connection.execute(select(route).where(route.c.id == identity)).mappings().one_or_none()
     return None if row is None else _route(dict(row))
 
@@ -65,14 +65,14 @@ def remove_route(connection: Connection, identity: int) -> bool:
 
 def move_route(connection: Connection, identity: int, position: int) -> None:
     """Let the rule stand at that position, and number all of them anew."""
-    _lock_all(connection)
+    lock_routes(connection)
     order = [row.id for row in connection.execute(_in_order()) if row.id != identity]
     order.insert(position - 1, identity)
     for number, other in enumerate(order, start=1):
         connection.execute(update(route).where(route.c.id == other).values(position=number))
 
 
-def _lock_all(connection: Connection) -> None:
+def lock_routes(connection: Connection) -> None:
     """Before any of them is changed, and in one order: two who move rules at once would wait for each other."""
     connection.execute(select(route.c.id).order_by(route.c.id).with_for_update()).all()
 

@@ -253,6 +253,15 @@ def test_a_database_that_cannot_be_opened_is_said_in_a_line(
     assert "watchkeeper doctor" in said
 
 
+def test_a_file_that_is_no_database_is_said_in_a_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to look like one " * 50)
+    monkeypatch.setenv("WATCHKEEPER_DATABASE_URL", f"sqlite:///{tmp_path}/notes.txt")
+    for command in (("db", "check"), ("db", "upgrade"), ("model", "list")):
+        assert "file is not a database" in run(*command, code=1).output
+
+
 @pytest.mark.parametrize("command", [("upgrade", "9999"), ("downgrade", "-1", "--yes")])
 def test_a_schema_that_there_is_not_is_said_in_a_line(command: tuple[str, ...], run: Run) -> None:
     assert run("db", *command, code=1).output.startswith("Error: the schema stays as it is: ")

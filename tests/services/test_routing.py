@@ -254,6 +254,16 @@ def test_the_smallest_change_of_a_rule_is_one(now: Route, said: str) -> None:
     assert differences(Route(RouteMatch(), ("ops",), repeat=timedelta(seconds=90)), now) == [said]
 
 
+def test_a_rule_that_was_changed_meanwhile_is_not_removed(channels: Engine) -> None:
+    identity = add(channels, "ops")
+    seen = find_route(channels, identity)
+    set_route(channels, NOW, identity, Route(RouteMatch(owner="shop"), ("ops",)), author="bob", seen=seen)
+    with pytest.raises(ConflictError, match="owner not set before, now shop"):
+        remove_route(channels, identity, seen=seen)
+    remove_route(channels, identity, seen=find_route(channels, identity))
+    assert list_routes(channels) == []
+
+
 @pytest.mark.postgres
 def test_of_two_who_change_rules_and_move_them_none_waits_for_the_other(postgres_url: URL) -> None:
     engine = engine_for(postgres_url)

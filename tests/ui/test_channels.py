@@ -15,6 +15,7 @@ from app.services.routing import add_route, list_routes, move_route, set_route
 from app.storage import tables
 from app.storage.engine import engine_for, write
 from app.ui import data
+from app.ui.components.html import markdown_text
 from tests.receivers import Reply, http_receiver
 from tests.ui.test_alerts import button, said
 from tests.ui.test_pages import Use, code, html, opened
@@ -178,7 +179,7 @@ def test_a_route_is_added_changed_and_removed_and_shows_who_would_hear_before(fl
     assert "on-call, pager" in shown  # as it is: no route takes anything
     next(one for one in app.selectbox if one.label == "Severity at least").select("critical").run()
     button(app, "Add the route").click().run()
-    assert app.error[0].value == "Nothing is changed: give your name."
+    assert app.error[0].value == markdown_text("Nothing is changed: give your name.")
     assert list_routes(fleet) == []
 
     [one for one in app.text_input if one.label == "Your name"][-1].input("ann")
@@ -211,9 +212,10 @@ def test_what_somebody_else_changed_meanwhile_is_told_and_not_undone(fleet: Engi
     set_route(fleet, NOW + timedelta(seconds=1), made["id"], Route(RouteMatch(), ("pager",)), author="bob")
 
     button(app, "Save the route").click().run()  # what the page knows is as old as what is seen on it
-    assert app.error[0].value.startswith(f"Nothing is changed: route {made['id']} was changed meanwhile, by bob at ")
+    refused = f"Nothing is changed: route {made['id']} was changed meanwhile, by bob at "
+    assert app.error[0].value.startswith(markdown_text(refused))
     app.run()
-    assert app.warning[0].value == (
+    assert app.warning[0].value == markdown_text(
         "bob changed this route meanwhile, and the form shows it as it is now: channels on-call before, now pager."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -13,19 +13,60 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from app.core.judgement import BEYOND_ONCE
 from app.core.model import Model, Outcome, Task, Version, WindowLength
 from app.services.read_models.model_view import Judged, ModelView, Reference
 from app.services.read_models.series import Series
 from app.services.read_models.standings import CheckStanding, Standing
-from app.ui.components import charts, headline, wording
+from app.ui.components import alerts, charts, headline, wording
 from app.ui.components.figures import time_series
 from app.ui.components.html import Html, element, join, markdown_text, table
 from app.ui.components.sparkline import HEIGHT, WIDTH, sparkline
 from app.ui.theme import DARK, LIGHT, Palette
 
 DAY = datetime(2026, 7, 3, tzinfo=UTC)
+
+
+def test_a_fact_has_no_limit() -> None:
+    alert = {"check": "stability", "subject": "score_constant", "segment": "", "reason": "all 500 scores are equal"}
+    said = alerts.reading({**alert, "value": 1.0, "limit": 0.0, "normal": None})
+    assert said == "All scores or predicted values equal"
+
+
+class TestDay:
+    def test_whoever_looks_up_to_the_newest_follows_it(self) -> None:
+        app = AppTest.from_function(_up_to)
+        app.query_params["newest"] = "2026-07-03"
+        app.run()
+        assert app.date_input[0].value == date(2026, 7, 3)
+
+        for newest in ("2026-07-04", "2026-07-01"):  # another window came; a rebuild took some back
+            app.query_params["newest"] = newest
+            app.run()
+            assert not app.exception
+            assert app.date_input[0].value == date.fromisoformat(newest)
+            assert "until" not in app.query_params
+
+    def test_whoever_chose_a_day_stays_there(self) -> None:
+        app = AppTest.from_function(_up_to)
+        app.query_params["newest"] = "2026-07-03"
+        app.run()
+        app.date_input[0].set_value(date(2026, 6, 30)).run()
+        app.query_params["newest"] = "2026-07-04"
+        app.run()
+        assert (app.date_input[0].value, app.query_params["until"]) == (date(2026, 6, 30), "2026-06-30")
+
+
+def _up_to() -> None:
+    from datetime import date
+
+    import streamlit as st
+
+    from app.ui.components import choice
+
+    choice.day("until", "Up to", date.fromisoformat(st.query_params["newest"]), key="until of 1")
 
 
 class TestHtml:

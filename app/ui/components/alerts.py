@@ -51,6 +51,8 @@ def reading(alert: Mapping[str, Any]) -> str:
     subject = wording.alert_subject(alert)
     if alert["reason"] == LOST:
         return f"{subject} is {LOST}"
+    if wording.is_yes_or_no(alert["subject"]):
+        return subject
     value, limit = (wording.number(alert["check"], alert["subject"], alert[name]) for name in ("value", "limit"))
     return f"{subject} {value}, limit {limit}"
 

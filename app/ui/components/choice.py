@@ -78,9 +78,13 @@ def text(name: str, label: str, *, placeholder: str = "", width: int = 280) -> s
 
 def day(name: str, label: str, newest: date, *, key: str, width: int = 140) -> date | None:
     """A day up to `newest`; None for the newest, which is not said in the address."""
-    said = link.asked_day(name)
-    if key not in st.session_state or said != st.session_state.get(before(key)):
-        st.session_state[key] = min(said, newest) if said else newest
+    said, newest_then = link.asked_day(name), f"{key}, the newest then"
+    is_new = key not in st.session_state or said != st.session_state.get(before(key))
+    stands = (said or newest) if is_new else st.session_state[key]
+    # Whoever looks up to the newest goes on to do so when another one comes, or the newest is taken back.
+    follows = stands == st.session_state.get(newest_then) and not said
+    st.session_state[key] = newest if follows else min(stands, newest)
+    st.session_state[newest_then] = newest
     chosen = st.date_input(label, key=key, max_value=newest, format="YYYY-MM-DD", width=width)
     last = chosen if chosen < newest else None
     link.remember(**{name: last.isoformat() if last else ""})

@@ -163,6 +163,8 @@ def _moved(check_name: str, judged: Judged) -> str:
         subject = f"the drift of {subject}"
     value = wording.number(check_name, judged.subject, judged.value)
     since = _since([judged])
+    if wording.is_yes_or_no(judged.subject):
+        return f"{subject}{since}"
     if judged.normal is None or judged.value is None:
         limit = wording.number(check_name, judged.subject, judged.limit)
         return f"{subject} is {value}, beyond the limit of {limit}{since}"

@@ -73,9 +73,9 @@ def save_route(draft: Draft, author: str, seen: Mapping[str, Any] | None) -> str
     return _attempt(lambda: routing.set_route(engine(), now, stood.id, new, **said, seen=stood))
 
 
-def remove_route(identity: int) -> str:
-    """Remove a route; what is wrong with that, or ""."""
-    return _attempt(lambda: routing.remove_route(engine(), identity))
+def remove_route(rule: Mapping[str, Any]) -> str:
+    """Remove a route that was seen so; what is wrong with that, or ""."""
+    return _attempt(lambda: routing.remove_route(engine(), int(rule["id"]), seen=routing.as_route(rule)))
 
 
 def kinds() -> list[str]:

@@ -15,7 +15,7 @@ from app.services.routing import as_route
 from app.ui import data
 from app.ui.components import author
 from app.ui.components.channels import route_preview
-from app.ui.components.html import element
+from app.ui.components.html import element, markdown_text
 
 LONGEST_MINUTES = 60 * 24 * 365
 _NEW = 0
@@ -53,9 +53,8 @@ def _warn(rule: Mapping[str, Any] | None, round_: int) -> None:
     seen_of, seen = st.session_state.get(_SEEN, (of, rule))
     st.session_state[_SEEN] = (of, rule)
     if rule and seen_of == of and (changed := differences(as_route(seen), as_route(rule))):
-        st.warning(
-            f"{rule['author']} changed this route meanwhile, and the form shows it as it is now: {'; '.join(changed)}."
-        )
+        said = f"{rule['author']} changed this route meanwhile, and the form shows it as it is now: "
+        st.warning(markdown_text(f"{said}{'; '.join(changed)}."))
 
 
 def _words(rule: Mapping[str, Any] | None) -> str:
@@ -134,7 +133,7 @@ def _position(rule: Mapping[str, Any] | None, known: int, key: str) -> int | Non
     last = known if rule else known + 1
     stands = int(rule["position"]) if rule else last
     given = int(st.number_input("Position", 1, last, stands, key=f"position {key}", width=160))
-    return None if rule and given == stands else given  # where nobody moved it, it stays where others put it
+    return None if given == stands else given  # where nobody moved it, it stays where others put it
 
 
 def _buttons(draft: Draft, rule: Mapping[str, Any] | None, key: str) -> None:
@@ -146,12 +145,12 @@ def _buttons(draft: Draft, rule: Mapping[str, Any] | None, key: str) -> None:
             with st.popover("Remove the route"):
                 route_preview.show(Draft(draft.identity, None))
                 if st.button(f"Remove route {rule['position']}", key=f"remove {key}"):
-                    _done(data.channels.remove_route(int(rule["id"])), "removed")
+                    _done(data.channels.remove_route(rule), "removed")
 
 
 def _done(problem: str, became: str) -> None:
     if problem:
-        st.error(f"Nothing is changed: {problem}")
+        st.error(markdown_text(f"Nothing is changed: {problem}"))
         return
     st.session_state[_SAID] = f"The route is {became}; what is told from now on goes by it."
     if became == "removed":

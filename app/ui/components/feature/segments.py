@@ -31,7 +31,7 @@ def section(chosen: Scope, picked: Picked) -> None:
         return
     rows = [_row(chosen, picked, one) for one in found[:MOST]]
     more = f"{wording.plural(len(found) - MOST, 'more segment')} further from the limit." if len(found) > MOST else ""
-    head = ("Segment", "Stands", "Value", "Limit", "Times its limit")
+    head = ("Segment", "Stands", "Value", "Limit", "Times as far as allowed")
     st.html(join(table(head, rows, numbers={2, 3, 4}), element("p", more, class_="wk-quiet") if more else None))
 
 

@@ -14,7 +14,16 @@ from app.ui.components import link, wording
 from app.ui.components.html import Html, element, join, table, title
 
 MOST = 10
-_HEAD = ("Segment", "Rows", "Share", "Stands", "Worst breach", "Times its limit", "Quality", "Worse than the whole by")
+_HEAD = (
+    "Segment",
+    "Rows",
+    "Share",
+    "Stands",
+    "Worst breach",
+    "Times as far as allowed",
+    "Quality",
+    "Worse than the whole by",
+)
 
 
 def section(view: ModelView) -> None:
