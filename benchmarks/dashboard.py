@@ -43,6 +43,8 @@ PAGES = {
     "Model by the hour, 30 days": f"/model?model={HOURLY}&days=30",
     "Feature": f"/feature?model={DAILY}&feature=feature_003",
     "Alerts": "/alerts",
+    "Alert": "/alert?id=1",
+    "Runbook": f"/runbook?check=performance&model={DAILY}",
     "Timeline": f"/timeline?model={DAILY}",
     "Explorer": f"/explorer?model={DAILY}",
     "Review": f"/review?model={DAILY}",
@@ -54,7 +56,10 @@ PAGES = {
     "Channels": "/channels",
     "Settings and health": "/health",
 }
-WALK = ("Alerts", "Model", "Feature", "Timeline", "Explorer", "Versions", "Scorecard", "Limits", "Fleet")
+WALK = (
+    *("Alerts", "Model", "Feature", "Timeline", "Explorer", "Scorecard", "Reports", "Review", "Retraining"),
+    *("Versions", "Limits", "Channels", "Settings and health", "Fleet"),
+)
 BESIDE_PREDICTIONS = ("Model", "Feature", "Timeline", "Explorer", "Alerts", "Fleet")
 """Feature and Explorer show some of the predictions, the others only what was counted of them."""
 PREDICTIONS = 1_000_000

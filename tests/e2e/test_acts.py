@@ -125,37 +125,42 @@ def test_a_drill_that_waits_is_called_off(watched: Watched, fleet_engine: Engine
     assert (ended.state.value, ended.called_off_by) == ("called_off", "bob")
 
 
-@pytest.mark.parametrize(
-    ("button", "said", "state"),
-    [("Approve", "approved by ann.", RunState.REQUESTED), ("Reject", "rejected by ann.", RunState.CANCELLED)],
-)
-def test_a_run_that_waits_is_decided(
-    watched: Watched, fleet_engine: Engine, button: str, said: str, state: RunState
-) -> None:
-    now, found, name = datetime.now(UTC), standing(fleet_engine, "churn"), f"msg_{button}"
-    with write(fleet_engine) as connection:
-        target = list_policies(connection)[0].target
-        version, model = found.versions[0].id, found.model.id
-        waiting = NewRun(name, model, version, target.id, RunState.WAITING, "", "drift", None, "{}", timedelta(days=1))
-        begin(connection, waiting, "worker", now, "")
-    page = watched.open(f"/retraining?run={name}")
-
+def test_runs_that_wait_are_approved_and_rejected(watched: Watched, fleet_engine: Engine) -> None:
+    waits_at(fleet_engine, "churn", "msg_yes")
+    waits_at(fleet_engine, "house-price", "msg_no")
+    page = watched.open("/retraining?run=msg_yes")
     fill(page, "Your name", "ann")
-    page.get_by_role("button", name=button).click()
 
-    expect(page.get_by_text(said)).to_be_visible(timeout=PATIENCE_MS)
-    [run] = [run for run in list_runs(fleet_engine, "churn") if run.webhook_id == name]
-    assert run.state is state
+    settled(page)  # the buttons are drawn anew once there is a name
+    page.locator(".st-key-approve-msg_yes button").first.click()
+    expect(page.get_by_text("approved by ann.")).to_be_visible(timeout=PATIENCE_MS)
+    settled(page)
+    page.locator(".st-key-reject-msg_no button").first.click()
+    expect(page.get_by_text("rejected by ann.")).to_be_visible(timeout=PATIENCE_MS)
+
+    states = [list_runs(fleet_engine, model)[0].state for model in ("churn", "house-price")]
+    assert states == [RunState.REQUESTED, RunState.CANCELLED]
+
+
+def waits_at(engine: Engine, model: str, webhook: str) -> None:
+    """Let retraining of the model wait for somebody."""
+    found = standing(engine, model)
+    with write(engine) as connection:
+        target = list_policies(connection)[0].target
+        version, model_id = found.versions[0].id, found.model.id
+        day = timedelta(days=1)
+        new = NewRun(webhook, model_id, version, target.id, RunState.WAITING, "", "drift", None, "{}", day)
+        begin(connection, new, "worker", datetime.now(UTC), "")
 
 
 def test_retraining_is_asked_for_by_hand(watched: Watched, fleet_engine: Engine) -> None:
-    page = watched.open("/retraining?part=ask&model=arrival-delay")
+    page = watched.open("/retraining?part=ask&model=house-price")
     fill(page, "Why", "the summer is another one")
     fill(page, "Your name", "ann")
     page.get_by_role("button", name="Ask for retraining").click()
 
     expect(page.get_by_text("the worker sends it.")).to_be_visible(timeout=PATIENCE_MS)
-    newest = list_runs(fleet_engine, "arrival-delay")[0]
+    newest = list_runs(fleet_engine, "house-price")[0]
     assert newest.reason.startswith("the summer is another one")
 
 

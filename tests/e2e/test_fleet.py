@@ -91,7 +91,7 @@ def test_what_is_wrong_since_when_why_what_was_done_and_what_to_do_take_two_clic
     expect(page.get_by_text("of the model arrival-delay.")).to_be_visible(timeout=PATIENCE_MS)
     page.go_back()
     settled(page)
-    page.locator(".wk-answers").get_by_role("link", name="Quality").first.click()
+    page.locator('.wk-answers a[href^="alert?"]').first.click()
     expect(page.get_by_text("has it in hand")).to_be_visible(timeout=PATIENCE_MS)
 
 

@@ -60,7 +60,7 @@ def test_tags_are_kept_in_order_each_once_and_change_as_a_whole(engine: Engine) 
 @pytest.mark.parametrize(
     ("tags", "said"),
     [
-        (("",), "tags is empty"),
+        (("",), "tags: one of them is empty"),
         ((" europe",), "tags: ' europe' is not allowed; allowed are 1 to 50 printable characters without a space"),
         (("a\nb",), "tags"),
         (("x" * 51,), "tags"),
