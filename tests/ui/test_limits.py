@@ -10,9 +10,13 @@ import pytest
 from sqlalchemy import URL, Engine
 from streamlit.testing.v1 import AppTest
 
+from app.services.backtest import Backtest, CheckResult
+from app.services.catalogue import change_model
 from app.services.overrides import list_overrides
 from app.storage.catalogue import find_model
 from app.storage.engine import engine_for, read
+from app.ui import data
+from app.ui.components.limits import patience
 from tests.ui.fleet import HOSTILE
 from tests.ui.test_alerts import button, said
 from tests.ui.test_pages import Use, html, opened
@@ -97,6 +101,7 @@ def test_budget_and_patience_are_tried_before_they_hold(fleet: Engine) -> None:
     app.run()
 
     assert "With these numbers" in html(app)
+    assert "Let these hold" in [one.label for one in app.button]
     counts = re.search(
         r"With these numbers (\d+) alerts? would have been raised .* with those that hold (\d+)", html(app)
     )
@@ -115,6 +120,35 @@ def test_budget_and_patience_are_tried_before_they_hold(fleet: Engine) -> None:
     assert (changed.false_alarms_per_month, changed.fire_after) == (2.0, {SKEW: 3})
     assert "fires after 3 windows in breach" in html(app)
     assert "hold from the next window on" in app.success[0].value
+
+
+def test_a_check_that_other_numbers_blind_is_no_gain() -> None:
+    def judged(*checks: CheckResult) -> Backtest:
+        alerts = tuple(checks)
+        return Backtest("m", "1", None, None, 10, 0.3, 1.0, alerts, ())
+
+    now = judged(CheckResult("performance", 10, 3, 9.0, None), CheckResult("volume", 10, 1, 3.0, None))
+    shown = patience.told(now, judged(CheckResult("volume", 6, 0, 0.0, None)))
+
+    assert "With these numbers 0 alerts would have been raised in 10 windows, with those that hold 4" in shown
+    assert re.search(r"Quality</td><td[^>]*>3</td><td[^>]*>cannot tell<", shown)
+    assert re.search(r"Volume</td><td[^>]*>1</td><td[^>]*>0, cannot tell in 4 windows<", shown)
+
+
+def test_what_somebody_else_declared_meanwhile_stays(fleet: Engine) -> None:
+    app = page()
+    change_model(fleet, "arrival-delay", false_alarms_per_month=2.0)
+    data.models.model.clear()
+    app.run()
+    inputs: list[Any] = list(app.number_input)
+    assert next(one for one in inputs if one.label.startswith("False alerts")).value == 2.0
+    next(one for one in inputs if one.label.startswith("Windows in breach")).set_value(3)
+    app.run()
+    button(app, "Let these hold").click().run()
+
+    with read(fleet) as connection:
+        changed = find_model(connection, "arrival-delay")
+    assert (changed.false_alarms_per_month, changed.fire_after) == (2.0, {SKEW: 3})
 
 
 @pytest.mark.parametrize("model", ["house-price", HOSTILE])

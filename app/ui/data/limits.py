@@ -66,26 +66,18 @@ def backtests(
 ) -> tuple[Backtest, Backtest] | str:
     """What would have been told as things stand, and with what is tried; or why that cannot be tried."""
 
-    found = model(name, version)
+    now, found = datetime.now(UTC), model(name, version)
     stands = found and (found.model.false_alarms_per_month, str(found.model.fire_after))
 
     def judged(trial: Trial, begin: float) -> Backtest:
-        return _tried(
-            (name, version, stands, trial.false_alarms_per_month, str(trial.fire_after), since, until),
-            lambda: backtest(
-                engine(),
-                datetime.now(UTC),
-                name,
-                version,
-                since=since,
-                until=until,
-                trial=trial,
-                progress=lambda done, of: progress(begin + done / of / 2),
-            ),
-        )
+        def report(done: int, of: int) -> None:
+            progress(begin + done / of / 2)
 
+        return backtest(engine(), now, name, version, since=since, until=until, trial=trial, progress=report)
+
+    key = (name, version, stands, new.false_alarms_per_month, str(new.fire_after), since, until)
     try:
-        return judged(Trial(), 0.0), judged(new, 0.5)
+        return _tried(key, lambda: (judged(Trial(), 0.0), judged(new, 0.5)))
     except WatchkeeperError as error:
         return str(error)
 

@@ -35,10 +35,9 @@ def show(rules: Sequence[Mapping[str, Any]]) -> None:
     rule = by_id.get(chosen)
     _warn(rule, round_)
     # What somebody else changed meanwhile draws the form anew: saving what it held before would undo that.
-    changed = f"{rule['created_at']}, {rule['position']}" if rule else ""
-    key = f"of route {chosen}, {round_}, {changed}, {len(rules)}"
+    key = f"of route {chosen}, {round_}, {rule['created_at'] if rule else ''}"
     new = _route(rule or {}, key)
-    position = _position(rule, len(rules), key)
+    position = _position(rule, len(rules), f"{key}, {rule and rule['position']} of {len(rules)}")
     draft = Draft(chosen or None, new, position)
     if new.channels:
         route_preview.show(draft)

@@ -35,6 +35,8 @@ def two_limits(
         figure.update_yaxes(tickformat=".1%")
     if check in figures.LOGARITHMIC:
         figure.update_yaxes(type="log", dtick=1)
+    if len(times) > 1:  # marks of what happened before would widen it
+        figure.update_xaxes(range=[times[0], times[-1]])
     figures.time_ticks(figure, [one.window.start for one in tried])
     figure.update_layout(hovermode="x")
     return figure

@@ -6,14 +6,14 @@ import streamlit as st
 
 from app.core.alerting import windows_to_fire
 from app.core.budget import MOST_PER_MONTH
-from app.services.backtest import Backtest, Trial
+from app.services.backtest import Backtest, CheckResult, Trial
 from app.services.limits import ModelLimits
 from app.ui import data
 from app.ui.components import wording
 from app.ui.components.html import Html, element, join, table, title
 from app.ui.components.scope import Scope
 
-LONGEST_WAIT = 100
+LONGEST_WAIT, LEAST_BUDGET = 100, 0.01
 _SAID = "what became of a budget"
 
 
@@ -38,8 +38,9 @@ def section(of: Scope, found: ModelLimits, check: str) -> None:
     if isinstance(answer, str):
         st.error(answer)
         return
-    st.html(_told(*answer))
-    if st.button("Let these hold", type="primary", key="let the budget hold"):
+    st.html(told(*answer))
+    # The button of a trial before must not let this one hold.
+    if st.button("Let these hold", type="primary", key=f"let {wanted} hold for {check}"):
         _save(of, check, wanted)
 
 
@@ -49,47 +50,58 @@ def _standing(of: Scope, check: str) -> tuple[float, int]:
 
 
 def _ask(of: Scope, check: str, stands: tuple[float, int]) -> tuple[float, int]:
-    """Both numbers; each check of a model has fields of its own, which begin with what holds now."""
+    """Both numbers; each check of a model has fields of its own, which begin with what holds now, also once somebody
+    else has changed that.
+    """
     key = f"{of.view.version.id} {check}"
     help_ = "A larger budget brings learnt limits nearer, from the next window on."
     with st.container(horizontal=True, vertical_alignment="bottom"):
         budget = st.number_input(
             "False alerts a month, at most",
-            0.01,
+            min(LEAST_BUDGET, stands[0]),
             MOST_PER_MONTH,
             stands[0],
             format="%.3g",
-            key=f"budget {key}",
+            key=f"budget {key} {stands[0]}",
             width=280,
             help=help_,
         )
         said = f"Windows in breach until {wording.check_title(check)} fires"
-        windows = st.number_input(said, 1, LONGEST_WAIT, stands[1], key=f"patience {key}", width=340)
+        windows = st.number_input(said, 1, LONGEST_WAIT, stands[1], key=f"patience {key} {stands[1]}", width=340)
     return float(budget), int(windows)
 
 
-def _told(now: Backtest, tried: Backtest) -> Html:
+def told(now: Backtest, tried: Backtest) -> Html:
     """What would be different, check by check."""
-    if not tried.told:
-        return element("p", f"Nothing could be judged: {tried.reason}.", class_="wk-quiet")
+    if not tried.windows:
+        return element("p", "No window of this range can be judged; choose a longer one.", class_="wk-quiet")
     said = (
         f"With these numbers {wording.plural(tried.alerts, 'alert')} would have been raised in "
         f"{wording.plural(tried.windows, 'window')}, with those that hold {wording.count(now.alerts)}"
     )
-    before = {one.check: one.alerts for one in now.checks}
+    before, after = ({one.check: one for one in side.checks} for side in (now, tried))
     rows = [
-        (wording.check_title(one.check), wording.count(before.get(one.check, 0)), wording.count(one.alerts))
-        for one in sorted(tried.checks, key=lambda one: wording.check_order(one.check))
-        if one.alerts or before.get(one.check)
+        (wording.check_title(check), _alerts(before.get(check)), _alerts(after.get(check), before.get(check)))
+        for check in sorted({*before, *after}, key=wording.check_order)
+        if any(check not in side or side[check].alerts for side in (before, after))
+        or after[check].windows_judged < before[check].windows_judged
     ]
     listed = table(("Check", "Alerts with what holds", "With these"), rows, numbers={1, 2}) if rows else None
     return join(element("p", said, class_="wk-chart-title"), listed)
 
 
+def _alerts(found: CheckResult | None, before: CheckResult | None = None) -> str:
+    """How many; and in how many windows fewer than before the check can tell anything."""
+    if found is None:
+        return "cannot tell"
+    blind = before.windows_judged - found.windows_judged if before else 0
+    return wording.count(found.alerts) + (f", cannot tell in {wording.plural(blind, 'window')}" if blind > 0 else "")
+
+
 def _save(of: Scope, check: str, wanted: tuple[float, int]) -> None:
-    budget, windows = wanted
-    changes: dict[str, object] = {"false_alarms_per_month": budget}
-    if windows != _standing(of, check)[1]:
+    stands, (budget, windows) = _standing(of, check), wanted
+    changes: dict[str, object] = {"false_alarms_per_month": budget} if budget != stands[0] else {}
+    if windows != stands[1]:
         changes["fire_after"] = {**of.view.model.fire_after, check: windows}
     problem = data.limits.change_model(of.model, **changes)
     if problem:

@@ -33,7 +33,9 @@ def section(scope: Scope, standing: CheckStanding) -> None:
     picture, names = st.columns([3, 2], gap="medium")
     with picture:
         figure = heat_map.figure_of(found, theme.current())
-        events = data.timeline.events(scope.model, scope.since, scope.until, markers.KINDS)
+        # A single window has no length on the axis, which the marks would stretch.
+        several = len(found.starts) > 1
+        events = data.timeline.events(scope.model, scope.since, scope.until, markers.KINDS) if several else ()
         markers.draw(figure, events, theme.current())
         picked = figures.pick(figure, key=f"heat map {standing.check} {search}", alt=said)
         legend = markers.legend(events)
