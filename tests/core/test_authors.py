@@ -22,7 +22,7 @@ def test_a_name_is_kept_without_the_spaces_around_it(given: str, name: str) -> N
             f"author: '{'n' * 40}…' is not allowed; it has 201 characters, allowed are at most 200 printable ones",
         ),
         ("a\nb", "author: 'a\\nb' is not allowed; allowed are at most 200 printable characters"),
-        ("a\n", "allowed are at most 200 printable characters"),
+        ("a\tb", "allowed are at most 200 printable characters"),
         ("a\0b", "author: 'a\\x00b' is not allowed; allowed are at most 200 printable characters"),
     ],
 )

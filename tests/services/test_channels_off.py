@@ -80,7 +80,7 @@ def test_it_says_who_switched_it_off_when_and_why_until_it_is_on(engine: Engine,
 
 
 @pytest.mark.parametrize(
-    ("author", "reason", "field"), [(" ", "", "author"), ("a\n", "", "author"), ("a", "\0", "reason")]
+    ("author", "reason", "field"), [(" ", "", "author"), ("a\nb", "", "author"), ("a", "\0", "reason")]
 )
 def test_who_and_why_are_texts(engine: Engine, version_id: int, author: str, reason: str, field: str) -> None:
     with pytest.raises(InvalidError, match=field):

@@ -47,4 +47,5 @@ def use_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
 def _forget() -> None:
     st.cache_data.clear()
     data.fleet.overview.clear()
+    data.fleet.names.clear()
     st.cache_resource.clear()

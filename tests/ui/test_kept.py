@@ -34,6 +34,12 @@ def test_an_answer_is_kept_until_it_is_too_old() -> None:
     assert kept() == 2
 
 
+def test_nothing_is_not_kept() -> None:
+    answers = iter([[], [], ["a model"], ["never asked for"]])
+    kept = Kept(lambda: next(answers), FRESH, Clock())
+    assert [kept(), kept(), kept(), kept()] == [[], [], ["a model"], ["a model"]]
+
+
 def test_it_is_renewed_before_anybody_would_have_to_wait() -> None:
     kept, clock = counted()
     kept()

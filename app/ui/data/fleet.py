@@ -23,10 +23,12 @@ overview = Kept(_overview, FRESH)
 """One card per model, the worst first."""
 
 
-@st.cache_data(ttl=FRESH, show_spinner=False)
-def names() -> list[str]:
-    """The names of all models, those with the most open alerts first."""
+def _names() -> list[str]:
     return read_names(engine())
+
+
+names = Kept(_names, FRESH)
+"""The names of all models, those with the most open alerts first."""
 
 
 @st.cache_data(ttl=FRESH, show_spinner=False, max_entries=MOST_ANSWERS)

@@ -19,7 +19,10 @@ class _Known(Generic[Answer]):
 
 
 class Kept(Generic[Answer]):
-    """Asks `ask` when what it answered last is older than `fresh`. All who ask share the answer: none may change it."""
+    """Asks `ask` when what it answered last is older than `fresh`, or was nothing: what comes first is seen at once.
+
+    All who ask share the answer: none may change it.
+    """
 
     def __init__(self, ask: Callable[[], Answer], fresh: timedelta, clock: Callable[[], float] = monotonic) -> None:
         self._ask, self._fresh, self._clock = ask, fresh.total_seconds(), clock
@@ -40,11 +43,11 @@ class Kept(Generic[Answer]):
 
     def _younger_than(self, age: float) -> Answer:
         known = self._known
-        if known is not None and self._clock() - known.made <= age:
+        if known is not None and known.answer and self._clock() - known.made <= age:
             return known.answer
         with self._lock:  # those who waited take what the first of them got
             known = self._known
-            if known is None or self._clock() - known.made > age:
+            if known is None or not known.answer or self._clock() - known.made > age:
                 made = self._clock()
                 self._known = known = _Known(self._ask(), made)
             return known.answer
