@@ -66,6 +66,20 @@ def test_what_comes_later_is_counted_at_once(engine: Engine, served: Served) -> 
     assert counted(engine, id_, START + DAY) == (0, 0, 40)
 
 
+def test_windows_that_were_made_at_the_same_moment_are_told_apart(engine: Engine, served: Served) -> None:
+    """Those of the first and the third hour are looked at before the second one, which came with them, is there."""
+    id_, hour = served.version_ids[0], timedelta(hours=1)
+    add(engine, served, range(120, 122))
+    with snapshot(engine) as connection:
+        assert known_column(connection, id_, "x").served(START, START + 3 * hour)[1] == 2
+    add(engine, served, range(60, 67))
+    with write(engine) as connection:
+        connection.execute(update(tables.profile).values(updated_at=NOW))
+    with snapshot(engine) as connection:
+        now, windows = known_column(connection, id_, "x").served(START, START + 2 * hour)
+    assert (int(now.numeric[0].sum()), windows) == (17, 2)
+
+
 def test_another_reference_is_counted_though_it_has_the_same_digest(engine: Engine, served: Served) -> None:
     assert counted(engine, served.version_ids[0])[2] == 40
     refer(engine, served, rows=50, at=START + timedelta(hours=1))

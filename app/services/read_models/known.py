@@ -103,10 +103,10 @@ class Known:
     def _span(self, c: Any, segment: str, within: tuple[ColumnElement[bool], ...]) -> Summed:
         """The profiles of one table; every change of one counts its revision up, and a new one is newer."""
         mine = (c.version_id == self.version_id, c.segment == segment, *within)
-        state = select(func.count(), func.min(c.window_start), func.sum(c.revision), func.max(c.updated_at)).where(
-            *mine
-        )
-        key = (self.key, c.revision.table.name, segment, *self.connection.execute(state).one())
+        ends = (func.min(c.window_start), func.max(c.window_start))  # or new windows of another span look the same
+        marks = (func.count(), *ends, func.sum(c.revision), func.max(c.updated_at))
+        state = self.connection.execute(select(*marks).where(*mine)).one()
+        key = (self.key, c.revision.table.name, segment, *state)
         return _sums.get(key, lambda: self._sum(select(c.features).where(*mine)))
 
     def _sum(self, query: Select[Any]) -> Summed:
