@@ -13,7 +13,7 @@ from app.core.fold import Rows, Truth, fold_whole
 from app.core.layout import Layout
 from app.core.model import Task
 from app.services.fold import fold
-from app.services.read_models.known import Kept, known_column, known_of
+from app.services.read_models.known import LruCache, known_column, known_of
 from app.storage import references, tables
 from app.storage.engine import snapshot, write
 from tests.services.measured import add_version
@@ -117,7 +117,7 @@ def test_a_version_without_a_reference_is_not_known(engine: Engine) -> None:
 
 
 def test_those_asked_for_last_are_kept() -> None:
-    kept: Kept[str] = Kept(2)
+    kept: LruCache[str] = LruCache(2)
     made: list[str] = []
 
     def answer(key: str) -> str:

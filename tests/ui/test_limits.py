@@ -110,22 +110,14 @@ def test_budget_and_patience_are_tried_before_they_hold(fleet: Engine) -> None:
     with read(fleet) as connection:
         assert find_model(connection, "arrival-delay").false_alarms_per_month == 1.0
 
-    inputs = list(app.number_input)
-    next(one for one in inputs if one.label.startswith("Windows in breach")).set_value(3)
-    app.run()
-    button(app, "Let these hold").click().run()
-
-    with read(fleet) as connection:
-        changed = find_model(connection, "arrival-delay")
-    assert (changed.false_alarms_per_month, changed.fire_after) == (2.0, {SKEW: 3})
+    three_windows_hold_beside_a_budget_of_two(app, fleet)
     assert "fires after 3 windows in breach" in html(app)
     assert "hold from the next window on" in app.success[0].value
 
 
 def test_a_check_that_other_numbers_blind_is_no_gain() -> None:
     def judged(*checks: CheckResult) -> Backtest:
-        alerts = tuple(checks)
-        return Backtest("m", "1", None, None, 10, 0.3, 1.0, alerts, ())
+        return Backtest("m", "1", None, None, 10, 0.3, 1.0, checks, ())
 
     now = judged(CheckResult("performance", 10, 3, 9.0, None), CheckResult("volume", 10, 1, 3.0, None))
     shown = patience.told(now, judged(CheckResult("volume", 6, 0, 0.0, None)))
@@ -142,6 +134,11 @@ def test_what_somebody_else_declared_meanwhile_stays(fleet: Engine) -> None:
     app.run()
     inputs: list[Any] = list(app.number_input)
     assert next(one for one in inputs if one.label.startswith("False alerts")).value == 2.0
+    three_windows_hold_beside_a_budget_of_two(app, fleet)
+
+
+def three_windows_hold_beside_a_budget_of_two(app: AppTest, fleet: Engine) -> None:
+    inputs: list[Any] = list(app.number_input)
     next(one for one in inputs if one.label.startswith("Windows in breach")).set_value(3)
     app.run()
     button(app, "Let these hold").click().run()

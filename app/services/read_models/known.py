@@ -36,7 +36,7 @@ KEPT_LAYOUTS, KEPT_SUMS, KEPT_SAMPLES = 32, 64, 1
 """A sum of 100 features takes 170 KB; a sample of 10,000 rows some 30 MB."""
 
 
-class Kept(Generic[Answer]):
+class LruCache(Generic[Answer]):
     """The answers that were asked for last, at most so many. Two who ask for a new one at once may both make it."""
 
     def __init__(self, most: int) -> None:
@@ -58,9 +58,9 @@ class Kept(Generic[Answer]):
         return made
 
 
-_layouts: Kept[Layout] = Kept(KEPT_LAYOUTS)
-_sums: Kept[Summed] = Kept(KEPT_SUMS)
-_samples: Kept[Sample | None] = Kept(KEPT_SAMPLES)
+_layouts: LruCache[Layout] = LruCache(KEPT_LAYOUTS)
+_sums: LruCache[Summed] = LruCache(KEPT_SUMS)
+_samples: LruCache[Sample | None] = LruCache(KEPT_SAMPLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +123,7 @@ def known_of(connection: Connection, version_id: int) -> Known | None:
 
 
 def known_column(connection: Connection, version_id: int, column: str) -> Known:
-    """The same, where its reference has that column; a feature that has several is known by the first of them.
-
-    Raises NotFoundError when the version's reference has no such column.
-    """
+    """The same. Raises NotFoundError when the version's reference has no such column."""
     known = known_of(connection, version_id)
     names = known.layout.column_names if known else []
     if known is None or column not in names:

@@ -87,7 +87,7 @@ def _how_bad(page: AlertPage) -> None:
 
 def _figures(alert: Mapping[str, Any]) -> str:
     """Value, limit and normal in one sentence."""
-    if alert["value"] is None or alert["reason"] == LOST or wording.is_yes_or_no(alert["subject"]):
+    if _reason_says_all(alert):
         reason = (alert["reason"] or "there is no value").rstrip(".")
         return f"{reason[:1].upper()}{reason[1:]}."
     value, limit, normal = (
@@ -103,10 +103,13 @@ def _figures(alert: Mapping[str, Any]) -> str:
     return said + "."
 
 
+def _reason_says_all(alert: Mapping[str, Any]) -> bool:
+    """Whether the numbers add nothing: there is none, the feature is lost, or it is a fact."""
+    return alert["value"] is None or alert["reason"] == LOST or wording.is_yes_or_no(alert["subject"])
+
+
 def _reason(alert: Mapping[str, Any]) -> Html | None:
-    if alert["value"] is None or not alert["reason"] or alert["reason"] == LOST:
-        return None
-    if wording.is_yes_or_no(alert["subject"]):
+    if not alert["reason"] or _reason_says_all(alert):
         return None
     statistic = f" The statistic is {alert['statistic']}." if alert["statistic"] else ""
     reason = alert["reason"].rstrip(".")

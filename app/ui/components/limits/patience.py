@@ -11,6 +11,7 @@ from app.services.limits import ModelLimits
 from app.ui import data
 from app.ui.components import wording
 from app.ui.components.html import Html, element, join, table, title
+from app.ui.components.limits import judging
 from app.ui.components.scope import Scope
 
 LONGEST_WAIT, LEAST_BUDGET = 100, 0.01
@@ -32,11 +33,10 @@ def section(of: Scope, found: ModelLimits, check: str) -> None:
         st.html(element("p", said, class_="wk-quiet"))
         return
     trial = Trial(false_alarms_per_month=wanted[0], fire_after={check: wanted[1]})
-    bar = st.progress(0.0, f"Judging the windows of {of.words} again ...")
-    answer = data.limits.backtests(of.model, of.version, trial, of.since, of.until, bar.progress)
-    bar.empty()
-    if isinstance(answer, str):
-        st.error(answer)
+    answer = judging.again(
+        of, lambda progress: data.limits.backtests(of.model, of.version, trial, of.since, of.until, progress)
+    )
+    if answer is None:
         return
     st.html(told(*answer))
     # The button of a trial before must not let this one hold.

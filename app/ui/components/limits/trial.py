@@ -14,7 +14,7 @@ from app.services.limits import LimitRow, ModelLimits
 from app.ui import data, theme
 from app.ui.components import author, figures, markers, wording
 from app.ui.components.html import Html, element, join, table, title
-from app.ui.components.limits import figure
+from app.ui.components.limits import figure, judging
 from app.ui.components.scope import Scope
 
 _EITHER_WAY = {"volume", "confident_share"}
@@ -56,11 +56,10 @@ def section(of: Scope, found: ModelLimits, check: str, subject: str | None) -> N
     if limit == stands and not _is_asked_for(key):
         return
     new = Override(check, subject, of.segment, limit, "the dashboard", "tried", datetime.min.replace(tzinfo=UTC))
-    bar = st.progress(0.0, f"Judging the windows of {of.words} again ...")
-    answer = data.limits.trial(of.model, of.version, new, of.since, of.until, bar.progress)
-    bar.empty()
-    if isinstance(answer, str):
-        st.error(answer)
+    answer = judging.again(
+        of, lambda progress: data.limits.trial(of.model, of.version, new, of.since, of.until, progress)
+    )
+    if answer is None:
         return
     _told(of, answer, limit, check, subject)
     _save(of, check, subject, limit)
